@@ -1,0 +1,111 @@
+/* The public C API of libpyrometer. Types are opaque; functions return 0 or a negative enum pyr_status and describe the
+ * failure in the caller's struct pyr_err. Different objects may be used from different threads. */
+#ifndef PYROMETER_H
+#define PYROMETER_H
+
+#include "pyrometer/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+const char *pyr_version(void); /* "0.1.0" */
+
+/* ---- profiling a live process into a recording ---- */
+
+enum pyr_mode { PYR_MODE_WALL, PYR_MODE_CPU, PYR_MODE_GIL };
+
+/* How stacks are made certain; PYR_TRUTH_AUTO unless testing. See docs/truth.md. */
+enum pyr_truth {
+    PYR_TRUTH_AUTO,    /* glances, and exact ticks chosen in advance */
+    PYR_TRUTH_EXACT,   /* every tick exact: the oracle; costs the target more */
+    PYR_TRUTH_NO_STOP, /* glances only: the target is never disturbed */
+    PYR_TRUTH_STOP,    /* every tick by ptrace: the second oracle */
+};
+
+#define PYR_RATE_MAX (-1.0)
+
+struct pyr_profile_options {
+    const char *output; /* path of the recording; must not exist unless force */
+    bool force;
+    double rate_hz;     /* samples per second; 0: none; PYR_RATE_MAX: as fast as can be */
+    enum pyr_mode mode; /* what reports show by default; everything is recorded */
+    enum pyr_truth truth;
+    double duration_s; /* 0: until it ends */
+    bool follow_children;
+    double wait_python_s;       /* until the process has become Python: attach a short time, run for ever (<0) */
+    bool attached;              /* recorded: attach, not run */
+    const char *const *command; /* argv to record; NULL-terminated; may be NULL: taken from the process */
+};
+
+/* What came of it, for the line that a person reads at the end. */
+struct pyr_profile_summary {
+    double elapsed_s, own_cpu_s, rate_hz;
+    uint64_t samples, samples_unresolved, samples_failed, samples_stopped, samples_truncated, deadlines_missed;
+    uint32_t processes, python_processes, threads;
+    uint64_t file_bytes;
+    char python[32];   /* version of the first Python process, "" if none was seen */
+    char problem[480]; /* why a Python process could not be profiled; "" if all could */
+};
+
+struct pyr_profiler;
+
+/* Opens the process and the recording. Fails before anything is touched. */
+int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_profile_options *options,
+                      struct pyr_err *err);
+
+/* Samples until the process (with run: the root process) ends, the duration passes, or pyr_profiler_stop. Blocks. */
+int pyr_profiler_run(struct pyr_profiler *profiler, struct pyr_err *err);
+
+/* Makes pyr_profiler_run return soon. Async-signal-safe; may be called from any thread. */
+void pyr_profiler_stop(struct pyr_profiler *profiler);
+
+/* Figures so far; from any thread. */
+void pyr_profiler_summary(const struct pyr_profiler *profiler, struct pyr_profile_summary *summary);
+
+/* Completes the recording and releases the profiler (even on failure). root_exit_status: as waitpid gives it, −1 if
+ * unknown. summary may be NULL. */
+int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, struct pyr_profile_summary *summary,
+                       struct pyr_err *err);
+
+/* ---- reports from a recording ---- */
+
+enum pyr_by { PYR_BY_LINE, PYR_BY_FUNCTION };
+
+struct pyr_report_options {
+    const char *format; /* a name from pyr_report_formats; NULL: "text" */
+    enum pyr_by by;
+    bool no_threads; /* leave process and thread frames out of stacks */
+    bool mode_given; /* else the recording's own */
+    enum pyr_mode mode;
+    bool include_idle;   /* wall mode: count threads that wait as well (default for wall) */
+    const char *thread;  /* only threads with this name, ident or native id; NULL: all */
+    int64_t pid;         /* only this process; 0: all */
+    double from_s, to_s; /* to_s 0: the end */
+    unsigned limit;      /* rows of tables in text formats; 0: default */
+    bool colour;
+};
+
+struct pyr_report_format {
+    const char *name;
+    const char *describe; /* one line */
+    bool binary;          /* not for a terminal */
+};
+
+const struct pyr_report_format *pyr_report_formats(unsigned *count);
+
+/* Writes the report to out. */
+int pyr_report(const char *recording, const struct pyr_report_options *options, FILE *out, struct pyr_err *err);
+
+/* ---- stacks now ---- */
+
+struct pyr_dump_options {
+    bool locals;
+    bool json;
+    bool colour;
+};
+
+int pyr_dump(pid_t pid, const struct pyr_dump_options *options, FILE *out, struct pyr_err *err);
+
+#endif

@@ -1,0 +1,20 @@
+"""Profile Python programs with pyrometer, from Python.
+
+    with pyrometer.profile("out.pyro"):
+        work()
+
+    @pyrometer.profile
+    def work(): ...
+
+    recording = pyrometer.read("out.pyro")
+    for function in recording.functions[:10]:
+        print(function.self_s, function.name)
+
+The measuring is done by the program `pyrometer` in a process of its own; nothing is installed into this one. Linux only.
+"""
+from ._binary import PyrometerError, find_binary
+from ._profile import Profile, profile
+from ._recording import (Collector, Function, Line, Memory, Process, Quality, Recording, Run, Thread, read)
+
+__all__ = ["Collector", "Function", "Line", "Memory", "Process", "Profile", "PyrometerError", "Quality", "Recording", "Run",
+           "Thread", "find_binary", "profile", "read"]

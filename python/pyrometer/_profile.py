@@ -1,0 +1,166 @@
+"""Profiling this process for a while: a pyrometer that is attached to it."""
+import ctypes
+import functools
+import inspect
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from types import TracebackType
+from typing import IO, Any, Callable, List, Optional, Type, TypeVar, Union, overload
+
+from ._binary import Path, PyrometerError, complaint, find_binary
+
+_PR_SET_PTRACER = 0x59616D61
+_ANY = ctypes.c_ulong(-1).value
+_READY_S = 20.0
+_POLL_S = 0.001
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _default_name(name: str) -> str:
+    return "pyrometer-%s-%d.pyro" % (name, os.getpid())
+
+
+def _allow_tracer(pid: int) -> None:
+    """Lets this child of ours attach where the kernel (Yama) allows it to ancestors only. 0 takes that back."""
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(pid), 0, 0, 0)
+
+
+class Profile:
+    """A profile of this process from `start` to `stop`; also a context manager and a decorator, used again and again.
+
+    path: the recording to write; default pyrometer-NAME-PID.pyro in the current directory. Each start overwrites it.
+    rate: samples per second; 0 takes none, "max" as many as can be.
+    mode: what reports show by default: "wall", "cpu" or "gil".
+    children: whether processes started meanwhile are profiled too.
+    stop_threads: False promises that no thread is ever stopped for a moment, at the price of some certainty.
+    """
+
+    def __init__(self, path: Optional[Path] = None, *, rate: Union[float, str] = 1000, mode: str = "wall",
+                 children: bool = True, stop_threads: bool = True) -> None:
+        self.path = os.fspath(path) if path is not None else _default_name("python")
+        self._options = ["--force", "--quiet", "-r", str(rate), "--mode", mode]
+        self._options += [] if children else ["--no-children"]
+        self._options += [] if stop_threads else ["--no-stop"]
+        self._running = threading.Lock()
+        self._child: Optional["subprocess.Popen[bytes]"] = None
+        self._errors: Optional[IO[bytes]] = None
+
+    def start(self) -> "Profile":
+        """Begins, and returns when sampling does. Raises PyrometerError if it cannot, or if it runs already."""
+        if not self._running.acquire(blocking=False):
+            raise PyrometerError("this profile runs already; stop it first, or use another one for the inner part")
+        try:
+            self._launch([find_binary(), "attach", str(os.getpid()), "-o", self.path, *self._options])
+            self._wait_ready()
+        except BaseException:
+            self._abandon()
+            raise
+        return self
+
+    def _launch(self, command: List[str]) -> None:
+        if os.path.isfile(self.path):
+            os.unlink(self.path)  # so that its appearance says that sampling begins
+        self._errors = tempfile.TemporaryFile()
+        _allow_tracer(_ANY)  # until its pid is known
+        try:
+            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                           stderr=self._errors, start_new_session=True)
+        except OSError as error:
+            raise PyrometerError("pyrometer could not be started: %s" % error) from error
+        _allow_tracer(self._child.pid)
+
+    def _wait_ready(self) -> None:
+        assert self._child is not None
+        due = time.monotonic() + _READY_S
+        while not os.path.exists(self.path):
+            if self._child.poll() is not None:
+                raise complaint(self._said(), self._child.returncode)
+            if time.monotonic() > due:
+                raise PyrometerError("pyrometer did not begin within %d s; what is wrong here says: pyrometer doctor" % _READY_S)
+            time.sleep(_POLL_S)
+
+    def _said(self) -> bytes:
+        assert self._errors is not None
+        self._errors.seek(0)
+        return self._errors.read()
+
+    def _abandon(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+        self._forget()
+
+    def _forget(self) -> None:
+        _allow_tracer(0)
+        self._child = None
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+        self._running.release()
+
+    def stop(self) -> None:
+        """Ends, and returns when the recording is complete. Does nothing if it does not run.
+
+        Raises PyrometerError if the recording could not be completed.
+        """
+        if self._child is None:
+            return
+        if self._child.poll() is None:
+            self._child.send_signal(signal.SIGINT)
+        status = self._child.wait()
+        error = complaint(self._said(), status) if status != 0 else None
+        self._forget()
+        if error:
+            raise error
+
+    def __enter__(self) -> "Profile":
+        return self.start()
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        self.stop()
+
+    def __call__(self, function: _Function) -> _Function:
+        """As a decorator of a function or coroutine function: an outermost call is profiled, from all threads; a call
+        during another belongs to that one. Raises TypeError for a generator function."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("profile a generator where it is consumed: with pyrometer.profile(…):")
+
+        @functools.wraps(function)
+        def profiled(*arguments: Any, **options: Any) -> Any:
+            if self._running.locked():
+                return function(*arguments, **options)
+            with self:
+                return function(*arguments, **options)
+
+        @functools.wraps(function)
+        async def profiled_coroutine(*arguments: Any, **options: Any) -> Any:
+            if self._running.locked():
+                return await function(*arguments, **options)
+            with self:
+                return await function(*arguments, **options)
+
+        return profiled_coroutine if inspect.iscoroutinefunction(function) else profiled  # type: ignore[return-value]
+
+
+@overload
+def profile(path: _Function) -> _Function: ...
+@overload
+def profile(path: Optional[Path] = None, *, rate: Union[float, str] = 1000, mode: str = "wall", children: bool = True,
+            stop_threads: bool = True) -> Profile: ...
+
+
+def profile(path: Any = None, **options: Any) -> Any:
+    """A Profile, for `with pyrometer.profile("out.pyro"):` and `@pyrometer.profile("out.pyro", rate=5000)`; or directly a
+    decorator, `@pyrometer.profile`, which records to pyrometer-FUNCTION-PID.pyro.
+
+    The arguments are those of Profile. Rates are in samples per second.
+    """
+    if callable(path):
+        return Profile(_default_name(path.__name__), **options)(path)
+    return Profile(path, **options)

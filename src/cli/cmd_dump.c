@@ -1,0 +1,43 @@
+#include "cmd.h"
+#include "streams.h"
+
+#include "pyrometer/pyrometer.h"
+
+struct dump_args {
+    bool locals, native, json;
+};
+
+static int dump_run(const struct pyr_cmd *cmd, void *args, const struct pyr_words *words)
+{
+    const struct dump_args *wanted = args;
+    struct pyr_err err = {0};
+    int64_t pid;
+    if (words->count != 1)
+        return pyr_say_wrong(cmd, "it wants one PID");
+    if (!pyr_read_pid(words->items[0], &pid))
+        return pyr_say_wrong(cmd, "'%s' is not the number of a process", words->items[0]);
+    pyr_stdio_filter();
+    struct pyr_dump_options options = {
+        .locals = wanted->locals, .json = wanted->json, .colour = pyr_stdio_colour(stdout)};
+    int rc = pyr_dump((pid_t)pid, &options, stdout, &err);
+    return rc < 0 ? pyr_say_failed(cmd, &err, rc) : PYR_EXIT_DONE;
+}
+
+#define AT(field) offsetof(struct dump_args, field)
+
+static const struct pyr_option options[] = {
+    {.letter = 'l', .name = "locals", .offset = AT(locals), .help = "show the local variables of each frame"},
+    {.name = "native", .offset = AT(native), .unavailable = true, .help = ""},
+    {.name = "json", .offset = AT(json), .help = "print JSON"},
+    PYR_OPTION_END,
+};
+
+const struct pyr_cmd pyr_cmd_dump = {
+    .name = "dump",
+    .summary = "Prints what each thread of a process is doing now",
+    .usage = (const char *const[]){"[OPTION...] PID", NULL},
+    .details = "Values are shown without running any code of the process.\n",
+    .options = options,
+    .args_size = sizeof(struct dump_args),
+    .run = dump_run,
+};

@@ -1,0 +1,32 @@
+/* The live view of `pyrometer top`. */
+#ifndef PYR_CLI_TOP_H
+#define PYR_CLI_TOP_H
+
+#include "live.h"
+#include "profile_options.h"
+
+#include "pyrometer/launch.h"
+
+struct top_args {
+    struct profile_args profile;
+    double interval_s, window_s;
+};
+
+/* What is watched, and with what. */
+struct top {
+    const struct top_args *args;
+    struct pyr_signals signals;
+    struct pyr_program program;
+    struct pyr_launch *launch; /* NULL: the process was there before */
+    struct pyr_profiler *profiler;
+    struct pyr_session *session;
+    struct pyr_live *live;
+    int mode;
+    bool whole; /* all of the time, not the last window */
+    char directory[64], file[80];
+};
+
+/* Shows, and takes keys, until a person or the end of the process ends it. */
+void pyr_top_watch(struct top *top);
+
+#endif

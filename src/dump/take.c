@@ -1,0 +1,247 @@
+#include "dump/take.h"
+
+#include "base/alloc.h"
+#include "model/linetable.h"
+#include "pyobj/gil.h"
+#include "pyobj/locals.h"
+#include "pyobj/repr.h"
+#include "record/format.h"
+#include "sample/names.h"
+#include "sample/sampled.h"
+#include "sample/tids.h"
+
+#define TRIES 20
+
+static const struct pyr_repr_limits limits = {.depth = 3, .items = 8, .chars = 120, .total = 400};
+
+struct take {
+    struct pyr_dump_data *data;
+    struct pyr_view view;
+    struct pyr_target *target;
+    struct pyr_python *python;
+    struct pyr_vec interps, states;
+    struct pyr_tids tids;
+    struct pyr_names names;
+    bool locals;
+};
+
+static const char *keep(struct take *take, const struct pyr_buf *text)
+{
+    const char *kept = pyr_arena_dup(&take->data->arena, text->bytes, text->size);
+    return kept ? kept : "";
+}
+
+struct local_walk {
+    struct take *take;
+    struct pyr_dump_frame *frame;
+};
+
+static int take_local(const char *name, pyr_addr value, void *context)
+{
+    struct local_walk *walk = context;
+    struct pyr_buf text = {0};
+    int rc = pyr_repr(walk->take->view, value, &limits, &text);
+    struct pyr_dump_local local = {.name = pyr_arena_dup(&walk->take->data->arena, name, strlen(name)),
+                                   .value = keep(walk->take, &text)};
+    pyr_buf_release(&text);
+    if (rc < 0 || !local.name || !pyr_vec_push(&walk->frame->locals, &local))
+        return PYR_E_NOMEM;
+    return 0;
+}
+
+static uint32_t line_of(struct pyr_view view, const struct pyr_code *code, const struct pyr_link *link)
+{
+    struct pyr_code_facts facts = {.first_line = code->first_line,
+                                   .linetable_kind = view.python->layout.linetable_kind,
+                                   .linetable = code->linetable.bytes,
+                                   .linetable_size = (uint32_t)code->linetable.size};
+    struct pyr_linetable table = {0};
+    int32_t instruction = -1;
+    uint32_t line = code->first_line;
+    pyr_code_instruction(&view.python->layout, PYR_ADDR(link->code), code->code_bytes, link->instr, &instruction);
+    if (pyr_linetable_decode(&table, &facts) == 0)
+        line = pyr_linetable_line(&table, instruction);
+    pyr_linetable_release(&table);
+    return line;
+}
+
+static int take_frame(struct take *take, const struct pyr_link *link, struct pyr_dump_thread *thread)
+{
+    struct pyr_code code;
+    struct pyr_dump_frame frame = {.locals = PYR_VEC(struct pyr_dump_local)};
+    int rc = pyr_code_read(take->view, PYR_ADDR(link->code), &code);
+    if (rc == 0) {
+        frame.function = keep(take, &code.name);
+        frame.file = keep(take, &code.file);
+        frame.line = line_of(take->view, &code, link);
+    }
+    pyr_code_release(&code);
+    if (rc < 0)
+        return rc;
+    struct local_walk walk = {.take = take, .frame = &frame};
+    if (take->locals)
+        rc = pyr_locals_each(take->view, PYR_ADDR(link->frame), PYR_ADDR(link->code), take_local, &walk);
+    if (rc == PYR_E_NOMEM || !pyr_vec_push(&thread->frames, &frame)) {
+        pyr_vec_release(&frame.locals);
+        return PYR_E_NOMEM;
+    }
+    return 0; /* variables that cannot be read are left out */
+}
+
+static void drop_frames(struct pyr_dump_thread *thread)
+{
+    for (size_t i = 0; i < thread->frames.count; i++)
+        pyr_vec_release(&PYR_VEC_AT(&thread->frames, struct pyr_dump_frame, i)->locals);
+    thread->frames.count = 0;
+}
+
+static int take_frames(struct take *take, struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
+{
+    drop_frames(thread);
+    int rc = pyr_sampled_read_still(sampled, take->view, NULL);
+    thread->truncated = sampled->seen.truncated;
+    for (unsigned i = 0; rc == 0 && i < sampled->seen.depth; i++)
+        if (sampled->seen.links[i].code)
+            rc = take_frame(take, &sampled->seen.links[i], thread);
+    return rc;
+}
+
+static void note_gil_wait(struct take *take, const struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
+{
+    uint64_t address;
+    bool running;
+    if (pyr_task_running(&sampled->task, &running, &address) == 0 && address)
+        thread->waits_gil = pyr_gil_waited_for(take->view, &take->interps, address);
+}
+
+/* Off the CPU, its count of time slices proves that it stays so; else it is stopped for as long as it takes. */
+static int take_certain(struct take *take, struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
+{
+    int rc = PYR_E_TORN;
+    for (int tries = 0; tries < TRIES && (rc == PYR_E_TORN || rc == PYR_E_FORMAT || rc == PYR_E_FAULT); tries++) {
+        uint64_t before, after;
+        char state;
+        rc = pyr_task_slices(&sampled->task, &before, NULL);
+        if (rc == 0)
+            rc = pyr_task_state(&sampled->task, &state, &sampled->cpu);
+        if (rc < 0)
+            return rc;
+        bool held = state == 'R' && pyr_task_hold(sampled->tid, NULL) == 0;
+        rc = take_frames(take, sampled, thread);
+        if (held)
+            pyr_task_release(sampled->tid);
+        int again = pyr_task_slices(&sampled->task, &after, NULL);
+        thread->idle = state != 'R';
+        thread->certain = held || (again == 0 && state != 'R' && before == after);
+        if (rc == 0 && !thread->certain)
+            rc = PYR_E_TORN;
+        if (rc == 0 && thread->idle)
+            note_gil_wait(take, sampled, thread);
+    }
+    return rc;
+}
+
+static void name_thread(struct take *take, const struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
+{
+    struct pyr_buf name = {0};
+    pyr_names_find(&take->names, take->view, sampled->state.ident, &sampled->task, &name);
+    thread->name = name.failed ? "" : keep(take, &name);
+    pyr_buf_release(&name);
+}
+
+static int take_thread(struct take *take, const struct pyr_thread_state *state)
+{
+    struct pyr_dump_thread thread = {
+        .ident = state->ident, .interpreter = state->interp_id, .frames = PYR_VEC(struct pyr_dump_frame)};
+    struct pyr_sampled sampled;
+    pid_t tid = pyr_tids_find(&take->tids, take->view, state);
+    if (!tid)
+        return 0;
+    thread.native_id = tid;
+    int rc = pyr_sampled_open(&sampled, take->data->pid, tid, state);
+    if (rc == 0) {
+        rc = take_certain(take, &sampled, &thread);
+        name_thread(take, &sampled, &thread);
+        thread.has_gil = pyr_gil_held_by(take->view, &take->interps, state);
+    }
+    pyr_sampled_release(&sampled);
+    if (rc == PYR_E_GONE || rc == PYR_E_NOMEM || !pyr_vec_push(&take->data->threads, &thread)) {
+        drop_frames(&thread);
+        pyr_vec_release(&thread.frames);
+        return rc == PYR_E_GONE ? 0 : PYR_E_NOMEM;
+    }
+    return 0; /* a thread that could not be read is shown as uncertain */
+}
+
+static int find_threads(struct take *take, struct pyr_err *err)
+{
+    int rc = PYR_E_TORN;
+    for (int tries = 0; tries < TRIES && (rc == PYR_E_TORN || rc == PYR_E_FAULT); tries++) {
+        take->interps.count = take->states.count = 0;
+        rc = pyr_interps_read(take->view, &take->interps);
+        if (rc == 0)
+            rc = pyr_thread_states_read(take->view, &take->interps, &take->states);
+    }
+    return rc < 0 ? pyr_err_set(err, rc, "cannot read the threads of process %d: %s", (int)take->data->pid,
+                                pyr_status_text(rc))
+                  : 0;
+}
+
+static int take_all(struct take *take, struct pyr_err *err)
+{
+    struct pyr_process_info info;
+    pid_t pid = take->data->pid;
+    int rc = pyr_process_info_read(&info, pid, err);
+    if (rc < 0)
+        return rc;
+    take->data->command = pyr_arena_dup(&take->data->arena, info.command, strlen(info.command));
+    rc = pyr_tids_read(&take->tids, pid, info.namespace_pid);
+    pyr_process_info_release(&info);
+    if (rc < 0 || !take->data->command)
+        return pyr_err_set(err, rc < 0 ? rc : PYR_E_NOMEM, "cannot list the threads of process %d", (int)pid);
+    rc = find_threads(take, err);
+    if (rc == 0)
+        pyr_names_read(&take->names, take->view, &take->interps);
+    /* The newest thread state stands first; the main thread is wanted there. */
+    for (size_t i = take->states.count; rc == 0 && i-- > 0;)
+        rc = take_thread(take, PYR_VEC_AT(&take->states, struct pyr_thread_state, i));
+    return rc;
+}
+
+int pyr_dump_take(struct pyr_dump_data *data, pid_t pid, bool locals, struct pyr_err *err)
+{
+    *data = (struct pyr_dump_data){.pid = pid, .python = "", .command = "", .threads = PYR_VEC(struct pyr_dump_thread)};
+    struct take take = {.data = data,
+                        .locals = locals,
+                        .interps = PYR_VEC(struct pyr_interp),
+                        .states = PYR_VEC(struct pyr_thread_state)};
+    int rc = pyr_target_open(&take.target, pid, err);
+    if (rc < 0)
+        return rc;
+    take.python = pyr_alloc(sizeof *take.python);
+    rc = take.python ? pyr_python_detect(take.python, take.target, err) : PYR_E_NOMEM;
+    if (rc == 0) {
+        take.view = (struct pyr_view){.target = take.target, .python = take.python};
+        const char *version = take.python->layout.version_text;
+        data->python = pyr_arena_dup(&data->arena, version, strlen(version));
+        rc = data->python ? take_all(&take, err) : PYR_E_NOMEM;
+    }
+    pyr_vec_release(&take.interps);
+    pyr_vec_release(&take.states);
+    pyr_tids_release(&take.tids);
+    pyr_names_release(&take.names);
+    pyr_free(take.python);
+    pyr_target_close(take.target);
+    return rc;
+}
+
+void pyr_dump_release(struct pyr_dump_data *data)
+{
+    for (size_t i = 0; i < data->threads.count; i++) {
+        struct pyr_dump_thread *thread = PYR_VEC_AT(&data->threads, struct pyr_dump_thread, i);
+        drop_frames(thread);
+        pyr_vec_release(&thread->frames);
+    }
+    pyr_vec_release(&data->threads);
+    pyr_arena_release(&data->arena);
+}

@@ -1,0 +1,125 @@
+/* A recording, condensed: how often every thread was seen with every stack. Made in one pass; memory grows with
+ * distinct stacks and threads, not with samples. Reads only; not thread-safe. */
+#ifndef PYR_MODEL_MODEL_H
+#define PYR_MODEL_MODEL_H
+
+#include "base/arena.h"
+#include "base/intern.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "pyrometer/err.h"
+#include "record/format.h"
+
+#include <stddef.h>
+
+struct pyr_reader;
+
+/* What of the recording to look at. Zeroed: all of it. */
+struct pyr_model_filter {
+    double from_s, to_s; /* since the recording's start; to_s 0: the end */
+    int64_t pid;         /* 0: all */
+    const char *thread;  /* name, ident or native id; NULL: all */
+};
+
+/* A function as people know it: many code objects (of many processes) may be one function. Borrowed strings. */
+struct pyr_function {
+    const char *name, *file;
+    uint32_t line; /* of its definition */
+};
+
+/* A line of a function: what a frame of a report is. */
+struct pyr_place {
+    uint32_t function, line;
+};
+
+/* Places that are no line of Python; always there, under these numbers. Their functions have the same numbers. */
+enum { PYR_PLACE_GC, PYR_PLACE_UNRESOLVED, PYR_PLACE_NO_FRAME, PYR_PLACES_SPECIAL };
+
+/* A node of the recording's stack tree. Parents have lower numbers than children; 0 is the empty stack. */
+struct pyr_stack_node {
+    uint32_t parent, place;
+};
+
+/* How often one thread was seen with one stack in one state. */
+struct pyr_tally {
+    uint32_t thread, node;
+    uint8_t flags;
+    uint64_t glance, exact, only; /* ticks */
+};
+
+/* Nanoseconds during which some thread of the process … */
+struct pyr_overlap {
+    uint64_t on_cpu, gil_held, gil_wanted, in_gc;
+};
+
+struct pyr_model_process {
+    const struct pyr_process_facts *facts;
+    uint64_t glance, exact, only; /* ticks in the window */
+    double only_mass;             /* ticks of the other kinds that one tick of kind PYR_TICK_ONLY stands for */
+    uint64_t first_ns, last_ns;   /* of those ticks */
+    struct pyr_overlap overlap;
+    double elapsed_s; /* what its ticks stand for */
+    double tick_s;    /* what one of them is worth */
+    uint64_t cpu_ns, peak_rss_bytes;
+    uint64_t start_ns, end_ns;
+    int exit_status; /* as waitpid gives it; −1 unknown */
+    bool ended, selected;
+};
+
+struct pyr_model_thread {
+    const struct pyr_thread_facts *facts;
+    uint64_t glance, exact, only; /* ticks at which it lived */
+    bool selected;
+};
+
+/* Zeroed it is empty and releasable. */
+struct pyr_model {
+    struct pyr_reader *reader; /* keeps the strings */
+    const struct pyr_run_facts *facts;
+    struct pyr_quality quality;
+    bool complete;
+    const char *incomplete_why;
+    uint64_t end_ns; /* of the last event */
+
+    struct pyr_model_process *processes;
+    uint32_t process_count;
+    struct pyr_model_thread *threads;
+    uint32_t thread_count;
+    struct pyr_vec tallies; /* of struct pyr_tally, sorted by thread, node, flags */
+
+    struct pyr_stack_node *nodes;
+    uint32_t node_count;
+    struct pyr_vec functions; /* of struct pyr_function */
+    struct pyr_vec places;    /* of struct pyr_place */
+    struct pyr_intern function_keys;
+    struct pyr_map place_index;
+};
+
+int pyr_model_load(struct pyr_model *model, const char *path, const struct pyr_model_filter *filter,
+                   struct pyr_err *err);
+void pyr_model_release(struct pyr_model *model);
+
+const struct pyr_place *pyr_model_place(const struct pyr_model *model, uint32_t place);
+const struct pyr_function *pyr_model_function(const struct pyr_model *model, uint32_t function);
+static inline const struct pyr_function *pyr_model_place_function(const struct pyr_model *model, uint32_t place)
+{
+    return pyr_model_function(model, pyr_model_place(model, place)->function);
+}
+
+/* Numbers for a function or a line of one, new or known; or a negative status. Strings are borrowed. */
+int64_t pyr_model_intern_function(struct pyr_model *model, const char *name, const char *file, uint32_t line);
+int64_t pyr_model_intern_place(struct pyr_model *model, uint32_t function, uint32_t line);
+
+/* A bound of a time window in the recording's own unit; never overflows. */
+uint64_t pyr_window_ns(double seconds);
+
+/* Whether the thread (by name, ident or native id) is the one the user means. */
+bool pyr_thread_matches(const struct pyr_thread_facts *facts, const char *wanted);
+
+/* A thread is idle that neither runs nor holds the GIL nor wants it. */
+static inline bool pyr_flags_idle(uint8_t flags)
+{
+    return !(flags & (PYR_ON_CPU | PYR_HAS_GIL | PYR_WAITS_GIL));
+}
+
+#endif

@@ -1,0 +1,136 @@
+#include "model/places.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "model/linetable.h"
+#include "model/model.h"
+#include "record/reader.h"
+
+#include <string.h>
+
+/* Codes seen so far: their function, and their line table once it was needed. */
+struct code_cache {
+    uint32_t *functions; /* number + 1 */
+    struct pyr_linetable *tables;
+    uint32_t count;
+};
+
+int64_t pyr_model_intern_function(struct pyr_model *model, const char *name, const char *file, uint32_t line)
+{
+    struct pyr_buf key = {0};
+    pyr_buf_append(&key, name, strlen(name) + 1);
+    pyr_buf_append(&key, file, strlen(file) + 1);
+    pyr_buf_u32(&key, line);
+    int is_new = 0;
+    int64_t number = key.failed ? PYR_E_NOMEM : pyr_intern_put(&model->function_keys, key.bytes, key.size, &is_new);
+    pyr_buf_release(&key);
+    struct pyr_function function = {name, file, line};
+    if (number >= 0 && is_new && !pyr_vec_push(&model->functions, &function))
+        return PYR_E_NOMEM;
+    return number;
+}
+
+int64_t pyr_model_intern_place(struct pyr_model *model, uint32_t function, uint32_t line)
+{
+    uint64_t key = (uint64_t)function << 32 | line;
+    uint64_t *known = pyr_map_find(&model->place_index, key);
+    if (known)
+        return (int64_t)*known;
+    struct pyr_place place = {function, line};
+    if (!pyr_vec_push(&model->places, &place))
+        return PYR_E_NOMEM;
+    int rc = pyr_map_put(&model->place_index, key, model->places.count - 1);
+    return rc < 0 ? rc : (int64_t)model->places.count - 1;
+}
+
+const struct pyr_place *pyr_model_place(const struct pyr_model *model, uint32_t place)
+{
+    return PYR_VEC_AT(&model->places, struct pyr_place, place);
+}
+
+const struct pyr_function *pyr_model_function(const struct pyr_model *model, uint32_t function)
+{
+    return PYR_VEC_AT(&model->functions, struct pyr_function, function);
+}
+
+int pyr_places_init(struct pyr_model *model)
+{
+    static const char *const names[PYR_PLACES_SPECIAL] = {"<GC>", "<unresolved>", "<no Python frame>"};
+    model->functions = PYR_VEC(struct pyr_function);
+    model->places = PYR_VEC(struct pyr_place);
+    for (uint32_t i = 0; i < PYR_PLACES_SPECIAL; i++) {
+        int64_t function = pyr_model_intern_function(model, names[i], "", 0);
+        int64_t place = function < 0 ? function : pyr_model_intern_place(model, (uint32_t)function, 0);
+        if (place < 0)
+            return (int)place;
+    }
+    return 0;
+}
+
+static int64_t code_function(struct pyr_model *model, struct code_cache *cache, uint32_t code)
+{
+    if (cache->functions[code])
+        return cache->functions[code] - 1;
+    const struct pyr_code_facts *facts = pyr_reader_code(model->reader, code);
+    if (!facts)
+        return PYR_PLACE_UNRESOLVED;
+    int64_t function = pyr_model_intern_function(model, facts->name, facts->file, facts->first_line);
+    int rc = function < 0 ? (int)function : pyr_linetable_decode(&cache->tables[code], facts);
+    if (rc < 0)
+        return rc;
+    cache->functions[code] = (uint32_t)function + 1;
+    return function;
+}
+
+static int64_t node_place(struct pyr_model *model, struct code_cache *cache, uint32_t code, int32_t instruction)
+{
+    int64_t function = code < cache->count ? code_function(model, cache, code) : PYR_PLACE_UNRESOLVED;
+    if (function < PYR_PLACES_SPECIAL)
+        return function;
+    uint32_t line = pyr_linetable_line(&cache->tables[code], instruction);
+    return pyr_model_intern_place(model, (uint32_t)function, line);
+}
+
+static int resolve_nodes(struct pyr_model *model, struct code_cache *cache)
+{
+    for (uint32_t i = 1; i < model->node_count; i++) {
+        uint32_t parent, code;
+        int32_t instruction;
+        if (pyr_reader_node(model->reader, i, &parent, &code, &instruction) < 0 || parent >= i) {
+            model->nodes[i] = (struct pyr_stack_node){0, PYR_PLACE_UNRESOLVED};
+            continue;
+        }
+        int64_t place = node_place(model, cache, code, instruction);
+        if (place < 0)
+            return (int)place;
+        model->nodes[i] = (struct pyr_stack_node){parent, (uint32_t)place};
+    }
+    return 0;
+}
+
+int pyr_places_resolve(struct pyr_model *model)
+{
+    struct code_cache cache = {.count = pyr_reader_codes(model->reader)};
+    model->node_count = pyr_reader_nodes(model->reader);
+    model->node_count += model->node_count == 0;
+    model->nodes = pyr_alloc(model->node_count * sizeof *model->nodes);
+    cache.functions = pyr_alloc(cache.count * sizeof *cache.functions);
+    cache.tables = pyr_alloc(cache.count * sizeof *cache.tables);
+    int rc = model->nodes && cache.functions && cache.tables ? resolve_nodes(model, &cache) : PYR_E_NOMEM;
+    for (uint32_t i = 0; cache.tables && i < cache.count; i++)
+        pyr_linetable_release(&cache.tables[i]);
+    pyr_free(cache.tables);
+    pyr_free(cache.functions);
+    return rc;
+}
+
+void pyr_places_release(struct pyr_model *model)
+{
+    pyr_free(model->nodes);
+    if (model->functions.item_size)
+        pyr_vec_release(&model->functions);
+    if (model->places.item_size)
+        pyr_vec_release(&model->places);
+    pyr_intern_release(&model->function_keys);
+    pyr_map_release(&model->place_index);
+}

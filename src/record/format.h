@@ -1,0 +1,94 @@
+/* What a recording is made of: shared by writer and reader. FORMAT.md describes the bytes. */
+#ifndef PYR_RECORD_FORMAT_H
+#define PYR_RECORD_FORMAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Facts about the whole run. Strings are UTF-8, NUL-terminated, never NULL when read. */
+struct pyr_run_facts {
+    const char *pyrometer;    /* version of the writer */
+    const char *python;       /* "3.14.10" of the first Python process; "" until known */
+    const char *host;         /* host name */
+    const char *mode;         /* "wall", "cpu" or "gil": what the user asked to see */
+    uint64_t started_wall_ns; /* since 1970 */
+    uint64_t rate_hz;         /* samples per second asked for; UINT64_MAX for max */
+    bool attached;            /* attach, not run */
+    bool no_stop;
+    const char *const *command; /* argv of run; or of the attached process */
+    uint32_t command_count;
+};
+
+/* How the line of an instruction is found from a code object's table. */
+enum pyr_linetable_kind {
+    PYR_LINETABLE_NONE = 0,
+    PYR_LINETABLE_LNOTAB = 1,    /* up to 3.9: (bytecode delta, signed line delta) pairs */
+    PYR_LINETABLE_PAIRS = 2,     /* 3.10: PEP 626 */
+    PYR_LINETABLE_LOCATIONS = 3, /* 3.11+: entries with columns */
+};
+
+/* A code object, taken once. */
+struct pyr_code_facts {
+    const char *name; /* qualified where the version has it; UTF-8 */
+    const char *file; /* co_filename; UTF-8, undecodable bytes escaped */
+    uint32_t first_line;
+    uint8_t linetable_kind;
+    const uint8_t *linetable;
+    uint32_t linetable_size;
+};
+
+/* Frames that are not a line of Python have code numbers of their own from the writer, with linetable_kind NONE and a
+ * name in angle brackets, such as "<GC>". */
+
+struct pyr_process_facts {
+    uint32_t pid, parent_pid;
+    const char *command;
+    const char *python;         /* "3.14.10"; "" if not Python (yet) */
+    const char *implementation; /* build properties, such as "static, jit" ; may be "" */
+    uint64_t start_ns;          /* since the recording's start */
+};
+
+struct pyr_thread_facts {
+    uint32_t process;   /* number of its process */
+    uint64_t ident;     /* Python's threading ident */
+    uint64_t native_id; /* kernel thread id as the target's own namespace or ours sees it */
+    const char *name;
+    uint64_t interpreter; /* 0 is the main one */
+};
+
+/* What was true of a thread at a sample. */
+enum pyr_sample_flags {
+    PYR_ON_CPU = 1 << 0, /* running or runnable */
+    PYR_HAS_GIL = 1 << 1,
+    PYR_WAITS_GIL = 1 << 2,
+    PYR_IN_GC = 1 << 3,
+    PYR_TRUNCATED = 1 << 4,  /* deeper than could be taken: the outermost frames are missing */
+    PYR_UNRESOLVED = 1 << 5, /* the stack could not be proved; its node is meaningless */
+};
+
+/* How the stacks of a tick were made certain (docs/truth.md). Decided before the tick, so that it is independent of
+ * what the program did. */
+enum pyr_tick_kind {
+    PYR_TICK_GLANCE = 0, /* read while it ran, twice; what differed is PYR_UNRESOLVED */
+    PYR_TICK_EXACT = 1,  /* read while it could not run; glances are taken in between */
+    PYR_TICK_ONLY = 2,   /* likewise, while all ticks are so: too much is torn for glances. Each stands for the time
+                          * since the tick before it */
+};
+
+/* Quality figures, cumulative; the last ones count. */
+struct pyr_quality {
+    uint64_t ticks_glance, ticks_exact;
+    uint64_t samples_taken; /* thread stacks proved */
+    uint64_t samples_unresolved;
+    uint64_t samples_failed;  /* could not be read at all */
+    uint64_t samples_stopped; /* needed a ptrace stop */
+    uint64_t samples_truncated;
+    uint64_t deadlines_missed; /* ticks dropped because the last was late */
+    uint64_t own_cpu_ns;
+    uint64_t elapsed_ns;
+};
+
+/* Sentinel for "no stack": the thread has no Python frame. */
+#define PYR_NODE_EMPTY 0u
+
+#endif

@@ -1,0 +1,78 @@
+/* What the reader's files share. */
+#ifndef PYR_RECORD_READER_PRIVATE_H
+#define PYR_RECORD_READER_PRIVATE_H
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "record/input.h"
+#include "record/reader.h"
+#include "record/recent.h"
+#include "record/wire.h"
+
+struct pyr_reader_node {
+    uint32_t parent, code;
+    int32_t instruction;
+};
+
+struct pyr_reader_thread {
+    struct pyr_thread_facts facts;
+    uint32_t last_node;
+    uint32_t recent;
+    uint8_t last_flags;
+    bool ended;
+};
+
+struct pyr_reader_process {
+    struct pyr_process_facts facts;
+    uint64_t last_us;
+    uint32_t last_thread;
+    bool ended;
+};
+
+struct pyr_reader {
+    struct pyr_input input;
+    struct pyr_err failure; /* sticks */
+    bool complete;          /* the END frame was reached */
+    bool over;              /* no frames are left */
+
+    struct pyr_arena arena; /* all that is handed out */
+    struct pyr_run_facts facts;
+    bool has_facts;
+    struct pyr_quality quality;
+    struct pyr_vec strings;   /* of const char * */
+    struct pyr_vec codes;     /* of struct pyr_code_facts * */
+    struct pyr_vec processes; /* of struct pyr_reader_process * */
+    struct pyr_vec threads;   /* of struct pyr_reader_thread * */
+    struct pyr_vec nodes;     /* of struct pyr_reader_node; [0] is PYR_NODE_EMPTY */
+    uint64_t cost;
+
+    /* The EVENTS frame that is being read, and what carries over from one to the next. */
+    struct pyr_cursor columns[PYR_COLUMNS];
+    uint64_t events_offset;
+    uint32_t announced_processes, announced_threads; /* by an event */
+    uint32_t last_process;
+    uint32_t far_highest;
+    struct pyr_recent_pool recents;
+    struct pyr_vec samples; /* of struct pyr_sample: of the tick handed out last */
+};
+
+static inline struct pyr_reader_process *pyr_reader_process_at(const struct pyr_reader *reader, uint32_t number)
+{
+    return *PYR_VEC_AT(&reader->processes, struct pyr_reader_process *, number);
+}
+
+static inline struct pyr_reader_thread *pyr_reader_thread_at(const struct pyr_reader *reader, uint32_t number)
+{
+    return *PYR_VEC_AT(&reader->threads, struct pyr_reader_thread *, number);
+}
+
+/* Each takes in the payload of one frame. 0 or a status; the text is the caller's to make. */
+int pyr_reader_take_facts(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+int pyr_reader_take_definitions(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+int pyr_reader_take_nodes(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+int pyr_reader_take_quality(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+
+/* The next event of the current EVENTS frame: 1, 0 if it has no more, or a status. */
+int pyr_reader_take_event(struct pyr_reader *reader, struct pyr_event *event);
+
+#endif

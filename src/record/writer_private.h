@@ -1,0 +1,76 @@
+/* What the writer's files share. */
+#ifndef PYR_RECORD_WRITER_PRIVATE_H
+#define PYR_RECORD_WRITER_PRIVATE_H
+
+#include "base/intern.h"
+#include "base/vec.h"
+#include "record/node_table.h"
+#include "record/output.h"
+#include "record/recent.h"
+#include "record/wire.h"
+#include "record/writer.h"
+
+struct pyr_writer_thread {
+    uint32_t process;
+    uint32_t last_node;
+    uint32_t recent; /* where its table of recent nodes is */
+    uint8_t last_flags;
+    bool ended;
+};
+
+struct pyr_writer_process {
+    uint64_t last_us;
+    uint32_t last_thread; /* named last in an event */
+    bool ended;
+};
+
+struct pyr_writer {
+    struct pyr_output output;
+    struct pyr_err error; /* the first failure; from then on nothing is written */
+
+    struct pyr_intern strings;
+    struct pyr_intern codes; /* by 128-bit hashes of their definitions */
+    struct pyr_node_table nodes;
+    struct pyr_vec threads;   /* of struct pyr_writer_thread */
+    struct pyr_vec processes; /* of struct pyr_writer_process */
+    uint64_t definitions_cost;
+
+    /* Not yet written. */
+    struct pyr_buf facts;
+    struct pyr_buf definitions;
+    struct pyr_buf node_columns[PYR_NODE_COLUMNS];
+    struct pyr_buf columns[PYR_COLUMNS];
+    struct pyr_quality quality;
+    bool quality_pending;
+
+    struct pyr_buf scratch; /* one definition; or the payload of a frame */
+
+    /* State that the reader follows: never reset. */
+    uint32_t last_process;
+    uint32_t far_highest;
+    struct pyr_recent_pool recents;
+
+    /* The tick that is open. */
+    bool in_tick;
+    uint32_t tick_process;
+    uint32_t tick_samples;
+    uint64_t tick_us;
+    uint8_t tick_kind;
+    struct pyr_vec tick_ended; /* of uint32_t: threads */
+};
+
+/* Remembers the failure (the first one counts) and returns its status. */
+int pyr_writer_fail(struct pyr_writer *writer, int status, const char *what);
+
+/* Writes frames of the definitions that are pending. */
+int pyr_writer_flush_definitions(struct pyr_writer *writer);
+
+/* Writes everything that is pending. */
+int pyr_writer_flush_all(struct pyr_writer *writer);
+
+/* Events so far, in bytes. */
+size_t pyr_writer_events_size(const struct pyr_writer *writer);
+
+#define PYR_WRITER_PENDING_MAX ((size_t)512 << 10) /* events; and as much of definitions */
+
+#endif

@@ -1,0 +1,70 @@
+/* One line per stack, root first, and its weight in samples: what flamegraph.pl and its heirs read. */
+#include "analyze/totals.h"
+#include "base/alloc.h"
+#include "report/report.h"
+
+#include <inttypes.h>
+
+/* Weights are not whole, lines need whole ones: what rounding takes from one line it gives to the next, so that the sum
+ * is right to within one sample. */
+static uint64_t whole(double ticks, double *carry)
+{
+    double sum = ticks + *carry;
+    uint64_t rounded = sum > 0 ? (uint64_t)(sum + 0.5) : 0;
+    *carry = sum - (double)rounded;
+    return rounded;
+}
+
+static void write_frames(struct pyr_report *report, const struct pyr_vec *path, const char *separator)
+{
+    for (size_t i = 0; i < path->count; i++) {
+        fputs(separator, report->out);
+        pyr_put_frame(report->out, &report->view->model, *PYR_VEC_AT(path, uint32_t, i));
+        separator = ";";
+    }
+}
+
+static int write_by_thread(struct pyr_report *report, struct pyr_vec *path)
+{
+    struct pyr_entry entry;
+    double carry = 0;
+    for (size_t next = 0; pyr_shown_next(report->view, &report->selection, &next, &entry);) {
+        uint64_t weight = whole(entry.ticks, &carry);
+        int rc = pyr_tree_path(&report->view->tree, entry.leaf, path);
+        if (rc < 0)
+            return rc;
+        if (!weight)
+            continue;
+        pyr_put_process(report->out, pyr_shown_process(report->view, entry.thread)->facts);
+        fputc(';', report->out);
+        pyr_put_thread(report->out, report->view->model.threads[entry.thread].facts);
+        write_frames(report, path, ";");
+        fprintf(report->out, " %" PRIu64 "\n", weight);
+    }
+    return 0;
+}
+
+static int write_merged(struct pyr_report *report, struct pyr_vec *path)
+{
+    struct pyr_sum *sums = pyr_node_sums(report->view, &report->selection);
+    double carry = 0;
+    int rc = sums ? 0 : PYR_E_NOMEM;
+    for (uint32_t i = 1; rc == 0 && i < report->view->tree.nodes.count; i++) {
+        uint64_t weight = sums[i].self_ticks > 0 ? whole(sums[i].self_ticks, &carry) : 0;
+        if (!weight)
+            continue;
+        rc = pyr_tree_path(&report->view->tree, i, path);
+        write_frames(report, path, "");
+        fprintf(report->out, " %" PRIu64 "\n", weight);
+    }
+    pyr_free(sums);
+    return rc;
+}
+
+int pyr_write_collapsed(struct pyr_report *report)
+{
+    struct pyr_vec path = PYR_VEC(uint32_t);
+    int rc = report->options->no_threads ? write_merged(report, &path) : write_by_thread(report, &path);
+    pyr_vec_release(&path);
+    return rc;
+}

@@ -1,0 +1,72 @@
+#include "report/report.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define FACTS(name, describe, binary) {#name, describe, binary},
+static const struct pyr_report_format formats[] = {PYR_FORMATS(FACTS)};
+#undef FACTS
+
+#define WRITER(name, describe, binary) pyr_write_##name,
+static int (*const writers[])(struct pyr_report *) = {PYR_FORMATS(WRITER)};
+#undef WRITER
+
+#define FORMATS (sizeof formats / sizeof *formats)
+
+const struct pyr_report_format *pyr_report_formats(unsigned *count)
+{
+    *count = FORMATS;
+    return formats;
+}
+
+static size_t format_find(const char *name)
+{
+    size_t i = 0;
+    while (i < FORMATS && strcmp(formats[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static int unknown_format(const char *name, struct pyr_err *err)
+{
+    char list[200];
+    size_t used = 0;
+    for (size_t i = 0; i < FORMATS && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", formats[i].name);
+    return pyr_err_set(err, PYR_E_MISUSE, "There is no report format '%.40s'; there are %s", name, list);
+}
+
+static int check_options(const struct pyr_report_options *options, struct pyr_err *err)
+{
+    if (!(options->from_s >= 0) || !(options->to_s >= 0))
+        return pyr_err_set(err, PYR_E_MISUSE, "A time window starts and ends at 0 seconds or later");
+    if (options->to_s > 0 && options->to_s <= options->from_s)
+        return pyr_err_set(err, PYR_E_MISUSE, "The time window from %g s to %g s is empty", options->from_s,
+                           options->to_s);
+    return 0;
+}
+
+int pyr_report(const char *recording, const struct pyr_report_options *options, FILE *out, struct pyr_err *err)
+{
+    static const struct pyr_report_options defaults;
+    options = options ? options : &defaults;
+    const char *name = options->format ? options->format : "text";
+    size_t format = format_find(name);
+    if (format == FORMATS)
+        return unknown_format(name, err);
+    struct pyr_shown view = {0};
+    int rc = check_options(options, err);
+    if (rc == 0)
+        rc = pyr_shown_open(&view, recording, options, err);
+    if (rc < 0)
+        return rc;
+    struct pyr_report report = {.view = &view, .options = options, .recording = recording, .out = out, .err = err};
+    report.selection.mode = view.mode;
+    rc = writers[format](&report);
+    if (rc < 0 && (!err || err->status != rc))
+        pyr_err_set(err, rc, "The %s report could not be made: %s", name, pyr_status_text(rc));
+    if (rc == 0 && (fflush(out) != 0 || ferror(out)))
+        rc = pyr_err_set(err, PYR_E_IO, "The %s report could not be written: %s", name, strerror(errno));
+    pyr_shown_release(&view);
+    return rc;
+}

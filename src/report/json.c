@@ -1,0 +1,220 @@
+/* Everything, for programs: CLI.md fixes the names. */
+#include "analyze/facts.h"
+#include "analyze/totals.h"
+#include "analyze/verdict.h"
+#include "base/json_out.h"
+#include "model/estimate.h"
+#include "report/report.h"
+
+#include <time.h>
+
+static void write_started(struct pyr_json *json, uint64_t wall_ns)
+{
+    char text[40] = "";
+    time_t seconds = (time_t)(wall_ns / 1000000000u);
+    struct tm utc;
+    if (gmtime_r(&seconds, &utc))
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    pyr_json_string(json, "started", text);
+}
+
+static void write_known(struct pyr_json *json, const char *key, bool known, double value)
+{
+    if (known)
+        pyr_json_number(json, key, value);
+    else
+        pyr_json_null(json, key);
+}
+
+static void write_run(struct pyr_report *report, struct pyr_json *json)
+{
+    const struct pyr_model *model = &report->view->model;
+    const struct pyr_run_facts *facts = model->facts;
+    struct pyr_usage_sum usage = pyr_shown_usage(report->view);
+    int code;
+    pyr_json_object(json, "run");
+    pyr_json_row_array(json, "command");
+    for (uint32_t i = 0; i < facts->command_count; i++)
+        pyr_json_string(json, NULL, facts->command[i]);
+    pyr_json_end_array(json);
+    pyr_json_string(json, "python", facts->python);
+    pyr_json_string(json, "host", facts->host);
+    pyr_json_string(json, "mode", pyr_mode_name(report->view->mode));
+    pyr_json_bool(json, "attached", facts->attached);
+    write_started(json, facts->started_wall_ns);
+    pyr_json_number(json, "wall_s", (double)model->end_ns / 1e9);
+    write_known(json, "cpu_s", usage.cpu_ns > 0, (double)usage.cpu_ns / 1e9);
+    if (usage.peak_rss_bytes)
+        pyr_json_uint(json, "peak_rss_bytes", usage.peak_rss_bytes);
+    else
+        pyr_json_null(json, "peak_rss_bytes");
+    if (model->process_count && pyr_exit_code(model->processes[0].exit_status, &code))
+        pyr_json_int(json, "exit_status", code);
+    else
+        pyr_json_null(json, "exit_status");
+    pyr_json_end_object(json);
+}
+
+static void write_quality(struct pyr_report *report, struct pyr_json *json)
+{
+    const struct pyr_model *model = &report->view->model;
+    const struct pyr_quality *quality = &model->quality;
+    struct pyr_sample_sums sums = pyr_shown_samples(report->view);
+    pyr_json_object(json, "quality");
+    pyr_json_uint(json, "samples_taken", quality->samples_taken);
+    pyr_json_uint(json, "samples_failed", quality->samples_failed);
+    pyr_json_uint(json, "samples_stopped", quality->samples_stopped);
+    pyr_json_uint(json, "samples_truncated", quality->samples_truncated);
+    pyr_json_uint(json, "samples_exact", sums.exact);
+    pyr_json_uint(json, "unresolved", sums.unresolved);
+    pyr_json_number(json, "unresolved_left_s", sums.left_s);
+    pyr_json_uint(json, "ticks_glance", quality->ticks_glance);
+    pyr_json_uint(json, "ticks_exact", quality->ticks_exact);
+    pyr_json_uint(json, "deadlines_missed", quality->deadlines_missed);
+    pyr_json_number(json, "own_cpu_s", (double)quality->own_cpu_ns / 1e9);
+    pyr_json_number(json, "rate_hz", pyr_shown_rate_hz(report->view));
+    pyr_json_bool(json, "complete", model->complete);
+    pyr_json_end_object(json);
+}
+
+static void write_verdict(struct pyr_report *report, struct pyr_json *json)
+{
+    struct pyr_verdict verdict;
+    pyr_verdict_find(&verdict, report->view);
+    pyr_json_object(json, "verdict");
+    pyr_json_string(json, "bound", pyr_bound_name(verdict.bound));
+    pyr_json_string(json, "because", verdict.sentence);
+    pyr_json_number(json, "on_cpu", verdict.on_cpu);
+    pyr_json_number(json, "gil_held", verdict.gil_held);
+    pyr_json_number(json, "gil_wanted", verdict.gil_wanted);
+    pyr_json_number(json, "in_gc", verdict.in_gc);
+    pyr_json_end_object(json);
+}
+
+static void write_thread(struct pyr_json *json, const struct pyr_thread_sum *sum)
+{
+    pyr_json_row(json, NULL);
+    pyr_json_uint(json, "id", sum->facts->ident);
+    pyr_json_uint(json, "native_id", sum->facts->native_id);
+    pyr_json_string(json, "name", sum->facts->name);
+    pyr_json_number(json, "samples", sum->ticks);
+    pyr_json_number(json, "on_cpu", sum->on_cpu);
+    pyr_json_number(json, "holding_gil", sum->has_gil);
+    pyr_json_number(json, "waiting_for_gil", sum->waits_gil);
+    pyr_json_number(json, "seconds", sum->seconds);
+    if (sum->facts->interpreter)
+        pyr_json_uint(json, "interpreter", sum->facts->interpreter);
+    pyr_json_end_object(json);
+}
+
+static void write_process(struct pyr_report *report, struct pyr_json *json, uint32_t number,
+                          const struct pyr_thread_sum *threads)
+{
+    const struct pyr_model *model = &report->view->model;
+    const struct pyr_model_process *process = &model->processes[number];
+    int code;
+    pyr_json_object(json, NULL);
+    pyr_json_uint(json, "pid", process->facts->pid);
+    pyr_json_uint(json, "parent", process->facts->parent_pid);
+    pyr_json_string(json, "command", process->facts->command);
+    pyr_json_string(json, "python", process->facts->python);
+    pyr_json_number(json, "sampled_s", process->elapsed_s);
+    if (pyr_exit_code(process->exit_status, &code))
+        pyr_json_int(json, "exit_status", code);
+    pyr_json_array(json, "threads");
+    for (uint32_t i = 0; i < model->thread_count; i++)
+        if (model->threads[i].selected && model->threads[i].facts->process == number)
+            write_thread(json, &threads[i]);
+    pyr_json_end_array(json);
+    pyr_json_end_object(json);
+}
+
+static int write_processes(struct pyr_report *report, struct pyr_json *json)
+{
+    struct pyr_thread_sum *threads = pyr_shown_threads(report->view);
+    if (!threads)
+        return PYR_E_NOMEM;
+    pyr_json_array(json, "processes");
+    for (uint32_t i = 0; i < report->view->model.process_count; i++)
+        if (report->view->model.processes[i].selected)
+            write_process(report, json, i, threads);
+    pyr_json_end_array(json);
+    pyr_shown_threads_release(threads);
+    return 0;
+}
+
+static void write_seconds(struct pyr_json *json, const struct pyr_totals *totals, const struct pyr_sum *sum)
+{
+    const struct pyr_sum *all = &totals->all;
+    pyr_json_number(json, "self_s", sum->self_s);
+    pyr_json_number(json, "total_s", sum->total_s);
+    pyr_json_number(json, "self_error_s",
+                    pyr_standard_error(sum->self_s, sum->self_square, all->self_s, all->self_square));
+    pyr_json_number(json, "total_error_s",
+                    pyr_standard_error(sum->total_s, sum->total_square, all->self_s, all->self_square));
+}
+
+static void write_function(struct pyr_json *json, const struct pyr_model *model, const struct pyr_totals *totals,
+                           uint32_t number)
+{
+    const struct pyr_function *function = pyr_model_function(model, number);
+    pyr_json_row(json, NULL);
+    pyr_json_string(json, "name", function->name);
+    pyr_json_string(json, "file", function->file);
+    pyr_json_uint(json, "line", function->line);
+    write_seconds(json, totals, &totals->sums[number]);
+    pyr_json_end_object(json);
+}
+
+static void write_line(struct pyr_json *json, const struct pyr_model *model, const struct pyr_totals *totals,
+                       uint32_t number)
+{
+    const struct pyr_place *place = pyr_model_place(model, number);
+    const struct pyr_function *function = pyr_model_function(model, place->function);
+    if (!*function->file)
+        return;
+    pyr_json_row(json, NULL);
+    pyr_json_string(json, "file", function->file);
+    pyr_json_uint(json, "line", place->line);
+    pyr_json_string(json, "function", function->name);
+    write_seconds(json, totals, &totals->sums[number]);
+    pyr_json_end_object(json);
+}
+
+typedef void (*row_writer)(struct pyr_json *, const struct pyr_model *, const struct pyr_totals *, uint32_t);
+typedef int (*totals_maker)(struct pyr_totals *, const struct pyr_shown *, const struct pyr_selection *);
+
+static int write_table(struct pyr_report *report, struct pyr_json *json, const char *key, totals_maker make,
+                       row_writer write_row)
+{
+    struct pyr_totals totals = {0};
+    struct pyr_vec order = PYR_VEC(uint32_t);
+    int rc = make(&totals, report->view, &report->selection);
+    if (rc == 0)
+        rc = pyr_totals_rank(&totals, false, SIZE_MAX, &order);
+    pyr_json_array(json, key);
+    for (size_t i = 0; rc == 0 && i < order.count; i++)
+        write_row(json, &report->view->model, &totals, *PYR_VEC_AT(&order, uint32_t, i));
+    pyr_json_end_array(json);
+    pyr_totals_release(&totals);
+    pyr_vec_release(&order);
+    return rc;
+}
+
+int pyr_write_json(struct pyr_report *report)
+{
+    struct pyr_json json = {.out = report->out};
+    pyr_json_object(&json, NULL);
+    pyr_json_string(&json, "pyrometer", PYR_VERSION);
+    pyr_json_uint(&json, "format", 1);
+    write_run(report, &json);
+    write_quality(report, &json);
+    write_verdict(report, &json);
+    int rc = write_processes(report, &json);
+    if (rc == 0)
+        rc = write_table(report, &json, "functions", pyr_totals_functions, write_function);
+    if (rc == 0)
+        rc = write_table(report, &json, "lines", pyr_totals_places, write_line);
+    pyr_json_end_object(&json);
+    return rc;
+}

@@ -1,0 +1,190 @@
+/* The hot files line by line: line_profiler's view of the whole program. */
+#include "analyze/totals.h"
+#include "base/alloc.h"
+#include "report/source.h"
+#include "report/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILES 10
+#define FILE_SHARE_MIN 0.01 /* of all time on a stack; colder files are not shown */
+#define CONTEXT 2           /* lines shown around a line with time */
+#define SOURCE_WIDTH 100
+
+/* One line of a file, whatever functions are on it. */
+struct row {
+    uint32_t file, line, key;
+};
+
+struct lines {
+    struct pyr_report *report;
+    struct pyr_intern files;
+    struct pyr_map index; /* file and line to row */
+    struct pyr_vec rows;  /* of struct row */
+    uint32_t *keys;       /* by node: its row */
+    uint32_t *file_keys;  /* by node: its file */
+    struct pyr_totals by_row, by_file;
+    struct pyr_source source;
+};
+
+static int64_t row_number(struct lines *lines, uint32_t file, uint32_t line)
+{
+    uint64_t key = (uint64_t)file << 32 | line;
+    uint64_t *known = pyr_map_find(&lines->index, key);
+    if (known)
+        return (int64_t)*known;
+    struct row row = {file, line, (uint32_t)lines->rows.count};
+    if (!pyr_vec_push(&lines->rows, &row) || pyr_map_put(&lines->index, key, row.key) < 0)
+        return PYR_E_NOMEM;
+    return row.key;
+}
+
+static int key_nodes(struct lines *lines)
+{
+    const struct pyr_shown *view = lines->report->view;
+    for (uint32_t i = 1; i < view->tree.nodes.count; i++) {
+        const struct pyr_place *place = pyr_model_place(&view->model, pyr_tree_at(&view->tree, i)->place);
+        const char *file = pyr_model_function(&view->model, place->function)->file;
+        int64_t number = pyr_intern_put(&lines->files, file, strlen(file), NULL);
+        int64_t row = number < 0 ? number : row_number(lines, (uint32_t)number, place->line);
+        if (row < 0)
+            return (int)row;
+        lines->file_keys[i] = (uint32_t)number;
+        lines->keys[i] = (uint32_t)row;
+    }
+    return 0;
+}
+
+static int compute(struct lines *lines)
+{
+    const struct pyr_shown *view = lines->report->view;
+    lines->keys = pyr_alloc(view->tree.nodes.count * sizeof *lines->keys);
+    lines->file_keys = pyr_alloc(view->tree.nodes.count * sizeof *lines->file_keys);
+    int rc = lines->keys && lines->file_keys ? key_nodes(lines) : PYR_E_NOMEM;
+    if (rc == 0)
+        rc = pyr_totals_fill(&lines->by_row, view, &lines->report->selection, lines->keys, (uint32_t)lines->rows.count);
+    if (rc == 0)
+        rc = pyr_totals_fill(&lines->by_file, view, &lines->report->selection, lines->file_keys,
+                             pyr_intern_count(&lines->files));
+    return rc;
+}
+
+static int compare_rows(const void *left, const void *right)
+{
+    const struct row *a = left, *b = right;
+    if (a->file != b->file)
+        return a->file < b->file ? -1 : 1;
+    return (a->line > b->line) - (a->line < b->line);
+}
+
+static void write_source(struct lines *lines, uint32_t line)
+{
+    fprintf(lines->report->out, " %6u │ ", line);
+    pyr_source_put(&lines->source, line, true, SOURCE_WIDTH, lines->report->out);
+    fputc('\n', lines->report->out);
+}
+
+static void write_row(struct lines *lines, const struct row *row)
+{
+    const struct pyr_sum *sum = &lines->by_row.sums[row->key];
+    double all = lines->by_row.all.self_s;
+    if (sum->self_s > 0)
+        fprintf(lines->report->out, "%9.3f %5.1f ", sum->self_s, 100 * sum->self_s / all);
+    else
+        fprintf(lines->report->out, "%16s", "");
+    fprintf(lines->report->out, "%9.3f %5.1f", sum->total_s, 100 * sum->total_s / all);
+    write_source(lines, row->line);
+}
+
+/* Source without time: the lines of (after, before) that are near one end; in between "…". */
+static void write_between(struct lines *lines, uint32_t after, uint32_t before)
+{
+    uint32_t end = pyr_source_lines(&lines->source) + 1;
+    before = before < end ? before : end;
+    uint32_t gap_end = before > CONTEXT ? before - CONTEXT : 1;
+    uint32_t line = after + 1;
+    for (; after && line < before && line <= after + CONTEXT; line++) {
+        fprintf(lines->report->out, "%31s", "");
+        write_source(lines, line);
+    }
+    if (line + 1 < gap_end) {
+        fprintf(lines->report->out, "%31s      … │\n", "");
+        line = gap_end;
+    }
+    for (; line < before; line++) {
+        fprintf(lines->report->out, "%31s", "");
+        write_source(lines, line);
+    }
+}
+
+static void write_heading(struct lines *lines, uint32_t file, bool readable)
+{
+    const char *path = pyr_intern_get(&lines->files, file)->bytes;
+    const struct pyr_model *model = &lines->report->view->model;
+    const struct pyr_sum *sum = &lines->by_file.sums[file];
+    char name[512];
+    pyr_clean(name, sizeof name, path);
+    pyr_text_heading(lines->report, "%s: %.3f s self (%.1f %%), %.3f s total", name, sum->self_s,
+                     100 * sum->self_s / lines->by_file.all.self_s, sum->total_s);
+    if (!readable)
+        fputs("(its source cannot be read here)\n", lines->report->out);
+    else if (lines->source.changed_ns > model->facts->started_wall_ns + model->end_ns)
+        fputs("(the file was changed after the recording was made: lines may have moved)\n", lines->report->out);
+    fprintf(lines->report->out, "%9s %5s %9s %5s %6s\n", "self s", "%", "total s", "%", "line");
+}
+
+static void write_file(struct lines *lines, uint32_t file)
+{
+    const struct row *rows = lines->rows.items;
+    size_t i = 0;
+    uint32_t last = 0;
+    bool readable = pyr_source_open(&lines->source, pyr_intern_get(&lines->files, file)->bytes) == 0;
+    write_heading(lines, file, readable);
+    while (i < lines->rows.count && rows[i].file != file)
+        i++;
+    for (; i < lines->rows.count && rows[i].file == file; i++) {
+        if (lines->by_row.sums[rows[i].key].total_s <= 0)
+            continue;
+        write_between(lines, last, rows[i].line);
+        write_row(lines, &rows[i]);
+        last = rows[i].line;
+    }
+    if (last)
+        write_between(lines, last, last + CONTEXT + 1);
+}
+
+static int write_files(struct lines *lines)
+{
+    struct pyr_vec order = PYR_VEC(uint32_t);
+    size_t limit = lines->report->options->limit ? lines->report->options->limit : FILES;
+    int rc = pyr_totals_rank(&lines->by_file, false, limit, &order);
+    if (lines->rows.count)
+        qsort(lines->rows.items, lines->rows.count, sizeof(struct row), compare_rows);
+    for (size_t i = 0; rc == 0 && i < order.count; i++) {
+        uint32_t file = *PYR_VEC_AT(&order, uint32_t, i);
+        bool hot = lines->by_file.sums[file].total_s >= FILE_SHARE_MIN * lines->by_file.all.self_s;
+        if (hot && pyr_intern_get(&lines->files, file)->size)
+            write_file(lines, file);
+    }
+    pyr_vec_release(&order);
+    return rc;
+}
+
+int pyr_write_lines(struct pyr_report *report)
+{
+    struct lines lines = {.report = report, .rows = PYR_VEC(struct row)};
+    report->selection.busy_only = report->view->mode == PYR_MODE_WALL && !report->options->include_idle;
+    int rc = compute(&lines);
+    if (rc == 0)
+        rc = write_files(&lines);
+    pyr_source_release(&lines.source);
+    pyr_totals_release(&lines.by_row);
+    pyr_totals_release(&lines.by_file);
+    pyr_vec_release(&lines.rows);
+    pyr_map_release(&lines.index);
+    pyr_intern_release(&lines.files);
+    pyr_free(lines.keys);
+    pyr_free(lines.file_keys);
+    return rc;
+}

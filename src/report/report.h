@@ -1,0 +1,58 @@
+/* Private to report: what a format is given, and what formats share. */
+#ifndef PYR_REPORT_REPORT_H
+#define PYR_REPORT_REPORT_H
+
+#include "analyze/view.h"
+#include "pyrometer/pyrometer.h"
+
+struct pyr_buf;
+
+struct pyr_report {
+    struct pyr_shown *view;
+    const struct pyr_report_options *options;
+    struct pyr_selection selection; /* what the mode counts */
+    const char *recording;          /* path */
+    FILE *out;
+    struct pyr_err *err;
+};
+
+/* Every format: its name, one line about it, and whether it is binary. pyr_write_NAME, in a file of its own, writes it
+ * and returns 0 or a negative status; failures of `out` are found by the caller. */
+#define PYR_FORMATS(X)                                                                                                 \
+    X(text, "a summary to read: verdict, hottest functions and lines, threads, quality", false)                        \
+    X(lines, "the hot files line by line, with seconds beside the source", false)                                      \
+    X(tree, "the call tree, from the outermost frame down", false)                                                     \
+    X(json, "everything, for programs", false)                                                                         \
+    X(collapsed, "one line per stack: for flamegraph.pl and its heirs", false)                                         \
+    X(speedscope, "for https://www.speedscope.app", false)                                                             \
+    X(pprof, "gzipped protocol buffer: for go tool pprof and what reads its format", true)                             \
+    X(pstats, "for Python's pstats module and its viewers", true)                                                      \
+    X(chrome, "what ran when: for chrome://tracing and https://ui.perfetto.dev", false)
+
+#define PYR_FORMAT_WRITER(name, describe, binary) int pyr_write_##name(struct pyr_report *report);
+PYR_FORMATS(PYR_FORMAT_WRITER)
+#undef PYR_FORMAT_WRITER
+
+/* ---- names (names.c) ---- */
+
+/* How a name is made fit to be shown: control characters and invalid UTF-8 become '?', and so do the characters in
+ * `forbidden`, which become `_`. At most max bytes (then an ellipsis). NULL text is "". */
+void pyr_put_clean(FILE *out, const char *text, const char *forbidden, size_t max);
+
+/* The same into a buffer, NUL-terminated; text is cut to fit. */
+void pyr_clean(char *to, size_t size, const char *text);
+
+/* "function (file:line)", or only the name where there is no file; ';' is replaced. */
+void pyr_put_frame(FILE *out, const struct pyr_model *model, uint32_t place);
+
+/* `process 123:"command"` and `thread 456 "name"`, fit for a frame. */
+void pyr_put_process(FILE *out, const struct pyr_process_facts *facts);
+void pyr_put_thread(FILE *out, const struct pyr_thread_facts *facts);
+
+/* What wait status a shell would report; false if unknown. */
+bool pyr_exit_code(int wait_status, int *code);
+
+/* The end of a path: what fits in width, with "…" before it. Borrowed from path, *elided says whether it was cut. */
+const char *pyr_path_tail(const char *path, size_t width, bool *elided);
+
+#endif

@@ -1,0 +1,128 @@
+#include "report/source.h"
+
+#include "base/utf8.h"
+
+#include "base/alloc.h"
+#include "report/report.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SOURCE_MAX (16u << 20)
+#define TAB_WIDTH 4
+
+static int read_all(int fd, char *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = read(fd, bytes + done, size - done);
+        if (got <= 0)
+            return PYR_E_IO;
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+/* Looks before it opens: opening a device or a pipe can have effects. */
+static int open_regular(const char *path, struct stat *facts)
+{
+    if (stat(path, facts) < 0 || !S_ISREG(facts->st_mode))
+        return -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && (fstat(fd, facts) < 0 || !S_ISREG(facts->st_mode) || facts->st_size > (off_t)SOURCE_MAX)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static int find_lines(struct pyr_source *source)
+{
+    for (size_t at = 0; at < source->size;) {
+        uint32_t start = (uint32_t)at;
+        if (!pyr_vec_push(&source->starts, &start))
+            return PYR_E_NOMEM;
+        const char *end = memchr(source->bytes + at, '\n', source->size - at);
+        at = end ? (size_t)(end - source->bytes) + 1 : source->size;
+    }
+    return 0;
+}
+
+static int load(struct pyr_source *source, const char *path)
+{
+    struct stat facts;
+    int fd = open_regular(path, &facts);
+    if (fd < 0)
+        return PYR_E_NOT_FOUND;
+    source->size = (size_t)facts.st_size;
+    source->changed_ns = (uint64_t)facts.st_mtim.tv_sec * 1000000000u + (uint64_t)facts.st_mtim.tv_nsec;
+    source->bytes = pyr_alloc(source->size + 1);
+    int rc = source->bytes ? read_all(fd, source->bytes, source->size) : PYR_E_NOMEM;
+    close(fd);
+    return rc < 0 ? rc : find_lines(source);
+}
+
+int pyr_source_open(struct pyr_source *source, const char *path)
+{
+    if (!source->path || strcmp(source->path, path) != 0) {
+        pyr_source_release(source);
+        source->starts = PYR_VEC(uint32_t);
+        if (load(source, path) < 0)
+            pyr_source_release(source);
+        source->path = path;
+    }
+    return source->bytes ? 0 : PYR_E_NOT_FOUND;
+}
+
+void pyr_source_release(struct pyr_source *source)
+{
+    pyr_free(source->bytes);
+    if (source->starts.item_size)
+        pyr_vec_release(&source->starts);
+    *source = (struct pyr_source){0};
+}
+
+uint32_t pyr_source_lines(const struct pyr_source *source)
+{
+    return (uint32_t)source->starts.count;
+}
+
+/* Puts what is left of the line after its indentation; invisible characters become '?'. */
+static void put_text(const char *text, size_t size, unsigned width, FILE *out)
+{
+    for (unsigned column = 0; size; column++) {
+        if (column + 1 >= width) {
+            fputs("…", out);
+            return;
+        }
+        size_t length = pyr_utf8_length(text, size);
+        unsigned char first = (unsigned char)*text;
+        if (first == '\t')
+            fputc(' ', out);
+        else if (length == 0 || first < 0x20 || first == 0x7f || (length == 2 && first == 0xc2 && !(text[1] & 0x20)))
+            fputc('?', out);
+        else
+            fwrite(text, 1, length, out);
+        length = length ? length : 1;
+        text += length;
+        size -= length;
+    }
+}
+
+void pyr_source_put(const struct pyr_source *source, uint32_t line, bool indented, unsigned width, FILE *out)
+{
+    if (line == 0 || line > source->starts.count)
+        return;
+    size_t at = *PYR_VEC_AT(&source->starts, uint32_t, line - 1);
+    size_t end = line < source->starts.count ? *PYR_VEC_AT(&source->starts, uint32_t, line) : source->size;
+    while (end > at && strchr("\r\n\t\f ", source->bytes[end - 1]))
+        end--;
+    unsigned indent = 0;
+    for (; at < end && strchr(" \t\f", source->bytes[at]); at++)
+        indent += source->bytes[at] == '\t' ? TAB_WIDTH : 1;
+    indent = indented ? indent < width ? indent : width : 0;
+    if (at < end)
+        fprintf(out, "%*s", (int)indent, "");
+    put_text(source->bytes + at, end - at, width - indent, out);
+}

@@ -1,0 +1,128 @@
+/* https://www.speedscope.app/file-format-schema.json: one sampled profile per thread. */
+#include "base/alloc.h"
+#include "base/json_out.h"
+#include "report/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void write_frame(struct pyr_json *json, const struct pyr_model *model, uint32_t number)
+{
+    const struct pyr_place *place = pyr_model_place(model, number);
+    const struct pyr_function *function = pyr_model_function(model, place->function);
+    pyr_json_row(json, NULL);
+    pyr_json_string(json, "name", function->name);
+    if (*function->file) {
+        pyr_json_string(json, "file", function->file);
+        pyr_json_uint(json, "line", place->line);
+    }
+    pyr_json_end_object(json);
+}
+
+static void write_shared(struct pyr_json *json, const struct pyr_model *model)
+{
+    pyr_json_object(json, "shared");
+    pyr_json_array(json, "frames");
+    for (uint32_t i = 0; i < model->places.count; i++)
+        write_frame(json, model, i);
+    pyr_json_end_array(json);
+    pyr_json_end_object(json);
+}
+
+/* Whether entry is of this thread; *next stays at the first that is not. */
+static bool next_of_thread(struct pyr_report *report, uint32_t thread, size_t *next, struct pyr_entry *entry)
+{
+    size_t peek = *next;
+    if (!pyr_shown_next(report->view, &report->selection, &peek, entry) || entry->thread != thread)
+        return false;
+    *next = peek;
+    return true;
+}
+
+static int write_samples(struct pyr_report *report, struct pyr_json *json, uint32_t thread, size_t next,
+                         struct pyr_vec *path)
+{
+    struct pyr_entry entry;
+    pyr_json_array(json, "samples");
+    while (next_of_thread(report, thread, &next, &entry)) {
+        int rc = pyr_tree_path(&report->view->tree, entry.leaf, path);
+        if (rc < 0)
+            return rc;
+        pyr_json_row_array(json, NULL);
+        for (size_t i = 0; i < path->count; i++)
+            pyr_json_uint(json, NULL, *PYR_VEC_AT(path, uint32_t, i));
+        pyr_json_end_array(json);
+    }
+    pyr_json_end_array(json);
+    return 0;
+}
+
+static double write_weights(struct pyr_report *report, struct pyr_json *json, uint32_t thread, size_t *next)
+{
+    struct pyr_entry entry;
+    double total = 0;
+    pyr_json_row_array(json, "weights");
+    while (next_of_thread(report, thread, next, &entry)) {
+        pyr_json_number(json, NULL, entry.seconds);
+        total += entry.seconds;
+    }
+    pyr_json_end_array(json);
+    return total;
+}
+
+static void profile_name(const struct pyr_report *report, uint32_t thread, char *name, size_t size)
+{
+    const struct pyr_thread_facts *facts = report->view->model.threads[thread].facts;
+    const struct pyr_process_facts *process = pyr_shown_process(report->view, thread)->facts;
+    snprintf(name, size, "process %" PRIu32 " thread %" PRIu64 " \"%.200s\"", process->pid, facts->native_id,
+             facts->name);
+}
+
+/* One thread's profile, from the entry at *next on, which moves behind it. */
+static int write_profile(struct pyr_report *report, struct pyr_json *json, uint32_t thread, size_t *next,
+                         struct pyr_vec *path)
+{
+    char name[320];
+    profile_name(report, thread, name, sizeof name);
+    pyr_json_object(json, NULL);
+    pyr_json_string(json, "type", "sampled");
+    pyr_json_string(json, "name", name);
+    pyr_json_string(json, "unit", "seconds");
+    int rc = write_samples(report, json, thread, *next, path);
+    double total = write_weights(report, json, thread, next);
+    pyr_json_uint(json, "startValue", 0);
+    pyr_json_number(json, "endValue", total);
+    pyr_json_end_object(json);
+    return rc;
+}
+
+static int write_profiles(struct pyr_report *report, struct pyr_json *json)
+{
+    struct pyr_vec path = PYR_VEC(uint32_t);
+    struct pyr_entry entry;
+    size_t next = 0, peek = 0;
+    int rc = 0;
+    pyr_json_array(json, "profiles");
+    while (rc == 0 && pyr_shown_next(report->view, &report->selection, &peek, &entry)) {
+        rc = write_profile(report, json, entry.thread, &next, &path);
+        peek = next;
+    }
+    pyr_json_end_array(json);
+    pyr_vec_release(&path);
+    return rc;
+}
+
+int pyr_write_speedscope(struct pyr_report *report)
+{
+    struct pyr_json json = {.out = report->out};
+    const char *slash = strrchr(report->recording, '/');
+    pyr_json_object(&json, NULL);
+    pyr_json_string(&json, "$schema", "https://www.speedscope.app/file-format-schema.json");
+    pyr_json_string(&json, "exporter", "pyrometer " PYR_VERSION);
+    pyr_json_string(&json, "name", slash ? slash + 1 : report->recording);
+    pyr_json_uint(&json, "activeProfileIndex", 0);
+    write_shared(&json, &report->view->model);
+    int rc = write_profiles(report, &json);
+    pyr_json_end_object(&json);
+    return rc;
+}

@@ -1,0 +1,22 @@
+/* Private to the text format: its sections, and what they are made with. */
+#ifndef PYR_REPORT_TEXT_H
+#define PYR_REPORT_TEXT_H
+
+#include "analyze/totals.h"
+#include "report/report.h"
+
+/* A heading of a section; bold where colours are wanted. */
+void pyr_text_heading(struct pyr_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The file of a path, cut from the left, and the line. */
+void pyr_text_location(FILE *out, const char *file, uint32_t line);
+
+/* "12.3 s", "4.56 ms", "34.5 MiB": to three figures. */
+void pyr_text_seconds(char *text, size_t size, double seconds);
+void pyr_text_bytes(char *text, size_t size, uint64_t bytes);
+
+int pyr_text_hot(struct pyr_report *report);     /* hottest functions and lines; where idle threads wait */
+int pyr_text_threads(struct pyr_report *report); /* processes and threads */
+void pyr_text_quality(struct pyr_report *report);
+
+#endif

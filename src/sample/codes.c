@@ -1,0 +1,106 @@
+#include "sample/codes.h"
+
+#define TRUSTED_PART 8u           /* what has stood for a time is trusted for this part of it … */
+#define TRUSTED_MAX_NS 100000000u /* … but no longer than this */
+#define REUSED_CHECKS 200u        /* at an address that was used again, trust begins after so many checks */
+#define HEADER_MAX 512
+
+void pyr_codes_release(struct pyr_codes *codes)
+{
+    pyr_map_release(&codes->by_address);
+    if (codes->known.item_size)
+        pyr_vec_release(&codes->known);
+}
+
+struct pyr_known_code *pyr_codes_find(const struct pyr_codes *codes, uint64_t at)
+{
+    const uint64_t *place = pyr_map_find(&codes->by_address, at);
+    return place ? PYR_VEC_AT(&codes->known, struct pyr_known_code, *place) : NULL;
+}
+
+bool pyr_known_code_doubtful(const struct pyr_known_code *code, uint64_t now_ns)
+{
+    if (code->reused && code->checks < REUSED_CHECKS)
+        return code->checked_ns != now_ns;
+    uint64_t stood_ns = code->checked_ns - code->first_ns, trusted_ns = stood_ns / TRUSTED_PART;
+    return now_ns - code->checked_ns > (trusted_ns < TRUSTED_MAX_NS ? trusted_ns : TRUSTED_MAX_NS);
+}
+
+int pyr_codes_check(struct pyr_codes *codes, struct pyr_known_code *code, uint64_t now_ns)
+{
+    uint8_t header[HEADER_MAX];
+    const struct pyr_layout *layout = &codes->view.python->layout;
+    int rc = pyr_target_read(codes->view.target, PYR_ADDR(code->at), header, pyr_code_header_size(layout));
+    if (rc == PYR_E_FAULT)
+        return 0;
+    if (rc < 0)
+        return rc;
+    struct pyr_code_identity identity;
+    pyr_code_identity_decode(layout, header, &identity);
+    if (!pyr_code_identity_equal(&identity, &code->identity))
+        return 0;
+    uint64_t contents;
+    rc = pyr_code_contents(codes->view, &code->shape, &contents);
+    if (rc < 0 && rc != PYR_E_FAULT)
+        return rc;
+    if (rc == PYR_E_FAULT || contents != code->contents)
+        return 0;
+    code->checks++;
+    code->checked_ns = now_ns;
+    return 1;
+}
+
+/* The recording's number for this code: the same for code that says the same, wherever it lies. */
+static int64_t number_of(struct pyr_codes *codes, const struct pyr_code *code)
+{
+    struct pyr_code_facts facts = {
+        .name = (const char *)code->name.bytes,
+        .file = (const char *)code->file.bytes,
+        .first_line = code->first_line,
+        .linetable_kind = codes->view.python->layout.linetable_kind,
+        .linetable = code->linetable.bytes,
+        .linetable_size = (uint32_t)code->linetable.size,
+    };
+    return pyr_writer_code(codes->writer, &facts);
+}
+
+/* 3.12+ pushes a frame of its own under __init__ when a class is called. Its code has one str for its name and file. */
+static bool is_internal(const struct pyr_code *code)
+{
+    return code->identity.name == code->identity.filename && strcmp((const char *)code->name.bytes, "__init__") == 0;
+}
+
+static int keep(struct pyr_codes *codes, const struct pyr_known_code *fresh)
+{
+    struct pyr_known_code *old = pyr_codes_find(codes, fresh->at);
+    if (old) {
+        *old = *fresh;
+        old->reused = true;
+        return 0;
+    }
+    codes->known.item_size = sizeof *fresh;
+    if (!pyr_vec_push(&codes->known, fresh))
+        return PYR_E_NOMEM;
+    return pyr_map_put(&codes->by_address, fresh->at, codes->known.count - 1);
+}
+
+int pyr_codes_learn(struct pyr_codes *codes, uint64_t at, uint64_t now_ns)
+{
+    struct pyr_code code;
+    int rc = pyr_code_read(codes->view, PYR_ADDR(at), &code);
+    if (rc == 0) {
+        int64_t number = number_of(codes, &code);
+        struct pyr_known_code fresh = {.at = at,
+                                       .identity = code.identity,
+                                       .shape = code.shape,
+                                       .contents = code.contents,
+                                       .number = (uint32_t)number,
+                                       .code_bytes = code.code_bytes,
+                                       .internal = is_internal(&code),
+                                       .first_ns = now_ns,
+                                       .checked_ns = now_ns};
+        rc = number < 0 ? (int)number : keep(codes, &fresh);
+    }
+    pyr_code_release(&code);
+    return rc;
+}

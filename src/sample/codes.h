@@ -1,0 +1,46 @@
+/* The code objects of one process: each read once, known by address, and its identity checked again since addresses are
+ * reused. */
+#ifndef PYR_SAMPLE_CODES_H
+#define PYR_SAMPLE_CODES_H
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "pyobj/code.h"
+#include "record/writer.h"
+
+struct pyr_known_code {
+    uint64_t at;
+    struct pyr_code_identity identity;
+    struct pyr_code_shape shape;
+    uint64_t contents;
+    uint32_t number; /* in the recording */
+    uint32_t code_bytes;
+    uint64_t first_ns, checked_ns;
+    uint32_t checks; /* passed since it was last read */
+    bool reused;     /* this address has held another code object before */
+    bool internal;   /* of a frame that the interpreter pushes for itself, never shown */
+};
+
+/* Zeroed but for view and writer it is empty; release it in any case. */
+struct pyr_codes {
+    struct pyr_view view;
+    struct pyr_writer *writer;
+    struct pyr_map by_address; /* to the place in `known` */
+    struct pyr_vec known;      /* of struct pyr_known_code */
+};
+
+void pyr_codes_release(struct pyr_codes *codes);
+
+/* What is known of the code object at an address; NULL if nothing. HOT. Valid until the next learn. */
+struct pyr_known_code *pyr_codes_find(const struct pyr_codes *codes, uint64_t at);
+
+/* Whether its identity ought to be checked before it is believed at this time. */
+bool pyr_known_code_doubtful(const struct pyr_known_code *code, uint64_t now_ns);
+
+/* Reads the identity now at its address: 1 the same, 0 another or gone, or negative. HOT: two reads. */
+int pyr_codes_check(struct pyr_codes *codes, struct pyr_known_code *code, uint64_t now_ns);
+
+/* Reads the code object whole and registers it; replaces what was known at that address. */
+int pyr_codes_learn(struct pyr_codes *codes, uint64_t at, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,235 @@
+/* Which threads there are: Python's thread states matched with the kernel's threads. */
+#include "base/alloc.h"
+#include "sample/process.h"
+
+#include <xxhash.h>
+
+#define INTERPS_NS 10000000u
+#define RENAME_MAX 64    /* threads whose name is looked at again in one refresh */
+#define SOON_NS 2000000u /* a thread that starts gets its number and its name soon */
+#define NAMELESS_LOOKS 4
+#define REFRESH_NS 500000000u /* thread states may change under an unchanged list head */
+
+static struct pyr_sampled *find(struct pyr_process *process, const struct pyr_thread_state *state, pid_t tid)
+{
+    for (size_t i = 0; i < process->threads.count; i++) {
+        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+        if (!sampled->gone && sampled->tid == tid && pyr_addr_eq(sampled->state.at, state->at))
+            return sampled;
+    }
+    return NULL;
+}
+
+/* The name that it has now, which is NULL when out of memory. */
+static const char *read_name(struct pyr_process *process, struct pyr_sampled *sampled, struct pyr_buf *name)
+{
+    if (pyr_names_find(&process->names, process->view, sampled->state.ident, &sampled->task, name))
+        sampled->nameless = 0;
+    else
+        sampled->nameless++;
+    if (name->failed)
+        return NULL;
+    sampled->name_hash = XXH3_64bits(name->bytes, name->size);
+    return (const char *)name->bytes;
+}
+
+static int register_thread(struct pyr_process *process, struct pyr_sampled *sampled)
+{
+    struct pyr_buf name = {0};
+    const char *text = read_name(process, sampled, &name);
+    struct pyr_thread_facts facts = {.process = process->number,
+                                     .ident = sampled->state.ident,
+                                     .native_id = (uint64_t)sampled->tid,
+                                     .name = text ? text : "",
+                                     .interpreter = (uint64_t)sampled->state.interp_id};
+    int64_t number = pyr_writer_thread(process->writer, &facts);
+    pyr_buf_release(&name);
+    sampled->number = (uint32_t)number;
+    return number < 0 ? (int)number : 0;
+}
+
+static int add(struct pyr_process *process, const struct pyr_thread_state *state, pid_t tid)
+{
+    struct pyr_sampled *sampled = pyr_alloc(sizeof *sampled);
+    if (!sampled)
+        return PYR_E_NOMEM;
+    int rc = pyr_sampled_open(sampled, process->pid, tid, state);
+    if (rc == 0)
+        rc = register_thread(process, sampled);
+    if (rc == 0 && !pyr_vec_push(&process->threads, &sampled))
+        rc = PYR_E_NOMEM;
+    sampled->marked = true;
+    if (rc < 0) {
+        pyr_sampled_release(sampled);
+        pyr_free(sampled);
+    }
+    return rc == PYR_E_GONE ? 0 : rc;
+}
+
+static int rename_thread(struct pyr_process *process, struct pyr_sampled *sampled)
+{
+    struct pyr_buf name = {0};
+    uint64_t before = sampled->name_hash;
+    bool had_one = !sampled->nameless;
+    const char *text = read_name(process, sampled, &name);
+    int rc = 0;
+    /* One that ends is forgotten by threading first: it keeps its name. */
+    if (text && sampled->name_hash != before && !(had_one && sampled->nameless))
+        rc = pyr_writer_thread_name(process->writer, sampled->number, text);
+    if (had_one && sampled->nameless) {
+        sampled->nameless = 0;
+        sampled->name_hash = before;
+    }
+    pyr_buf_release(&name);
+    return rc;
+}
+
+static int rename_threads(struct pyr_process *process)
+{
+    size_t count = process->threads.count;
+    int rc = 0;
+    pyr_names_read(&process->names, process->view, &process->interps);
+    for (size_t i = 0; rc == 0 && i < count && i < RENAME_MAX; i++)
+        rc = rename_thread(process, pyr_process_thread(process, process->renamed++ % count));
+    return rc;
+}
+
+static bool any_nameless(const struct pyr_process *process)
+{
+    for (size_t i = 0; i < process->threads.count; i++) {
+        unsigned looks = pyr_process_thread(process, i)->nameless;
+        if (looks && looks <= NAMELESS_LOOKS)
+            return true;
+    }
+    return false;
+}
+
+static int remove_unmarked(struct pyr_process *process)
+{
+    int rc = 0;
+    for (size_t i = process->threads.count; i-- > 0;) {
+        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+        if (sampled->marked && !sampled->gone)
+            continue;
+        int ended = pyr_writer_thread_end(process->writer, sampled->number);
+        rc = ended < 0 ? ended : rc;
+        pyr_sampled_release(sampled);
+        pyr_free(sampled);
+        pyr_vec_remove(&process->threads, i);
+    }
+    return rc;
+}
+
+static int match(struct pyr_process *process, const struct pyr_vec *states, struct pyr_tids *tids)
+{
+    int rc = 0;
+    bool names_read = false;
+    size_t left_out = 0;
+    process->starting = false;
+    for (size_t i = 0; i < process->threads.count; i++)
+        pyr_process_thread(process, i)->marked = false;
+    for (size_t i = states->count; rc >= 0 && i-- > 0;) {
+        const struct pyr_thread_state *state = PYR_VEC_AT(states, struct pyr_thread_state, i);
+        pid_t tid = pyr_tids_find(tids, process->view, state);
+        if (!tid) {
+            process->starting = true; /* or it is over, and its state was left behind */
+            continue;
+        }
+        struct pyr_sampled *sampled = find(process, state, tid);
+        if (sampled) {
+            sampled->marked = true;
+            continue;
+        }
+        if (!names_read)
+            pyr_names_read(&process->names, process->view, &process->interps);
+        names_read = true;
+        rc = add(process, state, tid);
+        if (rc == PYR_E_LIMIT) { /* no descriptors for it: the others are measured all the same */
+            left_out++;
+            rc = 0;
+        }
+    }
+    if (left_out > process->left_out)
+        process->left_out = left_out;
+    int removed = remove_unmarked(process);
+    return rc < 0 ? rc : removed;
+}
+
+static int refresh(struct pyr_process *process)
+{
+    struct pyr_vec states = PYR_VEC(struct pyr_thread_state);
+    process->interps.count = 0;
+    int rc = pyr_tids_read(&process->tids, process->pid, process->namespace_pid);
+    if (rc == 0)
+        rc = pyr_interps_read(process->view, &process->interps);
+    if (rc == 0 && pyr_vec_reserve(&process->pulses, process->interps.count) < 0)
+        rc = PYR_E_NOMEM;
+    if (rc == 0) {
+        process->pulses.count = process->interps.count;
+        for (size_t i = 0; i < process->pulses.count; i++)
+            *PYR_VEC_AT(&process->pulses, struct pyr_pulse, i) =
+                (struct pyr_pulse){.threads_head = PYR_VEC_AT(&process->interps, struct pyr_interp, i)->threads_head.v};
+        rc = pyr_thread_states_read(process->view, &process->interps, &states);
+    }
+    if (rc == 0)
+        rc = match(process, &states, &process->tids);
+    if (rc == 0)
+        rc = rename_threads(process);
+    pyr_vec_release(&states);
+    return rc;
+}
+
+static bool heads_moved(const struct pyr_process *process)
+{
+    for (size_t i = 0; i < process->pulses.count && i < process->interps.count; i++)
+        if (PYR_VEC_AT(&process->pulses, struct pyr_pulse, i)->threads_head !=
+            PYR_VEC_AT(&process->interps, struct pyr_interp, i)->threads_head.v)
+            return true;
+    return false;
+}
+
+/* A new sub-interpreter becomes the head of its list. Looked at less often than threads: it costs a read of its own. */
+static bool interps_moved(struct pyr_process *process, uint64_t now_ns)
+{
+    pyr_addr newest;
+    const struct pyr_layout *layout = &process->python.layout;
+    if (now_ns < process->interps_ns || !process->interps.count)
+        return false;
+    process->interps_ns = now_ns + INTERPS_NS;
+    return pyr_target_read_addr(process->target,
+                                pyr_addr_add(process->python.runtime, layout->runtime_interpreters_head),
+                                &newest) == 0 &&
+           !pyr_addr_eq(newest, PYR_VEC_AT(&process->interps, struct pyr_interp, 0)->at);
+}
+
+/* What is incomplete is looked at ever less often: it may stay so. */
+static uint64_t next_look_ns(struct pyr_process *process, bool moved)
+{
+    if (!process->starting && !any_nameless(process))
+        process->soon_ns = 0;
+    else if (moved || !process->soon_ns)
+        process->soon_ns = SOON_NS;
+    else if (process->soon_ns < REFRESH_NS)
+        process->soon_ns += process->soon_ns / 2;
+    return process->soon_ns ? process->soon_ns : REFRESH_NS;
+}
+
+int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns)
+{
+    bool moved = process->stale || heads_moved(process) || interps_moved(process, now_ns);
+    if (!moved && now_ns < process->refresh_ns)
+        return 0;
+    int rc = refresh(process);
+    if (rc == PYR_E_TORN || rc == PYR_E_FAULT) {
+        /* The list changed under the walk: what was known before is still worth a sample; look again next time. */
+        process->stale = true;
+        process->failures++;
+        return 0;
+    }
+    if (rc == 0) {
+        process->stale = false;
+        process->failures = 0;
+        process->refresh_ns = now_ns + next_look_ns(process, moved);
+    }
+    return rc;
+}

@@ -1,0 +1,303 @@
+#include "sample/sampled.h"
+
+#include "base/alloc.h"
+#include "pyobj/frame.h"
+
+#define PAGE 4096u
+#define SPAN_MAX (256u * 1024)
+#define PIECES_MAX (PYR_REGIONS_MAX + PYR_ANCHOR_PIECES + PYR_EXTRA_MAX)
+
+int pyr_sampled_open(struct pyr_sampled *sampled, pid_t pid, pid_t tid, const struct pyr_thread_state *state)
+{
+    *sampled = (struct pyr_sampled){.state = *state, .tid = tid, .task = PYR_TASK_CLOSED};
+    return pyr_task_open(&sampled->task, pid, tid);
+}
+
+void pyr_sampled_release(struct pyr_sampled *sampled)
+{
+    pyr_task_close(&sampled->task);
+    pyr_window_release(&sampled->window);
+    pyr_chain_release(&sampled->seen);
+    pyr_chain_release(&sampled->seen_again);
+    pyr_chain_release(&sampled->known);
+    pyr_free(sampled->nodes);
+}
+
+static void word_piece(uint64_t *to, uint64_t from, struct iovec *local, struct iovec *remote)
+{
+    *local = (struct iovec){to, sizeof *to};
+    *remote = (struct iovec){(void *)(uintptr_t)from, sizeof *to};
+}
+
+/* The words of a thread state that are wanted: its id, and where the innermost frame is. They are near enough to each
+ * other for one piece. */
+struct anchor_span {
+    int32_t frame, start;
+    uint32_t size;
+};
+
+static struct anchor_span anchor_span(const struct pyr_layout *layout)
+{
+    int32_t frame = PYR_HAS(layout, tstate_cframe) ? layout->tstate_cframe : layout->tstate_frame;
+    int32_t start = frame < layout->tstate_unique_id ? frame : layout->tstate_unique_id;
+    int32_t last = frame < layout->tstate_unique_id ? layout->tstate_unique_id : frame;
+    return (struct anchor_span){.frame = frame, .start = start, .size = (uint32_t)(last - start) + 8};
+}
+
+unsigned pyr_sampled_anchor_pieces(struct pyr_sampled *sampled, const struct pyr_layout *layout, struct iovec *local,
+                                   struct iovec *remote)
+{
+    struct pyr_anchor *anchor = &sampled->anchor;
+    struct anchor_span span = anchor_span(layout);
+    uint64_t tstate = sampled->state.at.v;
+    unsigned n = 0;
+    if (span.size <= sizeof anchor->span) {
+        local[n] = (struct iovec){anchor->span, span.size};
+        remote[n++] = (struct iovec){(void *)(uintptr_t)(tstate + (uint64_t)span.start), span.size};
+    } else {
+        word_piece(&anchor->unique_id, tstate + (uint64_t)layout->tstate_unique_id, &local[n], &remote[n]);
+        n++;
+        word_piece(&anchor->words[0], tstate + (uint64_t)span.frame, &local[n], &remote[n]);
+        n++;
+    }
+    if (PYR_HAS(layout, tstate_cframe) && anchor->cframe) {
+        word_piece(&anchor->words[1], anchor->cframe + (uint64_t)layout->cframe_current_frame, &local[n], &remote[n]);
+        n++;
+    }
+    return n;
+}
+
+int pyr_sampled_leaf(struct pyr_sampled *sampled, const struct pyr_layout *layout, uint64_t *leaf)
+{
+    struct pyr_anchor *anchor = &sampled->anchor;
+    struct anchor_span span = anchor_span(layout);
+    if (span.size <= sizeof anchor->span) {
+        anchor->unique_id = pyr_word_at(anchor->span, layout->tstate_unique_id - span.start);
+        anchor->words[0] = pyr_word_at(anchor->span, span.frame - span.start);
+    }
+    if (anchor->unique_id != sampled->state.unique_id)
+        return PYR_E_GONE;
+    if (!PYR_HAS(layout, tstate_cframe)) {
+        *leaf = anchor->words[0];
+        return 0;
+    }
+    if (anchor->words[0] != anchor->cframe) {
+        anchor->cframe = anchor->words[0];
+        return PYR_E_TORN;
+    }
+    *leaf = anchor->words[1];
+    return 0;
+}
+
+/* All of the window and the anchor in one call; then the anchor once more where it had moved. */
+static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, const struct pyr_extra *extra,
+                         uint64_t *leaf)
+{
+    const struct pyr_layout *layout = &view.python->layout;
+    struct iovec local[PIECES_MAX], remote[PIECES_MAX];
+    unsigned n = pyr_window_pieces(&sampled->window, PYR_PASS_IN, local, remote);
+    n += pyr_sampled_anchor_pieces(sampled, layout, local + n, remote + n);
+    for (unsigned i = 0; extra && i < extra->count && i < PYR_EXTRA_MAX; i++, n++) {
+        local[n] = extra->local[i];
+        remote[n] = extra->remote[i];
+    }
+    size_t wanted = 0;
+    for (unsigned i = 0; i < n; i++)
+        wanted += local[i].iov_len;
+    ssize_t got = pyr_target_readv(view.target, local, n, remote, n);
+    if (got < 0)
+        return (int)got;
+    if ((size_t)got < wanted) {
+        /* Memory that was foreseen is gone: begin with nothing. */
+        sampled->window.count = 0;
+        sampled->window.size = 0;
+    }
+    for (int tries = 0; tries < 3; tries++) {
+        bool complete = (size_t)got >= wanted;
+        int rc = complete ? pyr_sampled_leaf(sampled, layout, leaf) : PYR_E_TORN;
+        if (rc != PYR_E_TORN)
+            return rc;
+        if (!complete)
+            sampled->anchor.cframe = 0;
+        n = pyr_sampled_anchor_pieces(sampled, layout, local, remote);
+        wanted = 0;
+        for (unsigned i = 0; i < n; i++)
+            wanted += local[i].iov_len;
+        got = pyr_target_readv(view.target, local, n, remote, n);
+        if (got < 0)
+            return (int)got;
+    }
+    return PYR_E_TORN;
+}
+
+/* Brings the region of a frame that was not foreseen: the pages below it too, where most of its callers are. */
+static int read_missing(struct pyr_sampled *sampled, struct pyr_view view, uint64_t frame, uint32_t *span)
+{
+    const struct pyr_layout *layout = &view.python->layout;
+    uint32_t below = layout->frame_kind == PYR_FRAME_INTERPRETER ? (uint32_t)(frame % PAGE) + *span : 0;
+    for (int tries = 0; tries < 3; tries++) {
+        struct iovec local, remote;
+        int rc = pyr_window_extend(&sampled->window, layout, frame, below, &local, &remote);
+        if (rc < 0)
+            return rc;
+        ssize_t got = pyr_target_readv(view.target, &local, 1, &remote, 1);
+        if (got == (ssize_t)local.iov_len) {
+            *span = *span ? *span * 2 : PAGE;
+            if (*span > SPAN_MAX)
+                *span = SPAN_MAX;
+            return 0;
+        }
+        pyr_window_unextend(&sampled->window);
+        if (got < 0)
+            return (int)got;
+        below = tries == 0 ? (uint32_t)(frame % PAGE) : 0;
+        *span = 0;
+    }
+    return PYR_E_TORN;
+}
+
+/* Beyond what a window can hold: one frame at a time. */
+static int read_one(struct pyr_sampled *sampled, struct pyr_view view, uint64_t *at)
+{
+    const struct pyr_layout *layout = &view.python->layout;
+    uint8_t header[256];
+    uint32_t size = pyr_frame_header_size(layout);
+    if (size > sizeof header)
+        return PYR_E_UNSUPPORTED;
+    int rc = pyr_target_read(view.target, PYR_ADDR(*at), header, size);
+    if (rc < 0)
+        return rc == PYR_E_FAULT ? PYR_E_TORN : rc;
+    struct pyr_frame frame;
+    pyr_frame_decode(layout, header, &frame);
+    struct pyr_link link = pyr_link_of(*at, &frame);
+    if (pyr_chain_push(&sampled->seen, &link) < 0)
+        return PYR_E_NOMEM;
+    *at = frame.previous.v;
+    return 0;
+}
+
+int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, const struct pyr_extra *extra)
+{
+    const struct pyr_layout *layout = &view.python->layout;
+    uint64_t at;
+    int rc = read_foreseen(sampled, view, extra, &at);
+    if (rc < 0)
+        return rc;
+    uint32_t span = 0;
+    bool foreseen = true;
+    sampled->seen.depth = 0;
+    sampled->seen.truncated = false;
+    while ((rc = pyr_window_follow(&sampled->window, PYR_PASS_IN, layout, &at, &sampled->seen)) == PYR_E_FAULT) {
+        foreseen = false;
+        rc = read_missing(sampled, view, at, &span);
+        if (rc == PYR_E_LIMIT)
+            rc = read_one(sampled, view, &at);
+        if (rc < 0)
+            break;
+    }
+    if (!foreseen) {
+        int again = pyr_window_foresee(&sampled->window, layout, &sampled->seen);
+        if (again == PYR_E_NOMEM)
+            return again;
+    }
+    return rc;
+}
+
+/* ---- from addresses to the recording's nodes ---- */
+
+static int code_for(struct pyr_codes *codes, uint64_t at, bool still, uint64_t now_ns, struct pyr_known_code **code)
+{
+    *code = pyr_codes_find(codes, at);
+    if (*code) {
+        if (!pyr_known_code_doubtful(*code, now_ns))
+            return 0;
+        int same = pyr_codes_check(codes, *code, now_ns);
+        if (same != 0)
+            return same < 0 ? same : 0;
+    }
+    int rc = pyr_codes_learn(codes, at, now_ns);
+    if (rc < 0)
+        return rc == PYR_E_FAULT || rc == PYR_E_FORMAT || rc == PYR_E_LIMIT ? PYR_E_TORN : rc;
+    *code = pyr_codes_find(codes, at);
+    return still && *code ? 0 : PYR_E_TORN;
+}
+
+static int node_for(struct pyr_codes *codes, const struct pyr_link *link, uint32_t parent, bool still, uint64_t now_ns,
+                    uint32_t *node)
+{
+    if (!link->code) {
+        *node = parent;
+        return 0;
+    }
+    struct pyr_known_code *code;
+    int rc = code_for(codes, link->code, still, now_ns, &code);
+    if (rc < 0)
+        return rc;
+    if (code->internal) {
+        *node = parent;
+        return 0;
+    }
+    int32_t instruction;
+    rc = pyr_code_instruction(&codes->view.python->layout, PYR_ADDR(link->code), code->code_bytes, link->instr,
+                              &instruction);
+    if (rc < 0)
+        return rc;
+    int64_t number = pyr_writer_node(codes->writer, parent, code->number, instruction);
+    if (number < 0)
+        return (int)number;
+    *node = (uint32_t)number;
+    return 0;
+}
+
+static int make_room(struct pyr_sampled *sampled, unsigned depth)
+{
+    if (depth <= sampled->nodes_capacity)
+        return 0;
+    uint32_t *nodes = pyr_realloc(sampled->nodes, (depth + 64) * sizeof *nodes);
+    if (!nodes)
+        return PYR_E_NOMEM;
+    sampled->nodes = nodes;
+    sampled->nodes_capacity = depth + 64;
+    return 0;
+}
+
+/* A frame that stands where it stood, with the same code and instruction, keeps its node, unless its code is in doubt.
+ */
+static bool still_known(const struct pyr_sampled *sampled, const struct pyr_codes *codes, const struct pyr_link *link,
+                        unsigned i, uint64_t now_ns)
+{
+    if (i >= sampled->known.depth)
+        return false;
+    const struct pyr_link *known = &sampled->known.links[i];
+    if (known->frame != link->frame || known->code != link->code || known->instr != link->instr)
+        return false;
+    const struct pyr_known_code *code = link->code ? pyr_codes_find(codes, link->code) : NULL;
+    return !link->code || (code && !pyr_known_code_doubtful(code, now_ns));
+}
+
+int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bool still, uint64_t now_ns,
+                        uint32_t *node)
+{
+    const struct pyr_chain *seen = &sampled->seen;
+    int rc = make_room(sampled, seen->depth);
+    uint32_t parent = PYR_NODE_EMPTY;
+    bool same = true;
+    for (unsigned i = 0; rc == 0 && i < seen->depth; i++) {
+        const struct pyr_link *link = &seen->links[seen->depth - 1 - i];
+        same = same && still_known(sampled, codes, link, i, now_ns);
+        if (same) {
+            parent = sampled->nodes[i];
+            continue;
+        }
+        sampled->known.depth = i; /* what follows is not known any more */
+        rc = node_for(codes, link, parent, still, now_ns, &sampled->nodes[i]);
+        if (rc == 0)
+            rc = pyr_chain_push(&sampled->known, link);
+        parent = sampled->nodes[i];
+    }
+    if (rc < 0)
+        return rc;
+    sampled->known.depth = seen->depth;
+    *node = parent;
+    return 0;
+}

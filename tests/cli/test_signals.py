@@ -1,0 +1,244 @@
+"""Signals reach the program as often as they would without pyrometer, and never cost the recording."""
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from processes import children, state, wait_for
+
+COUNTER = """
+import os, signal, sys, time
+counts = {}
+def count(number, frame):
+    counts[number] = counts.get(number, 0) + 1
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT,
+               signal.SIGWINCH, signal.SIGALRM, signal.SIGRTMIN + 3):
+    signal.signal(number, count)
+print("up", os.getpid(), flush=True)
+end = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end and not (len(sys.argv) > 2 and counts):
+    time.sleep(0.01)
+time.sleep(0.1)
+print(sorted((int(n), c) for n, c in counts.items()), flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
+                                    signal.SIGQUIT, signal.SIGWINCH, signal.SIGALRM, signal.SIGRTMIN + 3])
+def test_signal_to_us_is_passed_on_once(pyrometer, number):
+    process = pyrometer.start_code(COUNTER, "5", "first")
+    process.stdout.readline()
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    assert out.decode().strip() == f"[({int(number)}, 1)]"
+    assert process.returncode == 0
+    assert (pyrometer.directory / "r.pyro").stat().st_size > 0
+
+
+def test_signal_from_the_program_to_its_parent_does_not_come_back(pyrometer):
+    code = ("import os, signal, time\nsignal.signal(signal.SIGUSR1, lambda *_: os._exit(9))\n"
+            "os.kill(os.getppid(), signal.SIGUSR1)\ntime.sleep(0.3)")
+    assert pyrometer.code(code).returncode == 0
+
+
+def test_death_by_a_signal_that_was_passed_on(pyrometer):
+    process = pyrometer.start_code("import time; print('up', flush=True); time.sleep(30)")
+    process.stdout.readline()
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_recording_survives_sigkill_of_the_program(pyrometer):
+    process = pyrometer.start_code("import os, time; print(os.getpid(), flush=True); time.sleep(30)")
+    os.kill(int(process.stdout.readline()), signal.SIGKILL)
+    process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGKILL
+    assert (pyrometer.directory / "r.pyro").stat().st_size > 0
+
+
+class Terminal:
+    """pyrometer as the foreground job of a terminal, below a little shell that notes how its job fares."""
+
+    SHELL = """
+import os, signal, sys
+pid = os.fork()
+if pid == 0:
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+while True:
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    if not os.WIFSTOPPED(status):
+        print("ended", os.waitstatus_to_exitcode(status), flush=True)
+        break
+    print("stopped", flush=True)
+    os.killpg(pid, signal.SIGCONT)
+"""
+
+    def __init__(self, pyrometer, *args):
+        self.master, slave = pty.openpty()
+
+        def control():
+            os.setsid()
+            os.close(os.open(os.ttyname(0), os.O_RDWR))
+        self.process = subprocess.Popen([sys.executable, "-c", self.SHELL, pyrometer.binary, *args], stdin=slave,
+                                        stdout=slave, stderr=slave, cwd=pyrometer.directory, preexec_fn=control)
+        os.close(slave)
+        self.text = b""
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    def read(self, until=None):
+        while until is None or until not in self.text:
+            try:
+                self.text += os.read(self.master, 4096)
+            except OSError:
+                assert until is None, self.text
+                break
+        return self.text.decode()
+
+
+def run_in_terminal(pyrometer, code, *args):
+    return Terminal(pyrometer, "run", "-q", "-o", "r.pyro", "--python", sys.executable, "-c", code, *args)
+
+
+def test_ctrl_c_reaches_the_program_once(pyrometer):
+    terminal = run_in_terminal(pyrometer, COUNTER, "1")
+    terminal.read(b"up")
+    terminal.type(b"\x03")
+    text = terminal.read()
+    assert f"[({int(signal.SIGINT)}, 1)]" in text
+    assert "ended 0" in text
+
+
+def test_second_ctrl_c_keeps_the_recording(pyrometer):
+    terminal = run_in_terminal(pyrometer, "import time; print('up', flush=True)\nwhile True: time.sleep(1)")
+    terminal.read(b"up")
+    for _ in range(3):
+        terminal.type(b"\x03")
+        time.sleep(0.02)
+    assert f"ended {128 + signal.SIGINT}" in terminal.read()
+    assert (pyrometer.directory / "r.pyro").stat().st_size > 0
+
+
+def test_ctrl_z_stops_the_job_and_it_goes_on(pyrometer):
+    terminal = run_in_terminal(
+        pyrometer, "import time; print('up', flush=True); time.sleep(1); print('over'); raise SystemExit(4)")
+    terminal.read(b"up")
+    terminal.type(b"\x1a")
+    terminal.read(b"stopped")
+    text = terminal.read()
+    assert "over" in text and "ended 4" in text and text.count("stopped") == 1
+
+
+def test_program_that_stops_itself_stops_the_job(pyrometer):
+    terminal = run_in_terminal(pyrometer, "import os; os.kill(os.getpid(), 19); print('over')")
+    text = terminal.read()
+    assert text.count("stopped") == 1 and "over" in text and "ended 0" in text
+
+
+def test_program_that_ignores_ctrl_z_goes_on(pyrometer):
+    terminal = run_in_terminal(
+        pyrometer, "import signal, time; signal.signal(20, signal.SIG_IGN); print('up', flush=True); time.sleep(0.5)")
+    terminal.read(b"up")
+    terminal.type(b"\x1a")
+    text = terminal.read()
+    assert "stopped" not in text and "ended 0" in text
+
+
+def test_without_a_terminal_a_stopped_program_is_waited_for(pyrometer):
+    process = pyrometer.start_code("import os; print(os.getpid(), flush=True); os.kill(os.getpid(), 19); raise SystemExit(5)",
+                                   start_new_session=True)
+    pid = int(process.stdout.readline())
+    wait_for(lambda: state(pid) in "Tt")
+    time.sleep(0.3)
+    assert state(process.pid) == "S"
+    os.kill(pid, signal.SIGCONT)
+    process.communicate(timeout=20)
+    assert process.returncode == 5
+
+
+def test_background_group(pyrometer):
+    """As a shell's background job: a group of its own, SIGINT ignored."""
+    def background():
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process = pyrometer.start_code("import os, signal; print(os.getpgid(0), signal.getsignal(2) == signal.SIG_IGN)",
+                                   preexec_fn=background)
+    out, _ = process.communicate(timeout=20)
+    assert out.decode().split() == [str(process.pid), "True"]
+
+
+def test_program_outlives_pyrometer(pyrometer):
+    process = pyrometer.start_code("import time; print('up', flush=True); time.sleep(30)")
+    process.stdout.readline()
+    (child,) = children(process.pid)
+    process.kill()
+    process.wait()
+    time.sleep(0.1)
+    assert state(child) in "SR"
+    os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_attach_ends_by_signal_and_leaves_the_process(pyrometer, sleeper, number):
+    process = pyrometer.start("attach", str(sleeper.pid), "-o", "a.pyro")
+    wait_for((pyrometer.directory / "a.pyro").exists)
+    time.sleep(0.3)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert b"pyrometer report a.pyro" in err and err.count(b"\n") == 1
+    assert sleeper.poll() is None and state(sleeper.pid) in "SR"
+
+
+def test_attach_for_a_duration(pyrometer, sleeper):
+    done = pyrometer("attach", "--duration", "300ms", str(sleeper.pid))
+    assert done.returncode == 0, done.stderr
+    assert [p.name for p in pyrometer.directory.glob("*.pyro")] == [f"pyrometer-code-{sleeper.pid}.pyro"]
+
+
+def test_attach_again_does_not_overwrite(pyrometer, sleeper):
+    assert pyrometer("attach", "-q", "--duration", "100ms", "-o", "a.pyro", str(sleeper.pid)).returncode == 0
+    done = pyrometer("attach", "-q", "--duration", "100ms", "-o", "a.pyro", str(sleeper.pid))
+    assert done.returncode == 1 and b"--force" in done.stderr
+
+
+def test_progress_only_on_a_terminal(pyrometer, sleeper):
+    terminal = Terminal(pyrometer, "attach", "--duration", "1.5s", "-o", "a.pyro", str(sleeper.pid))
+    assert "unresolved" in terminal.read()
+    done = pyrometer("attach", "--duration", "1.5s", "-o", "b.pyro", str(sleeper.pid))
+    assert b"\r" not in done.stderr and b"Ctrl-C" not in done.stderr
+
+
+def test_top_shows_and_ends(pyrometer, sleeper, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("TMPDIR", str(pyrometer.directory))
+    terminal = Terminal(pyrometer, "top", "--interval", "200ms", str(sleeper.pid))
+    terminal.read(b"samples")
+    terminal.type(b"q")
+    assert "ended 0" in terminal.read()
+    assert not list(pyrometer.directory.iterdir())
+    assert sleeper.poll() is None
+
+
+def test_top_of_a_command_ends_it_even_if_it_will_not(pyrometer, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("TMPDIR", str(pyrometer.directory))
+    code = ("import os, signal, time; signal.signal(15, signal.SIG_IGN); open('pid', 'w').write(str(os.getpid()))\n"
+            "print('not on the screen', flush=True)\nwhile True: time.sleep(1)")
+    terminal = Terminal(pyrometer, "top", "--interval", "200ms", "--", sys.executable, "-c", code)
+    terminal.read(b"samples")
+    wait_for(lambda: (pyrometer.directory / "pid").exists() and (pyrometer.directory / "pid").read_text())
+    terminal.type(b"q")
+    text = terminal.read()
+    assert "ended 0" in text and "not on the screen" not in text
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((pyrometer.directory / "pid").read_text()), 0)

@@ -1,0 +1,47 @@
+"""`pip install .` into a fresh virtual environment gives the command and the package."""
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """What pip needs to build the package can be fetched."""
+    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d",
+                           tmp_path_factory.mktemp("fetched"), "meson-python"], capture_output=True, text=True, timeout=120)
+    if done.returncode != 0:
+        pytest.skip(f"pip cannot fetch meson-python: {done.stderr.strip()[-200:]}")
+
+
+@pytest.fixture(scope="module")
+def wheel(network, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT],
+                          capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    wheels = list(folder.glob("*.whl"))
+    assert len(wheels) == 1
+    return wheels[0]
+
+
+def test_one_wheel_serves_every_python(wheel):
+    assert wheel.name.startswith("pyrometer-") and "-py3-none-linux_" in wheel.name
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"py.typed", "__init__.py"} <= {name.rpartition("/")[2] for name in names}
+    assert [name for name in names if name.endswith(".data/scripts/pyrometer")]
+    assert not [name for name in names if name.endswith(".so")]
+
+
+def test_installed_command_and_package(wheel, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-index", wheel], check=True, timeout=120)
+    version = subprocess.run([tmp_path / "venv" / "bin" / "pyrometer", "--version"], capture_output=True, text=True, timeout=30)
+    assert version.returncode == 0 and version.stdout.startswith("pyrometer ")
+    found = subprocess.run([python, "-c", "import pyrometer; print(pyrometer.find_binary())"], cwd=tmp_path,
+                           env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=30)
+    assert found.stdout.strip() == str(tmp_path / "venv" / "bin" / "pyrometer"), found.stderr

@@ -1,0 +1,135 @@
+#include "scenarios.h"
+
+#define RUNS (PYR_ON_CPU | PYR_HAS_GIL)
+
+int64_t scenario_process(struct pyr_writer *writer, uint32_t pid, uint32_t parent, const char *command)
+{
+    const struct pyr_process_facts facts = {pid, parent, command, "3.12.1", "", 0};
+    return pyr_writer_process(writer, &facts);
+}
+
+int64_t scenario_thread(struct pyr_writer *writer, uint32_t process, uint64_t native_id, const char *name)
+{
+    const struct pyr_thread_facts facts = {process, 140000000000000u + native_id, native_id, name, 0};
+    return pyr_writer_thread(writer, &facts);
+}
+
+int64_t scenario_code(struct pyr_writer *writer, const char *name, const char *file, uint32_t first_line)
+{
+    static uint8_t table[3 * 64];
+    for (size_t i = 0; i < sizeof table; i += 3) {
+        table[i] = (uint8_t)(0x80 | (i ? 11 : 10) << 3); /* one line on from the last; columns follow */
+        table[i + 1] = 4;
+        table[i + 2] = 9;
+    }
+    const struct pyr_code_facts facts = {name, file, first_line, PYR_LINETABLE_LOCATIONS, table, sizeof table};
+    return pyr_writer_code(writer, &facts);
+}
+
+int scenario_finish(struct pyr_writer *writer, uint32_t process, uint64_t glance, uint64_t exact)
+{
+    struct pyr_quality quality = {.ticks_glance = glance, .ticks_exact = exact, .samples_taken = glance + exact};
+    quality.deadlines_missed = 3;
+    quality.own_cpu_ns = 4000000;
+    quality.elapsed_ns = 1010000000;
+    pyr_writer_usage(writer, process, 500000000, 20 << 20, 480000000);
+    pyr_writer_process_end(writer, process, 1005000000, 0, 930000000, 30 << 20);
+    return pyr_writer_quality(writer, &quality);
+}
+
+/* One second at 1 kHz, every fifth tick exact:
+ *   main    0.50 s parse (line 6), 0.40 s fib below fib below fib (line 12), of which every second glance is torn,
+ *           0.05 s collecting in parse, 0.05 s asleep on line 15
+ *   worker  from 0.1 s to 0.9 s: asleep in fib but for 0.6 … 0.7, when it waits for the GIL */
+static int fill_plain(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python app.py");
+    uint32_t main_thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
+    uint32_t module = (uint32_t)scenario_code(writer, "<module>", "sample.py", 1);
+    uint32_t parse = (uint32_t)scenario_code(writer, "parse", "sample.py", 4);
+    uint32_t fib = (uint32_t)scenario_code(writer, "fib", "sample.py", 9);
+    uint32_t root = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, module, 28);
+    uint32_t in_parse = (uint32_t)pyr_writer_node(writer, root, parse, 4);
+    uint32_t in_fib = root;
+    for (int i = 0; i < 3; i++)
+        in_fib = (uint32_t)pyr_writer_node(writer, in_fib, fib, 6);
+    uint32_t worker = 0, alone = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, fib, -1);
+    for (unsigned i = 0; i < 1000; i++) {
+        bool exact = i % 5 == 0, torn = i >= 500 && i < 900 && i % 2 && !exact;
+        pyr_writer_tick_begin(writer, process, i * 1000000ull, exact ? PYR_TICK_EXACT : PYR_TICK_GLANCE);
+        uint32_t node = i < 500 ? in_parse : i < 900 ? in_fib : i < 950 ? in_parse : root;
+        uint8_t flags = i < 900 ? RUNS : i < 950 ? RUNS | PYR_IN_GC : 0;
+        pyr_writer_sample(writer, main_thread, torn ? 0 : node, torn ? RUNS | PYR_UNRESOLVED : flags);
+        if (i == 100)
+            worker = (uint32_t)scenario_thread(writer, process, 101, "worker");
+        if (i == 100 || i == 600 || i == 700)
+            pyr_writer_sample(writer, worker, alone, i == 600 ? PYR_WAITS_GIL : 0);
+        if (i == 900)
+            pyr_writer_thread_end(writer, worker);
+        pyr_writer_tick_end(writer);
+    }
+    return scenario_finish(writer, process, 800, 200);
+}
+
+/* Glances only: half of the time cannot be told. */
+static int fill_no_stop(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python app.py");
+    uint32_t thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
+    uint32_t code = (uint32_t)scenario_code(writer, "work", "gone.py", 1);
+    uint32_t node = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, code, 2);
+    for (unsigned i = 0; i < 1000; i++) {
+        pyr_writer_tick_begin(writer, process, i * 1000000ull, PYR_TICK_GLANCE);
+        pyr_writer_sample(writer, thread, i % 2 ? 0 : node, i % 2 ? RUNS | PYR_UNRESOLVED : RUNS);
+        pyr_writer_tick_end(writer);
+    }
+    return scenario_finish(writer, process, 1000, 0);
+}
+
+/* Two processes that share their code; the child is sampled half as often, for half as long. */
+static int fill_processes(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    uint32_t parent = (uint32_t)scenario_process(writer, 100, 1, "python parent.py");
+    uint32_t child = (uint32_t)scenario_process(writer, 200, 100, "python child.py");
+    uint32_t threads[2] = {(uint32_t)scenario_thread(writer, parent, 100, "MainThread"),
+                           (uint32_t)scenario_thread(writer, child, 200, "MainThread")};
+    uint32_t first = (uint32_t)scenario_code(writer, "work", "sample.py", 4);
+    uint32_t second = (uint32_t)scenario_code(writer, "work", "sample.py", 4);
+    uint32_t nodes[2] = {(uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, first, 0),
+                         (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, second, 2)};
+    for (unsigned i = 0; i < 1000; i++)
+        for (unsigned p = 0; p < 2; p++) {
+            if (p && (i >= 500 || i % 2))
+                continue;
+            pyr_writer_tick_begin(writer, p ? child : parent, i * 1000000ull, PYR_TICK_EXACT);
+            if (i == 0)
+                pyr_writer_sample(writer, threads[p], nodes[p], RUNS);
+            pyr_writer_tick_end(writer);
+        }
+    pyr_writer_process_end(writer, child, 500000000, 9, 400000000, 10 << 20); /* by SIGKILL */
+    return scenario_finish(writer, parent, 0, 1250);
+}
+
+static int fill_empty(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    return scenario_finish(writer, (uint32_t)scenario_process(writer, 100, 1, "sleep 1"), 0, 0);
+}
+
+static int fill_nothing(struct pyr_writer *writer, uint64_t size)
+{
+    (void)writer;
+    (void)size;
+    return 0;
+}
+
+const struct scenario scenarios[] = {
+    {"plain", "3.12.1", false, fill_plain},         {"no_stop", "3.12.1", true, fill_no_stop},
+    {"processes", "3.12.1", false, fill_processes}, {"empty", "", false, fill_empty},
+    {"nothing", "", false, fill_nothing},           {"hostile", "3.\x1b[31m\xff", false, scenario_hostile},
+    {"deep", "3.12.1", false, scenario_deep},       {"big", "3.12.1", false, scenario_big},
+};
+const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;

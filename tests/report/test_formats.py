@@ -1,0 +1,165 @@
+"""Every format is opened by what it is for."""
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import pythons
+from .tool import FORMATS, report, report_json
+
+PSTATS = """
+import os, pstats, sys, tempfile
+with tempfile.NamedTemporaryFile(delete=False) as file:
+    file.write(sys.stdin.buffer.read())
+stats = pstats.Stats(file.name)
+os.unlink(file.name)
+stats.sort_stats("cumulative")
+for key, (cc, nc, tt, ct, callers) in sorted(stats.stats.items()):
+    print(repr((key, nc, round(tt, 6), round(ct, 6), sorted((k, round(v[3], 6)) for k, v in callers.items()))))
+stats.stream = open(os.devnull, "w")
+stats.print_stats(); stats.print_callers(); stats.print_callees()
+"""
+
+GO = shutil.which("go") or "/usr/local/go/bin/go"
+
+
+def load_pstats(python, data):
+    return subprocess.run(python.command("-c", PSTATS), input=data, stdout=subprocess.PIPE, check=True,
+                          env=pythons.clean_environment()).stdout.decode()
+
+
+def test_pstats(python):
+    output = load_pstats(python, report("plain", "pstats"))
+    rows = {row[0][2]: row for row in map(eval, output.splitlines())}
+    assert rows["fib"][:4] == (("sample.py", 9, "fib"), 1200, 1.2, 1.2)
+    assert rows["parse"][:4] == (("sample.py", 4, "parse"), 550, 0.5, 0.55)
+    module, fib = ("sample.py", 1, "<module>"), ("sample.py", 9, "fib")
+    assert rows["fib"][4] == [(module, 0.4), (fib, 0.4)]
+    assert rows["parse"][4] == [(module, 0.55)]
+    assert rows["<module>"][4] == []
+
+
+@pytest.mark.skipif(not os.path.exists(GO), reason="go is not installed")
+def test_pprof_opens(tmp_path):
+    path = tmp_path / "profile.pb.gz"
+    path.write_bytes(report("plain", "pprof"))
+    done = subprocess.run([GO, "tool", "pprof", "-top", "-unit=ms", str(path)], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=True)
+    text = done.stdout.decode()
+    rows = {line.split()[5]: line.split() for line in text.splitlines() if re.match(r" +[0-9.]+ms? ", line)}
+    assert rows["fib"][0] == "1200ms" and rows["parse"][3] == "550ms"
+    assert set(rows) == {"fib", "parse", "<module>", "<GC>"}
+    raw = subprocess.run([GO, "tool", "pprof", "-raw", str(path)], stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert "samples/count time/nanoseconds" in raw
+    assert "thread:[worker]" in raw and "pid:[100]" in raw
+    peek = subprocess.run([GO, "tool", "pprof", "-lines", "-top", str(path)], stdout=subprocess.PIPE, check=True)
+    assert "sample.py:12" in peek.stdout.decode()
+
+
+def check_speedscope(data):
+    assert data["$schema"] == "https://www.speedscope.app/file-format-schema.json"
+    frames = data["shared"]["frames"]
+    for frame in frames:
+        assert isinstance(frame["name"], str) and set(frame) <= {"name", "file", "line", "col"}
+    for profile in data["profiles"]:
+        assert set(profile) == {"type", "name", "unit", "samples", "weights", "startValue", "endValue"}
+        assert profile["type"] == "sampled" and profile["unit"] == "seconds"
+        assert len(profile["samples"]) == len(profile["weights"]) > 0
+        assert all(0 <= frame < len(frames) for stack in profile["samples"] for frame in stack)
+        assert all(weight >= 0 for weight in profile["weights"])
+        assert sum(profile["weights"]) == pytest.approx(profile["endValue"] - profile["startValue"], abs=1e-5)
+
+
+@pytest.mark.parametrize("scenario", ["plain", "processes", "hostile", "no_stop", "empty"])
+def test_speedscope(scenario):
+    check_speedscope(report_json(scenario, "speedscope"))
+
+
+def test_speedscope_stacks():
+    data = report_json("plain", "speedscope")
+    assert len(data["profiles"]) == 2
+    names = [frame["name"] for frame in data["shared"]["frames"]]
+    main = data["profiles"][0]
+    stacks = {tuple(names[i] for i in stack): weight for stack, weight in zip(main["samples"], main["weights"])}
+    assert stacks[("<module>", "fib", "fib", "fib")] == pytest.approx(0.4)
+    assert stacks[("<module>", "parse", "<GC>")] == pytest.approx(0.05)
+
+
+COLLAPSED = re.compile(r"([^;\n]+(?:;[^;\n]+)*) (\d+)")
+
+
+def collapsed(scenario, **options):
+    stacks = {}
+    for line in report(scenario, "collapsed", **options).decode("utf-8").splitlines():
+        match = COLLAPSED.fullmatch(line)
+        assert match, line
+        stacks[match.group(1)] = stacks.get(match.group(1), 0) + int(match.group(2))
+    return stacks
+
+
+def test_collapsed():
+    main = 'process 100:"python app.py";thread 100 "MainThread";<module> (sample.py:15)'
+    assert collapsed("plain") == {
+        main: 50, main + ";parse (sample.py:6)": 500, main + ";parse (sample.py:6);<GC>": 50,
+        main + ";fib (sample.py:12)" * 3: 400,
+        'process 100:"python app.py";thread 101 "worker";fib (sample.py:9)': 800}
+
+
+def test_collapsed_by_function_without_threads():
+    stacks = collapsed("plain", no_threads=1, by="function", mode="gil")
+    module = "<module> (sample.py:1)"
+    assert stacks == {module + ";parse (sample.py:4)": 500, module + ";parse (sample.py:4);<GC>": 50,
+                      module + ";fib (sample.py:9)" * 3: 400}
+
+
+def test_collapsed_rounding_keeps_the_sum():
+    assert sum(collapsed("big", size=20000).values()) == pytest.approx(20000, abs=1)
+
+
+def check_chrome(data):
+    """Every B has its E, times ascend within a thread. Returns seconds by function, outermost only."""
+    open_frames, seconds, last = {}, {}, {}
+    for event in data["traceEvents"]:
+        if event["ph"] not in "BE":
+            continue
+        key = event["pid"], event["tid"]
+        assert event["ts"] >= last.get(key, 0)
+        last[key] = event["ts"]
+        stack = open_frames.setdefault(key, [])
+        if event["ph"] == "B":
+            stack.append((event["name"], event["ts"]))
+        else:
+            name, start = stack.pop()
+            if all(name != other for other, _ in stack):
+                seconds[name] = seconds.get(name, 0) + (event["ts"] - start) / 1e6
+    assert not any(open_frames.values())
+    return seconds
+
+
+def test_chrome():
+    seconds = check_chrome(report_json("plain", "chrome"))
+    assert seconds["parse"] == pytest.approx(0.55, abs=0.002)
+    assert seconds["fib"] == pytest.approx(1.2, abs=0.002)
+    windowed = check_chrome(report_json("plain", "chrome", **{"from": 0.2, "to": 0.4, "thread": "MainThread"}))
+    assert windowed == {"parse": pytest.approx(0.2, abs=0.002), "<module>": pytest.approx(0.2, abs=0.002)}
+
+
+@pytest.mark.parametrize("scenario", ["processes", "hostile", "empty", "nothing"])
+def test_chrome_is_balanced(scenario):
+    check_chrome(report_json(scenario, "chrome"))
+
+
+def test_pprof_is_gzip():
+    assert gzip.decompress(report("plain", "pprof"))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("scenario", ["empty", "nothing"])
+def test_nothing_to_report_is_a_report(scenario, form):
+    output = report(scenario, form)
+    if form in ("json", "speedscope", "chrome"):
+        json.loads(output.decode())

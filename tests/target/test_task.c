@@ -1,0 +1,510 @@
+/* Threads: what the kernel says of them, and holding them. */
+#include "child.h"
+#include "target/task.h"
+
+#include "target/proc.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int spin(struct shared *s)
+{
+    while (!atomic_load(&s->stop))
+        atomic_fetch_add(&s->counter, 1);
+    return 0;
+}
+
+static int odd_name(struct shared *s)
+{
+    prctl(PR_SET_NAME, ") R (x");
+    atomic_store(&s->flag, 1);
+    return for_ever();
+}
+
+static void stat_is_read_behind_any_name(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_task task;
+    char letter, name[16];
+    int cpu;
+    pid_t pid = child_start(odd_name, s);
+    assert_true(wait_until(&s->flag, 1));
+    pause_ms(20);
+    assert_int_equal(pyr_task_open(&task, pid, pid), 0);
+    assert_int_equal(pyr_task_state(&task, &letter, &cpu), 0);
+    assert_int_equal(letter, 'S');
+    assert_in_range(cpu, 0, sysconf(_SC_NPROCESSORS_CONF) - 1);
+    assert_int_equal(pyr_task_name(&task, name, sizeof name), 0);
+    assert_string_equal(name, ") R (x");
+    assert_int_equal(pyr_task_name(&task, name, 3), 0);
+    assert_string_equal(name, ") ");
+    struct pyr_proc_stat stat;
+    assert_int_equal(pyr_proc_stat_read(pid, &stat), 0);
+    assert_int_equal(stat.parent, getpid());
+    child_kill(pid);
+    uint64_t slices;
+    assert_int_equal(pyr_task_state(&task, &letter, &cpu), PYR_E_GONE);
+    assert_int_equal(pyr_task_slices(&task, &slices, NULL), PYR_E_GONE);
+    pyr_task_close(&task);
+    assert_int_equal(pyr_task_open(&task, pid, pid), PYR_E_GONE);
+    shared_free(s);
+}
+
+static void damaged_stat_is_refused(void **state)
+{
+    (void)state;
+    struct pyr_proc_stat stat;
+    static const char *const bad[] = {"", ")", "1 (a) S", "1 (a) S 1 2 3", "1 (a", "1 (a)S 1 2 3 4 5 6 7"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(pyr_proc_stat_parse(bad[i], strlen(bad[i]), &stat), PYR_E_FORMAT);
+}
+
+static int wake_when_told(struct shared *s)
+{
+    sigset_t set;
+    int signal;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    while (!atomic_load(&s->stop)) {
+        atomic_fetch_add(&s->flag, 1);
+        sigwait(&set, &signal);
+    }
+    return 0;
+}
+
+static void slices_prove_that_it_did_not_run(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_task task;
+    uint64_t before, after, ran;
+    pid_t pid = child_start(wake_when_told, s);
+    assert_true(wait_until(&s->flag, 1));
+    pause_ms(20);
+    assert_int_equal(pyr_task_open(&task, pid, pid), 0);
+    assert_int_equal(pyr_task_slices(&task, &before, &ran), 0);
+    assert_true(before > 0 && ran > 0);
+    pause_ms(50);
+    assert_int_equal(pyr_task_slices(&task, &after, NULL), 0);
+    assert_true(after == before);
+    kill(pid, SIGUSR1);
+    assert_true(wait_until(&s->flag, 2));
+    assert_int_equal(pyr_task_slices(&task, &after, NULL), 0);
+    assert_true(after > before);
+    pyr_task_close(&task);
+    child_kill(pid);
+    shared_free(s);
+}
+
+static void held_thread_stands_still(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_err err;
+    pid_t pid = child_start(spin, s);
+    assert_true(wait_until(&s->counter, 1));
+    long moved = 0;
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(pyr_task_hold(pid, &err), 0);
+        long first = atomic_load(&s->counter);
+        for (int k = 0; k < 50; k++)
+            sched_yield();
+        moved += atomic_load(&s->counter) - first;
+        assert_int_equal(pyr_task_release(pid), 0);
+    }
+    assert_int_equal(moved, 0);
+    long last = atomic_load(&s->counter);
+    assert_true(wait_until(&s->counter, last + 1000));
+    atomic_store(&s->stop, true);
+    assert_int_equal(child_wait(pid), 0);
+    shared_free(s);
+}
+
+/* A loop that computes, and sleeps with a system call that the kernel restarts. */
+static int count_and_sleep(struct shared *s)
+{
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < 400; i++) {
+        for (uint64_t k = 0; k < 5000; k++)
+            sum = sum * 31 + k;
+        if (nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL) < 0)
+            return 2;
+        atomic_fetch_add(&s->counter, 1);
+    }
+    uint64_t again = 0;
+    for (uint64_t i = 0; i < 400; i++)
+        for (uint64_t k = 0; k < 5000; k++)
+            again = again * 31 + k;
+    return sum == again ? 0 : 1;
+}
+
+static void program_computes_the_same(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_err err;
+    int held = 0;
+    pid_t pid = child_start(count_and_sleep, s);
+    while (atomic_load(&s->counter) < 390)
+        if (pyr_task_hold(pid, &err) == 0) {
+            held++;
+            assert_int_equal(pyr_task_release(pid), 0);
+        }
+    assert_true(held > 100);
+    assert_int_equal(child_wait(pid), 0);
+    shared_free(s);
+}
+
+static struct shared *handler_shared;
+
+static void on_signal(int number)
+{
+    (void)number;
+    atomic_fetch_add(&handler_shared->signals, 1);
+}
+
+static int handle_signals(struct shared *s)
+{
+    handler_shared = s;
+    sigaction(SIGRTMIN, &(struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART}, NULL);
+    atomic_store(&s->flag, 1);
+    return spin(s);
+}
+
+static void signal_waits_for_the_release(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_err err;
+    pid_t pid = child_start(handle_signals, s);
+    assert_true(wait_until(&s->flag, 1));
+    assert_int_equal(pyr_task_hold(pid, &err), 0);
+    kill(pid, SIGRTMIN);
+    pause_ms(20);
+    assert_int_equal(atomic_load(&s->signals), 0);
+    assert_int_equal(pyr_task_release(pid), 0);
+    assert_true(wait_until(&s->signals, 1));
+    atomic_store(&s->stop, true);
+    assert_int_equal(child_wait(pid), 0);
+    shared_free(s);
+}
+
+static void *send_signals(void *argument)
+{
+    struct shared *s = argument;
+    long sent = 0;
+    while (!atomic_load(&s->flag) || atomic_load(&s->flag) == 1) {
+        if (sigqueue((pid_t)atomic_load(&s->tid), SIGRTMIN, (union sigval){0}) == 0)
+            sent++;
+        nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+    }
+    return (void *)sent;
+}
+
+static void no_signal_is_lost(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_err err;
+    pthread_t sender;
+    void *sent;
+    pid_t pid = child_start(handle_signals, s);
+    atomic_store(&s->tid, pid);
+    assert_true(wait_until(&s->flag, 1));
+    pthread_create(&sender, NULL, send_signals, s);
+    for (int i = 0; i < 2000; i++) {
+        assert_int_equal(pyr_task_hold(pid, &err), 0);
+        assert_int_equal(pyr_task_release(pid), 0);
+    }
+    atomic_store(&s->flag, 2);
+    pthread_join(sender, &sent);
+    assert_true((long)sent > 0 && wait_until(&s->signals, (long)sent));
+    pause_ms(20);
+    assert_int_equal(atomic_load(&s->signals), (long)sent);
+    atomic_store(&s->stop, true);
+    assert_int_equal(child_wait(pid), 0);
+    shared_free(s);
+}
+
+static void *short_life(void *argument)
+{
+    struct shared *s = argument;
+    for (volatile int i = 0; i < 20000; i++)
+        ;
+    atomic_fetch_add(&s->counter, 1);
+    return NULL;
+}
+
+static int many_short_threads(struct shared *s)
+{
+    for (int i = 0; i < 300; i++) {
+        pthread_t threads[4];
+        for (int k = 0; k < 4; k++)
+            pthread_create(&threads[k], NULL, short_life, s);
+        for (int k = 0; k < 4; k++)
+            pthread_join(threads[k], NULL);
+    }
+    return 7;
+}
+
+static int hold_all_until_end(pid_t pid)
+{
+    struct pyr_err err;
+    int held = 0;
+    for (;;) {
+        struct pyr_vec tids = PYR_VEC(pid_t);
+        int status = pyr_task_list(pid, &tids), live = 0;
+        for (size_t i = 0; i < tids.count; i++) {
+            pid_t tid = *PYR_VEC_AT(&tids, pid_t, i);
+            if (pyr_task_hold(tid, &err) < 0)
+                continue;
+            live++;
+            pyr_task_release(tid);
+        }
+        pyr_vec_release(&tids);
+        held += live;
+        if (status < 0 || live == 0)
+            return held;
+    }
+}
+
+static void threads_end_while_held(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    pid_t pid = child_start(many_short_threads, s);
+    assert_true(hold_all_until_end(pid) > 100);
+    assert_int_equal(child_wait(pid), 7); /* its exit status is still there for us */
+    assert_int_equal(atomic_load(&s->counter), 1200);
+    shared_free(s);
+}
+
+static int parent_of_busy(struct shared *s)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(many_short_threads(s));
+    atomic_store(&s->tid, pid);
+    atomic_store(&s->flag, 1);
+    return child_wait(pid);
+}
+
+static void other_parents_get_the_exit_status(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct shared *s = shared_new();
+        pid_t pid = child_start(parent_of_busy, s);
+        assert_true(wait_until(&s->flag, 1));
+        assert_true(hold_all_until_end(atomic_load(&s->tid)) > 20);
+        assert_int_equal(child_wait(pid), 7);
+        shared_free(s);
+    }
+}
+
+static void *stay(void *argument)
+{
+    struct shared *s = argument;
+    while (!atomic_load(&s->stop))
+        pause_ms(1);
+    _exit(5);
+}
+
+static int end_first_thread(struct shared *s)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, stay, s);
+    atomic_store(&s->flag, 1);
+    pthread_exit(NULL);
+    return 0;
+}
+
+static void first_thread_may_end(void **state)
+{
+    (void)state;
+    struct pyr_err err;
+    for (int i = 0; i < 200; i++) {
+        struct shared *s = shared_new();
+        pid_t pid = child_start(end_first_thread, s);
+        while (pyr_task_hold(pid, &err) == 0)
+            pyr_task_release(pid);
+        assert_int_equal(err.status, PYR_E_GONE);
+        atomic_store(&s->stop, true);
+        assert_int_equal(child_wait(pid), 5);
+        shared_free(s);
+    }
+}
+
+static void killed_while_held(void **state)
+{
+    (void)state;
+    struct pyr_err err;
+    for (int i = 0; i < 20; i++) {
+        struct shared *s = shared_new();
+        pid_t pid = child_start(spin, s);
+        assert_int_equal(pyr_task_hold(pid, &err), 0);
+        kill(pid, SIGKILL);
+        pause_ms(i % 3);
+        pyr_task_release(pid);
+        assert_int_equal(child_wait(pid), -SIGKILL);
+        shared_free(s);
+    }
+}
+
+static void stopped_stays_stopped(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_err err;
+    struct pyr_proc_stat stat;
+    pid_t pid = child_start(spin, s);
+    assert_true(wait_until(&s->counter, 1));
+    kill(pid, SIGSTOP);
+    assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(pyr_task_hold(pid, &err), 0);
+        assert_int_equal(pyr_task_release(pid), 0);
+    }
+    pause_ms(20);
+    assert_int_equal(pyr_proc_stat_read(pid, &stat), 0);
+    assert_int_equal(stat.state, 'T');
+    kill(pid, SIGCONT);
+    long last = atomic_load(&s->counter);
+    assert_true(wait_until(&s->counter, last + 1000));
+    atomic_store(&s->stop, true);
+    assert_int_equal(child_wait(pid), 0);
+    shared_free(s);
+}
+
+/* Whatever a stop signal meets, the program must go on after SIGCONT. */
+static void stop_signals_meet_holds(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_err err;
+    pid_t pid = child_start(spin, s);
+    for (int i = 0; i < 300; i++) {
+        kill(pid, i % 2 ? SIGCONT : SIGSTOP);
+        assert_int_equal(pyr_task_hold(pid, &err), 0);
+        assert_int_equal(pyr_task_release(pid), 0);
+    }
+    kill(pid, SIGCONT);
+    long last = atomic_load(&s->counter);
+    assert_true(wait_until(&s->counter, last + 1000));
+    atomic_store(&s->stop, true);
+    assert_int_equal(child_wait(pid), 0);
+    shared_free(s);
+}
+
+static int trace_it(struct shared *s)
+{
+    pid_t pid = atomic_load(&s->tid);
+    if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0)
+        return 1;
+    atomic_store(&s->flag, 1);
+    return for_ever();
+}
+
+static void another_tracer_is_named(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_err err;
+    char expected[64];
+    pid_t pid = child_start(spin, s);
+    atomic_store(&s->tid, pid);
+    pid_t tracer = child_start(trace_it, s);
+    assert_true(wait_until(&s->flag, 1));
+    assert_int_equal(pyr_task_hold(pid, &err), PYR_E_PERMISSION);
+    snprintf(expected, sizeof expected, "traced by process %d", (int)tracer);
+    assert_non_null(strstr(err.text, expected));
+    child_kill(tracer);
+    child_kill(pid);
+    assert_int_equal(pyr_task_hold(pid, &err), PYR_E_GONE);
+    shared_free(s);
+}
+
+static void *execute(void *argument)
+{
+    struct shared *s = argument;
+    atomic_store(&s->tid, (pid_t)syscall(SYS_gettid));
+    for (volatile int i = 0; i < 200000; i++)
+        ;
+    execl("/bin/sh", "sh", "-c", "exit 9", (char *)NULL);
+    return NULL;
+}
+
+static int execute_in_thread(struct shared *s)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, execute, s);
+    return for_ever();
+}
+
+static void thread_executes_a_program(void **state)
+{
+    (void)state;
+    struct pyr_err err;
+    for (int i = 0; i < 100; i++) {
+        struct shared *s = shared_new();
+        pid_t pid = child_start(execute_in_thread, s);
+        while (atomic_load(&s->tid) == 0)
+            ;
+        while (pyr_task_hold(atomic_load(&s->tid), &err) == 0)
+            pyr_task_release(atomic_load(&s->tid));
+        assert_int_equal(err.status, PYR_E_GONE);
+        assert_int_equal(child_wait(pid), 9);
+        shared_free(s);
+    }
+}
+
+static void sits_on_a_cpu(void **state)
+{
+    (void)state;
+    cpu_set_t allowed;
+    assert_int_equal(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &allowed)) {
+            assert_int_equal(pyr_cpu_sit(cpu), 0);
+            assert_int_equal(pyr_cpu_current(), cpu);
+        }
+    assert_int_equal(pyr_cpu_sit(-1), PYR_E_MISUSE);
+    assert_int_equal(pyr_cpu_sit(8191), PYR_E_PERMISSION);
+    sched_setaffinity(0, sizeof allowed, &allowed);
+    assert_in_range(pyr_cpu_wake_promptly(), 0, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stat_is_read_behind_any_name),
+        cmocka_unit_test(damaged_stat_is_refused),
+        cmocka_unit_test(slices_prove_that_it_did_not_run),
+        cmocka_unit_test(held_thread_stands_still),
+        cmocka_unit_test(program_computes_the_same),
+        cmocka_unit_test(signal_waits_for_the_release),
+        cmocka_unit_test(no_signal_is_lost),
+        cmocka_unit_test(threads_end_while_held),
+        cmocka_unit_test(other_parents_get_the_exit_status),
+        cmocka_unit_test(first_thread_may_end),
+        cmocka_unit_test(killed_while_held),
+        cmocka_unit_test(stopped_stays_stopped),
+        cmocka_unit_test(stop_signals_meet_holds),
+        cmocka_unit_test(another_tracer_is_named),
+        cmocka_unit_test(thread_executes_a_program),
+        cmocka_unit_test(sits_on_a_cpu),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
