@@ -4,6 +4,7 @@
 #include "target/task.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 enum { EXITING = 0x4 }; /* PF_EXITING of the kernel */
-enum { LEAVING_MAX = 64, PATIENCE_TRIES = 50, PATIENCE_NS = 100000 };
+enum { LEAVING_MAX = 64, PATIENCE_TRIES = 50, EAGER_TRIES = 50, PATIENCE_NS = 100000 };
 
 static bool is_first_thread(pid_t tid)
 {
@@ -125,10 +126,39 @@ static void see_off(pid_t tid)
         leaving.tid[leaving.count++] = tid;
 }
 
+/* Once the first thread is on its way out, it does not stop any more, and its end is reported only when all other
+ * threads have ended: waiting for either could last for ever. */
+static bool is_ending(pid_t tid)
+{
+    struct pyr_proc_stat stat;
+    return pyr_proc_stat_read(tid, &stat) < 0 || (stat.flags & EXITING);
+}
+
+/* The first thread's next event. It may have passed the point at which its end is announced just before it was seized:
+ * then nothing more comes, so that it is looked at again and again instead of waited for. */
+static int await_first_thread(pid_t tid, siginfo_t *event)
+{
+    for (unsigned tries = 1;; tries++) {
+        if (await_event(tid, WSTOPPED | WEXITED | WNOWAIT | WNOHANG, event) < 0)
+            return -1;
+        if (event->si_pid == tid)
+            return 0;
+        if (tries <= EAGER_TRIES) {
+            sched_yield();
+            continue;
+        }
+        if (is_ending(tid))
+            return -1;
+        nanosleep(&(struct timespec){.tv_nsec = PATIENCE_NS}, NULL);
+    }
+}
+
 /* The next event of the thread, not yet taken note of. A wait for its number would sleep on when the thread takes
  * another number (see find_renamed), so that all threads are waited for; but not when another's end is in the way. */
 static int await_thread(pid_t tid, siginfo_t *event)
 {
+    if (is_first_thread(tid))
+        return await_first_thread(tid, event);
     for (;;) {
         event->si_pid = 0;
         int rc = waitid(P_ALL, 0, event, WSTOPPED | WEXITED | WNOWAIT | __WALL | __WNOTHREAD);
@@ -169,14 +199,6 @@ static int await_stop(pid_t tid)
         }
         ptrace(PTRACE_CONT, tid, 0, signal);
     }
-}
-
-/* Once the first thread is on its way out, it does not stop any more, and its end is reported only when all other
- * threads have ended: waiting for either could last for ever. */
-static bool is_ending(pid_t tid)
-{
-    struct pyr_proc_stat stat;
-    return pyr_proc_stat_read(tid, &stat) < 0 || (stat.flags & EXITING);
 }
 
 static int explain_refusal(pid_t tid, struct pyr_err *err)
