@@ -99,6 +99,7 @@ FIELDS = {
     "code.linetable": at("PyCodeObject.co_linetable", "PyCodeObject.co_lnotab"),
     "code.flags": at("PyCodeObject.co_flags"),
     "code.adaptive": at("PyCodeObject.co_code_adaptive"),
+    "code.firsttraceable": at("PyCodeObject._co_firsttraceable"),
     "code.bytes": at("PyCodeObject.co_code"),
     "code.localsplusnames": at("PyCodeObject.co_localsplusnames"),
     "code.localspluskinds": at("PyCodeObject.co_localspluskinds"),

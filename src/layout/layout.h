@@ -63,6 +63,7 @@
     X(code, firstlineno)                                                                                               \
     X(code, linetable)              /* co_lnotab up to 3.9 */                                                          \
     X(code, flags)                                                                                                     \
+    X(code, firsttraceable)         /* 3.11+: a frame below this instruction (in two-byte units) is not complete */    \
     X(code, adaptive)               /* 3.11+: first instruction; before: code bytes object in `bytes` */               \
     X(code, bytes)                  /* co_code, up to 3.10 */                                                          \
     X(code, localsplusnames)        /* 3.11+ */                                                                        \

@@ -51,6 +51,7 @@ static const struct pyr_layout cp310 = {
     .code_firstlineno = 40,
     .code_linetable = 120,
     .code_flags = 36,
+    .code_firsttraceable = PYR_ABSENT,
     .code_adaptive = PYR_ABSENT,
     .code_bytes = 48,
     .code_localsplusnames = PYR_ABSENT,

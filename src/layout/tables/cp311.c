@@ -51,6 +51,7 @@ static const struct pyr_layout cp311 = {
     .code_firstlineno = 72,
     .code_linetable = 136,
     .code_flags = 48,
+    .code_firsttraceable = 168,
     .code_adaptive = 184,
     .code_bytes = PYR_ABSENT,
     .code_localsplusnames = 96,

@@ -51,6 +51,7 @@ static const struct pyr_layout cp313 = {
     .code_firstlineno = 68,
     .code_linetable = 136,
     .code_flags = 48,
+    .code_firsttraceable = 184,
     .code_adaptive = 200,
     .code_bytes = PYR_ABSENT,
     .code_localsplusnames = 96,

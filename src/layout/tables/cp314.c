@@ -51,6 +51,7 @@ static const struct pyr_layout cp314 = {
     .code_firstlineno = 68,
     .code_linetable = 136,
     .code_flags = 48,
+    .code_firsttraceable = 192,
     .code_adaptive = 208,
     .code_bytes = PYR_ABSENT,
     .code_localsplusnames = 96,

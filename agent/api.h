@@ -1,0 +1,32 @@
+/* What we use of Python's API. Weak: where the process has no Python they are NULL, and a preloaded agent knows at no
+ * cost that there is nothing to do. */
+#ifndef PYR_AGENT_API_H
+#define PYR_AGENT_API_H
+
+#include <stddef.h>
+
+/* Of pymem.h, the same in all versions since 3.5. */
+struct pyr_py_allocator {
+    void *context;
+    void *(*malloc)(void *context, size_t size);
+    void *(*calloc)(void *context, size_t count, size_t size);
+    void *(*realloc)(void *context, void *block, size_t size);
+    void (*free)(void *context, void *block);
+};
+enum pyr_py_domain { PYR_PY_DOMAIN_RAW, PYR_PY_DOMAIN_MEM, PYR_PY_DOMAIN_OBJ };
+
+#define PYR_WEAK __attribute__((weak, visibility("default")))
+extern PYR_WEAK void PyMem_GetAllocator(int domain, struct pyr_py_allocator *allocator);
+extern PYR_WEAK void PyMem_SetAllocator(int domain, struct pyr_py_allocator *allocator);
+extern PYR_WEAK void *PyMem_RawMalloc(size_t size);
+extern PYR_WEAK void *PyMem_RawCalloc(size_t count, size_t size);
+extern PYR_WEAK void *PyMem_RawRealloc(void *block, size_t size);
+extern PYR_WEAK void PyMem_RawFree(void *block);
+extern PYR_WEAK const char *Py_GetVersion(void);
+extern PYR_WEAK void *PyThreadState_GetUnchecked(void);
+extern PYR_WEAK void *_PyThreadState_UncheckedGet(void);
+extern PYR_WEAK void *PyInterpreterState_Main(void);
+extern PYR_WEAK char _PyRuntime[];
+extern PYR_WEAK char PyCode_Type[];
+
+#endif

@@ -1,0 +1,293 @@
+/* HOT: no lock, no system call, no call on the common way through malloc and free. The rare ways are functions of
+ * their own, so that the common one saves no registers for them. */
+#include "entry.h"
+
+#include "inside.h"
+#include "sites.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define COLD __attribute__((noinline, cold))
+
+struct pyr_heap pyr_main_heap;
+
+static struct pyr_py_allocator former; /* of the domain `obj`: has what was allocated before us */
+
+/* ---- which heap, which site ---- */
+
+struct place {
+    struct pyr_heap *heap; /* NULL: not ours to serve */
+    uint32_t site;
+};
+
+static void set(enum pyr_access access);
+
+/* The first time that Python runs (again): the fast way to the thread state has to agree with the sure one. */
+static void settle(void)
+{
+    if (!pyr_inside_holds(&pyr_inside))
+        return;
+    pyr_main_heap.interpreter = PyInterpreterState_Main();
+    set(pyr_inside.access);
+}
+
+static COLD struct place rare_place(void)
+{
+    void *tstate = pyr_inside.accessor();
+    struct place place = {&pyr_main_heap, PYR_SITE_NO_FRAME};
+    if (!tstate)
+        return place;
+    if (pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter)
+        settle();
+    place.site = pyr_site_of(place.heap, pyr_frame_of(tstate, pyr_inside.chain));
+    return place;
+}
+
+/* False: the rare way has to be gone. */
+static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain)
+{
+    const void *tstate = pyr_tstate(access);
+    if (PYR_UNLIKELY(!tstate || pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter))
+        return false;
+    const void *frame = pyr_frame_of(tstate, chain);
+    if (PYR_UNLIKELY(!frame))
+        return false;
+    uint64_t key = pyr_key_of(frame, chain);
+    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key);
+    if (PYR_UNLIKELY(slot->key != key))
+        return false;
+    *place = (struct place){&pyr_main_heap, slot->site};
+    return true;
+}
+
+/* ---- blocks ---- */
+
+static COLD void *large_malloc(struct place place, size_t size)
+{
+    void *block = PyMem_RawMalloc(size);
+    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, pyr_tag(place.site, 0)}))
+        pyr_count_allocated(place.heap, place.site, size);
+    return block;
+}
+
+static ALWAYS_INLINE void *small_malloc(struct place place, size_t size)
+{
+    struct pyr_heap *heap = place.heap;
+    uint32_t class = pyr_class_of(size);
+    struct pyr_pool *pool = heap->pools[class];
+    void *block = pool->free;
+    if (PYR_UNLIKELY(!block)) {
+        pool = pyr_pool_refill(heap, class);
+        if (!pool)
+            return large_malloc(place, size);
+        block = pool->free;
+    }
+    pool->free = *(void **)block;
+    pool->used++;
+    *pyr_tag_at(pool, block) = pyr_tag(place.site, pool->size - (uint32_t)size);
+    pyr_count_allocated(heap, place.site, size);
+    return block;
+}
+
+static COLD void *rare_malloc(size_t size)
+{
+    struct place place = rare_place();
+    if (size == 0)
+        size = 1;
+    if (size > (size_t)PTRDIFF_MAX)
+        return NULL;
+    return size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
+}
+
+static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain)
+{
+    struct place place;
+    if (PYR_UNLIKELY(size - 1 >= PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
+        return rare_malloc(size);
+    return small_malloc(place, size);
+}
+
+static COLD void rare_free(void *block)
+{
+    struct pyr_large_block known;
+    struct pyr_heap *heap = &pyr_main_heap;
+    if (!block)
+        return;
+    if (!pyr_large_remove(&heap->large, block, &known)) {
+        former.free(former.context, block);
+        return;
+    }
+    if (known.tag & PYR_TAG_CODE)
+        pyr_code_died(heap, block);
+    pyr_count_freed(heap, known.tag >> PYR_TAG_SITE_SHIFT, known.size);
+    PyMem_RawFree(block);
+}
+
+static ALWAYS_INLINE size_t small_uncount(struct pyr_pool *pool, void *block)
+{
+    struct pyr_heap *heap = pool->heap;
+    uint32_t tag = *pyr_tag_at(pool, block), site = tag >> PYR_TAG_SITE_SHIFT;
+    size_t size = pool->size - (tag & PYR_TAG_SLACK);
+    if (PYR_UNLIKELY(tag & PYR_TAG_CODE))
+        pyr_code_died(heap, block);
+    if (PYR_LIKELY(site < heap->site_count)) /* else something has written over it */
+        pyr_count_freed(heap, site, size);
+    return size;
+}
+
+static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
+{
+    *(void **)block = pool->free;
+    pool->free = block;
+    if (PYR_UNLIKELY(--pool->used == pool->alarm))
+        pyr_pool_alarm(pool);
+}
+
+static void heap_free(void *context, void *block)
+{
+    (void)context;
+    if (PYR_UNLIKELY(!pyr_region_owns(block))) {
+        rare_free(block);
+        return;
+    }
+    struct pyr_pool *pool = pyr_pool_of(block);
+    small_uncount(pool, block);
+    small_free(pool, block);
+}
+
+/* ---- calloc and realloc ---- */
+
+static COLD void *rare_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX)
+        return NULL;
+    struct place place = rare_place();
+    void *block;
+    if (bytes <= PYR_SMALL_MAX) {
+        block = small_malloc(place, bytes ? bytes : 1);
+        return block ? memset(block, 0, bytes) : NULL;
+    }
+    block = PyMem_RawCalloc(count, size);
+    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){bytes, pyr_tag(place.site, 0)}))
+        pyr_count_allocated(place.heap, place.site, bytes);
+    return block;
+}
+
+/* Of a block in the C heap that stays there. */
+static void *large_realloc(struct place place, void *block, size_t size)
+{
+    struct pyr_large_block known;
+    struct pyr_large *large = &place.heap->large;
+    if (!pyr_large_remove(large, block, &known))
+        return former.realloc(former.context, block, size);
+    void *moved = PyMem_RawRealloc(block, size);
+    if (!moved) {
+        pyr_large_add(large, block, known);
+        return NULL;
+    }
+    pyr_count_freed(place.heap, known.tag >> PYR_TAG_SITE_SHIFT, known.size);
+    if (pyr_large_add(large, moved, (struct pyr_large_block){size, pyr_tag(place.site, 0)}))
+        pyr_count_allocated(place.heap, place.site, size);
+    return moved;
+}
+
+/* From a pool to anywhere else. The old block is freed before the new one is counted, as if it had been moved. */
+static COLD void *small_move(struct place place, struct pyr_pool *pool, void *block, size_t old_size, size_t size)
+{
+    void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
+    if (!moved)
+        return NULL;
+    memcpy(moved, block, old_size < size ? old_size : size);
+    small_uncount(pool, block);
+    small_free(pool, block);
+    return moved;
+}
+
+static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t size)
+{
+    struct pyr_pool *pool = pyr_pool_of(block);
+    uint32_t *tag = pyr_tag_at(pool, block);
+    if (size <= PYR_SMALL_MAX && pyr_class_of(size) == pool->class) {
+        small_uncount(pool, block);
+        *tag = pyr_tag(place.site, pool->size - (uint32_t)size);
+        pyr_count_allocated(place.heap, place.site, size);
+        return block;
+    }
+    return small_move(place, pool, block, pool->size - (*tag & PYR_TAG_SLACK), size);
+}
+
+static COLD void *rare_realloc(void *block, size_t size)
+{
+    if (!block)
+        return rare_malloc(size);
+    if (size > (size_t)PTRDIFF_MAX)
+        return NULL;
+    struct place place = rare_place();
+    if (pyr_region_owns(block))
+        return small_realloc(place, block, size ? size : 1);
+    return large_realloc(place, block, size ? size : 1);
+}
+
+static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_access access, enum pyr_chain chain)
+{
+    struct place place;
+    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0 || !common_place(&place, access, chain)))
+        return rare_realloc(block, size);
+    return small_realloc(place, block, size);
+}
+
+/* ---- one set of functions for each way to the site ---- */
+
+#define ENTRY(name, access, chain)                                                                                     \
+    static void *name##_malloc(void *context, size_t size)                                                             \
+    {                                                                                                                  \
+        (void)context;                                                                                                 \
+        return malloc_through(size, access, chain);                                                                    \
+    }                                                                                                                  \
+    static void *name##_calloc(void *context, size_t count, size_t size)                                               \
+    {                                                                                                                  \
+        (void)context;                                                                                                 \
+        size_t bytes;                                                                                                  \
+        if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes - 1 >= PYR_SMALL_MAX))                   \
+            return rare_calloc(count, size);                                                                           \
+        void *block = malloc_through(bytes, access, chain);                                                            \
+        return block ? memset(block, 0, bytes) : NULL;                                                                 \
+    }                                                                                                                  \
+    static void *name##_realloc(void *context, void *block, size_t size)                                               \
+    {                                                                                                                  \
+        (void)context;                                                                                                 \
+        return realloc_through(block, size, access, chain);                                                            \
+    }
+
+ENTRY(object_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_OBJECT)
+ENTRY(object_call, PYR_ACCESS_CALL, PYR_CHAIN_OBJECT)
+ENTRY(cframe_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_CFRAME)
+ENTRY(cframe_tls, PYR_ACCESS_TLS, PYR_CHAIN_CFRAME)
+ENTRY(cframe_call, PYR_ACCESS_CALL, PYR_CHAIN_CFRAME)
+ENTRY(direct_tls, PYR_ACCESS_TLS, PYR_CHAIN_DIRECT)
+ENTRY(direct_call, PYR_ACCESS_CALL, PYR_CHAIN_DIRECT)
+
+#define ALLOCATOR(name) {NULL, name##_malloc, name##_calloc, name##_realloc, heap_free}
+static const struct pyr_py_allocator allocators[][3] = {
+    [PYR_CHAIN_OBJECT] = {[PYR_ACCESS_CALL] = ALLOCATOR(object_call), [PYR_ACCESS_GLOBAL] = ALLOCATOR(object_global)},
+    [PYR_CHAIN_CFRAME] = {[PYR_ACCESS_CALL] = ALLOCATOR(cframe_call),
+                          [PYR_ACCESS_GLOBAL] = ALLOCATOR(cframe_global),
+                          [PYR_ACCESS_TLS] = ALLOCATOR(cframe_tls)},
+    [PYR_CHAIN_DIRECT] = {[PYR_ACCESS_CALL] = ALLOCATOR(direct_call), [PYR_ACCESS_TLS] = ALLOCATOR(direct_tls)},
+};
+
+static void set(enum pyr_access access)
+{
+    struct pyr_py_allocator allocator = allocators[pyr_inside.chain][access];
+    PyMem_SetAllocator(PYR_PY_DOMAIN_MEM, &allocator);
+    PyMem_SetAllocator(PYR_PY_DOMAIN_OBJ, &allocator);
+}
+
+void pyr_entry_install(void)
+{
+    PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &former);
+    set(PYR_ACCESS_CALL);
+}

@@ -1,0 +1,10 @@
+/* What Python calls to allocate. */
+#ifndef PYR_AGENT_ENTRY_H
+#define PYR_AGENT_ENTRY_H
+
+#include "api.h"
+
+/* Puts the heap under Python's `mem` and `obj` domains. */
+void pyr_entry_install(void);
+
+#endif

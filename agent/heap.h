@@ -1,0 +1,189 @@
+/* The heap of one interpreter, and what of it the hot paths see. One is used by whoever holds that interpreter's GIL:
+ * nothing here is locked. docs/heap.md tells the design. */
+#ifndef PYR_AGENT_HEAP_H
+#define PYR_AGENT_HEAP_H
+
+#include "large.h"
+#include "nodes.h"
+#include "region.h"
+#include "window.h"
+
+#include "record/heap_file.h"
+
+#define PYR_LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define PYR_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+enum {
+    PYR_SMALL_MAX = 512,
+    PYR_CLASS_STEP = 16,
+    PYR_CLASSES = 2 * PYR_SMALL_MAX / PYR_CLASS_STEP,
+    PYR_POOL_SHIFT = 14,
+    PYR_POOL_BYTES = 1 << PYR_POOL_SHIFT,
+    PYR_POOLS_PER_ARENA = PYR_ARENA_BYTES / PYR_POOL_BYTES,
+    PYR_CACHE_SLOTS = 1 << 12,
+};
+
+/* The tag of a block: its site, whether it is a code object that sites know by address, and how much less than the
+ * block's size was asked for. */
+#define PYR_TAG_SLACK 15u
+#define PYR_TAG_CODE 16u
+#define PYR_TAG_SITE_SHIFT 5
+
+static inline uint32_t pyr_tag(uint32_t site, uint32_t slack)
+{
+    return site << PYR_TAG_SITE_SHIFT | slack;
+}
+
+/* 16 KiB of blocks of one size. The descriptors of an arena's pools lie together at its start, not in the pools: those
+ * of 16 KiB-aligned pools would all fall into one set of the first-level cache, and a free pool can be given back whole.
+ *
+ * A block's tag is at tags + index * stride. Where at least four bytes of each block are slack, it is in them: the last
+ * four of the block. Else the tags are an array at the end of the pool. */
+struct pyr_pool {
+    void *free;      /* list of free blocks, through their first words */
+    uint32_t used;   /* blocks in use */
+    uint32_t alarm;  /* what `used` falls to when something must be done: 0; in a full pool, that is in no list, one less
+                        than all */
+    char *tags;
+    uint32_t stride;
+    uint32_t reciprocal; /* of size, times 2^PYR_RECIPROCAL_SHIFT, rounded up */
+    uint16_t size;
+    uint16_t fresh; /* from this offset on, blocks have never been used */
+    uint16_t end;   /* offset behind the last block */
+    uint8_t class;
+    uint8_t number; /* in its arena */
+    struct pyr_heap *heap;
+    struct pyr_pool *next, *previous; /* of the same class, that have room; a ring through none: see heap->pools */
+} __attribute__((aligned(64)));
+
+enum { PYR_RECIPROCAL_SHIFT = 20 };
+
+/* In the place of the descriptor of the pool that the descriptors lie in. */
+struct pyr_arena {
+    uint64_t free; /* a bit for each pool */
+    uint32_t free_count;
+    struct pyr_heap *heap;
+    struct pyr_arena *next, *previous; /* with as many free pools */
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct pyr_pool) == 64 && sizeof(struct pyr_arena) == 64, "one cache line");
+
+static inline struct pyr_pool *pyr_pool_of(const void *block)
+{
+    uintptr_t at = (uintptr_t)block;
+    uintptr_t arena = at & ~(uintptr_t)(PYR_ARENA_BYTES - 1);
+    return (struct pyr_pool *)arena + ((at >> PYR_POOL_SHIFT) & (PYR_POOLS_PER_ARENA - 1));
+}
+
+static inline uint32_t *pyr_tag_at(const struct pyr_pool *pool, const void *block)
+{
+    uint32_t offset = (uint32_t)(uintptr_t)block & (PYR_POOL_BYTES - 1);
+    uint32_t index = offset * pool->reciprocal >> PYR_RECIPROCAL_SHIFT;
+    return (uint32_t *)(pool->tags + index * pool->stride);
+}
+
+/* Classes come in pairs, tag beside and tag inside. `size` is from 1 to PYR_SMALL_MAX. */
+static inline uint32_t pyr_class_of(size_t size)
+{
+    uint32_t last = (uint32_t)size - 1;
+    uint32_t inside = (last & (PYR_CLASS_STEP - 1)) < PYR_CLASS_STEP - sizeof(uint32_t);
+    return last / PYR_CLASS_STEP * 2 + inside;
+}
+
+struct pyr_cached_site {
+    uint64_t key;
+    uint32_t site;
+};
+
+/* What sites.c keeps to find a site, and texts.c to find a text. */
+struct pyr_site_index {
+    struct pyr_nodes keys;   /* the sites of the code that is alive, by key */
+    struct pyr_nodes codes;  /* the code objects that are alive, by address */
+    struct pyr_nodes placed; /* all sites, by code record and instruction */
+    struct pyr_nodes texts;  /* all texts, by content */
+};
+
+struct pyr_heap {
+    struct pyr_pool *pools[PYR_CLASSES]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
+    const void *interpreter;
+    struct pyr_heap_totals *totals;
+    struct pyr_heap_site *sites;
+    uint32_t site_count;
+    struct pyr_heap_file *file;
+    struct pyr_cached_site cache[PYR_CACHE_SLOTS]; /* of the sites used last, by pyr_cache_slot */
+
+    /* By number of free pools; arenas without any are in no list. */
+    struct pyr_arena *arenas[PYR_POOLS_PER_ARENA];
+    uint64_t arenas_present; /* a bit for each list that is not empty */
+    uint32_t arena_count, spare_arenas;
+
+    struct pyr_large large;
+    struct pyr_site_index index;
+
+    struct pyr_window file_window, site_window, text_window;
+    uint32_t number; /* 0: the main interpreter's */
+};
+
+extern struct pyr_heap pyr_main_heap;
+extern struct pyr_pool pyr_no_pool; /* has no block, ever */
+
+static inline struct pyr_cached_site *pyr_cache_slot(struct pyr_heap *heap, uint64_t key)
+{
+    return &heap->cache[(key >> 1 ^ key >> 13) & (PYR_CACHE_SLOTS - 1)];
+}
+
+/* ---- pools (pool.c) ---- */
+
+void pyr_pools_init(struct pyr_heap *heap);
+
+/* The first pool of a class, with a free block: NULL when there is no memory. */
+struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class);
+
+/* `used` has fallen to `alarm`. */
+void pyr_pool_alarm(struct pyr_pool *pool);
+
+/* ---- counting ---- */
+
+/* Keeps what a site held at the peak, before it changes for the first time since. */
+static inline void pyr_site_save(struct pyr_heap_site *site, struct pyr_heap_totals *totals)
+{
+    site->peak_blocks = site->allocated_blocks - site->freed_blocks;
+    site->peak_bytes = site->allocated_bytes - site->freed_bytes;
+    site->epoch = totals->epoch;
+    totals->saved = 1;
+}
+
+/* A new maximum: what was saved for the last one is void. While the total only rises nothing has been saved. */
+static inline void pyr_peak_raise(struct pyr_heap_totals *totals, uint64_t live)
+{
+    totals->epoch += totals->saved;
+    totals->saved = 0;
+    totals->peak_bytes = live;
+}
+
+static inline void pyr_count_allocated(struct pyr_heap *heap, uint32_t number, size_t size)
+{
+    struct pyr_heap_site *site = &heap->sites[number];
+    struct pyr_heap_totals *totals = heap->totals;
+    uint64_t live = totals->live_bytes + size;
+    totals->live_bytes = live;
+    if (PYR_UNLIKELY(live > totals->peak_bytes))
+        pyr_peak_raise(totals, live);
+    else if (PYR_UNLIKELY(site->epoch != totals->epoch))
+        pyr_site_save(site, totals);
+    site->allocated_blocks++;
+    site->allocated_bytes += size;
+}
+
+static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t number, size_t size)
+{
+    struct pyr_heap_site *site = &heap->sites[number];
+    struct pyr_heap_totals *totals = heap->totals;
+    totals->live_bytes -= size;
+    if (PYR_UNLIKELY(site->epoch != totals->epoch))
+        pyr_site_save(site, totals);
+    site->freed_blocks++;
+    site->freed_bytes += size;
+}
+
+#endif

@@ -1,0 +1,100 @@
+/* The Python that we are inside of: where it keeps the current thread state, and from there the frame, its code and
+ * its instruction. Offsets are data, for one build serves all versions. */
+#ifndef PYR_AGENT_INSIDE_H
+#define PYR_AGENT_INSIDE_H
+
+#include "layout/layout.h"
+
+/* From the thread state to the innermost frame, and what in a frame tells the instruction. */
+enum pyr_chain {
+    PYR_CHAIN_OBJECT, /* frame objects: code and index */
+    PYR_CHAIN_CFRAME, /* interpreter frames, by way of the cframe: address */
+    PYR_CHAIN_DIRECT, /* interpreter frames: address */
+};
+
+/* Where the current thread state is. */
+enum pyr_access {
+    PYR_ACCESS_CALL,   /* what the API's accessor returns: always right */
+    PYR_ACCESS_GLOBAL, /* in _PyRuntime */
+    PYR_ACCESS_TLS,    /* in a thread-local variable, so far from the thread pointer */
+};
+
+struct pyr_inside {
+    enum pyr_chain chain;
+    enum pyr_access access; /* the fast one, once proved; PYR_ACCESS_CALL if there is none */
+    void *(*accessor)(void);
+    void *const *global;
+    intptr_t tls;
+    int32_t tstate_interp, tstate_frame, tstate_cframe, cframe_frame;
+    int32_t frame_code, frame_instr, frame_previous, frame_owner;
+    uint64_t frame_code_mask; /* bits to keep */
+    struct pyr_layout layout;
+};
+
+extern struct pyr_inside pyr_inside;
+
+static inline void *pyr_at(const void *base, int32_t offset)
+{
+    return *(void *const *)((const char *)base + offset);
+}
+
+static inline int32_t pyr_int_in(const void *base, int32_t offset)
+{
+    return *(const int32_t *)((const char *)base + offset);
+}
+
+#if defined(__x86_64__) && defined(__SEG_FS)
+static inline void *pyr_tls_at(intptr_t offset)
+{
+    return *(void *const __seg_fs *)offset; /* NOLINT(performance-no-int-to-ptr) */
+}
+#else
+static inline void *pyr_tls_at(intptr_t offset)
+{
+    return pyr_at(__builtin_thread_pointer(), (int32_t)offset);
+}
+#endif
+
+static inline __attribute__((always_inline)) void *pyr_tstate(enum pyr_access access)
+{
+    if (access == PYR_ACCESS_GLOBAL)
+        return *pyr_inside.global;
+    if (access == PYR_ACCESS_TLS)
+        return pyr_tls_at(pyr_inside.tls);
+    return pyr_inside.accessor();
+}
+
+/* NULL: no Python code runs. */
+static inline __attribute__((always_inline)) void *pyr_frame_of(const void *tstate, enum pyr_chain chain)
+{
+    if (chain == PYR_CHAIN_CFRAME) {
+        const void *cframe = pyr_at(tstate, pyr_inside.tstate_cframe);
+        return cframe ? pyr_at(cframe, pyr_inside.cframe_frame) : NULL;
+    }
+    return pyr_at(tstate, pyr_inside.tstate_frame);
+}
+
+static inline void *pyr_code_of(const void *frame)
+{
+    uintptr_t code = (uintptr_t)pyr_at(frame, pyr_inside.frame_code) & pyr_inside.frame_code_mask;
+    return (void *)code; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* What tells an instruction from all others that are alive: its address; or, with a code object's address (16-byte
+ * aligned, below 2^47), its index plus one. */
+static inline __attribute__((always_inline)) uint64_t pyr_key_of(const void *frame, enum pyr_chain chain)
+{
+    if (chain == PYR_CHAIN_OBJECT) {
+        uint64_t index = (uint32_t)(pyr_int_in(frame, pyr_inside.frame_instr) + 1);
+        return (uint64_t)(uintptr_t)pyr_code_of(frame) >> 4 | index << 43;
+    }
+    return (uint64_t)(uintptr_t)pyr_at(frame, pyr_inside.frame_instr);
+}
+
+/* Fills it. False if this is no Python that we know: then why is a sentence. */
+bool pyr_inside_find(struct pyr_inside *inside, struct pyr_err *err);
+
+/* Python runs now in this thread: whether what was derived agrees with what its API says. */
+bool pyr_inside_holds(const struct pyr_inside *inside);
+
+#endif

@@ -1,0 +1,40 @@
+/* How the agent gets in: preloaded, its constructor runs before the program's main. */
+#include "api.h"
+#include "entry.h"
+#include "inside.h"
+#include "share.h"
+#include "sites.h"
+
+#include <stdlib.h>
+
+/* What the user chose instead of the default allocator stays: it was asked for by name. */
+static bool allocator_chosen(void)
+{
+    const char *chosen = getenv("PYTHONMALLOC"), *development = getenv("PYTHONDEVMODE");
+    return (chosen && *chosen) || (development && *development);
+}
+
+static void start(const char *directory)
+{
+    struct pyr_err err;
+    if (!pyr_inside_find(&pyr_inside, &err) || !pyr_region_open() ||
+        pyr_share_open(&pyr_main_heap, directory, &err) < 0)
+        return;
+    pyr_pools_init(&pyr_main_heap);
+    pyr_sites_init(&pyr_main_heap);
+    pyr_entry_install();
+}
+
+__attribute__((constructor)) static void agent_load(void)
+{
+    if (!PyMem_SetAllocator || !PyMem_GetAllocator)
+        return;
+    const char *directory = getenv(PYR_SHARE_DIRECTORY);
+    if (directory && *directory && !allocator_chosen())
+        start(directory);
+}
+
+__attribute__((destructor)) static void agent_unload(void)
+{
+    pyr_share_close(&pyr_main_heap);
+}

@@ -1,0 +1,92 @@
+/* Open addressing with linear probing; removal closes the gap, so that there are no tombstones. */
+#include "large.h"
+
+#include <string.h>
+
+enum { FIRST_CAPACITY = 1024 };
+
+struct slot {
+    uint64_t at_high; /* address << 16 | size >> 32; 0: empty */
+    uint32_t low;     /* of the size */
+    uint32_t tag;
+};
+
+static uint64_t slot_at(const struct slot *slot)
+{
+    return slot->at_high >> 16;
+}
+
+static size_t home(const struct pyr_large *large, uint64_t at)
+{
+    return (at >> 4) * 0x9e3779b97f4a7c15u >> 20 & (large->capacity - 1);
+}
+
+/* Where it is, or the empty slot where it would be. */
+static struct slot *find(const struct pyr_large *large, uint64_t at)
+{
+    struct slot *slots = large->slots.at;
+    size_t i = home(large, at);
+    while (slots[i].at_high && slot_at(&slots[i]) != at)
+        i = (i + 1) & (large->capacity - 1);
+    return &slots[i];
+}
+
+static bool grow(struct pyr_large *large)
+{
+    struct pyr_large grown = {.capacity = large->capacity ? large->capacity * 2 : FIRST_CAPACITY, .used = large->used};
+    if (!pyr_vector_reserve(&grown.slots, grown.capacity * sizeof(struct slot)))
+        return false;
+    const struct slot *slots = large->slots.at;
+    for (size_t i = 0; i < large->capacity; i++)
+        if (slots[i].at_high)
+            *find(&grown, slot_at(&slots[i])) = slots[i];
+    pyr_vector_release(&large->slots);
+    *large = grown;
+    return true;
+}
+
+bool pyr_large_add(struct pyr_large *large, const void *at, struct pyr_large_block block)
+{
+    if (large->used * 2 >= large->capacity && !grow(large))
+        return false;
+    struct slot *slot = find(large, (uintptr_t)at);
+    large->used += !slot->at_high;
+    *slot = (struct slot){(uint64_t)(uintptr_t)at << 16 | block.size >> 32, (uint32_t)block.size, block.tag};
+    return true;
+}
+
+static void close_gap(struct pyr_large *large, size_t gap)
+{
+    struct slot *slots = large->slots.at;
+    size_t mask = large->capacity - 1;
+    for (size_t i = (gap + 1) & mask; slots[i].at_high; i = (i + 1) & mask) {
+        size_t wanted = home(large, slot_at(&slots[i]));
+        if (((i - wanted) & mask) >= ((i - gap) & mask)) {
+            slots[gap] = slots[i];
+            gap = i;
+        }
+    }
+    slots[gap].at_high = 0;
+}
+
+bool pyr_large_remove(struct pyr_large *large, const void *at, struct pyr_large_block *block)
+{
+    if (!large->used)
+        return false;
+    struct slot *slot = find(large, (uintptr_t)at);
+    if (!slot->at_high)
+        return false;
+    *block = (struct pyr_large_block){(slot->at_high & 0xffff) << 32 | slot->low, slot->tag};
+    large->used--;
+    close_gap(large, (size_t)(slot - (struct slot *)large->slots.at));
+    return true;
+}
+
+void pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits)
+{
+    if (!large->used)
+        return;
+    struct slot *slot = find(large, (uintptr_t)at);
+    if (slot->at_high)
+        slot->tag |= bits;
+}

@@ -1,0 +1,216 @@
+/* Pools and the arenas that they lie in. Runs once for many blocks. */
+#include "heap.h"
+
+#include <string.h>
+
+struct pyr_pool pyr_no_pool;
+
+enum {
+    FIRST_POOL = 1, /* the descriptors lie in the one before */
+    USABLE_POOLS = PYR_POOLS_PER_ARENA - FIRST_POOL,
+    CARVE_BYTES = 4096, /* blocks become free a page at a time: what is never used is never touched */
+    TAG_BYTES = sizeof(uint32_t),
+    SPARE_SHARE = 16, /* of the arenas, one in so many may be kept empty */
+};
+
+void pyr_pools_init(struct pyr_heap *heap)
+{
+    for (uint32_t class = 0; class < PYR_CLASSES; class ++)
+        heap->pools[class] = &pyr_no_pool;
+}
+
+/* ---- lists of pools that have room ---- */
+
+static void pool_link(struct pyr_pool *pool)
+{
+    struct pyr_pool **head = &pool->heap->pools[pool->class];
+    pool->next = *head;
+    pool->previous = NULL;
+    if (*head != &pyr_no_pool)
+        (*head)->previous = pool;
+    *head = pool;
+}
+
+static void pool_unlink(struct pyr_pool *pool)
+{
+    if (pool->previous)
+        pool->previous->next = pool->next;
+    else
+        pool->heap->pools[pool->class] = pool->next;
+    if (pool->next != &pyr_no_pool)
+        pool->next->previous = pool->previous;
+}
+
+/* ---- lists of arenas by free pools ---- */
+
+static void arena_link(struct pyr_arena *arena)
+{
+    struct pyr_heap *heap = arena->heap;
+    uint32_t count = arena->free_count;
+    if (count == 0)
+        return;
+    arena->previous = NULL;
+    arena->next = heap->arenas[count];
+    if (arena->next)
+        arena->next->previous = arena;
+    heap->arenas[count] = arena;
+    heap->arenas_present |= (uint64_t)1 << count;
+}
+
+static void arena_unlink(struct pyr_arena *arena)
+{
+    struct pyr_heap *heap = arena->heap;
+    uint32_t count = arena->free_count;
+    if (count == 0)
+        return;
+    if (arena->next)
+        arena->next->previous = arena->previous;
+    if (arena->previous)
+        arena->previous->next = arena->next;
+    else if (!(heap->arenas[count] = arena->next))
+        heap->arenas_present &= ~((uint64_t)1 << count);
+}
+
+static void state_arenas(struct pyr_heap *heap)
+{
+    uint64_t bytes = (uint64_t)heap->arena_count << PYR_ARENA_SHIFT;
+    heap->file->arena_bytes = bytes;
+    if (bytes > heap->file->peak_arena_bytes)
+        heap->file->peak_arena_bytes = bytes;
+}
+
+static struct pyr_arena *arena_new(struct pyr_heap *heap)
+{
+    struct pyr_arena *arena = pyr_region_take();
+    if (!arena)
+        return NULL;
+    arena->heap = heap;
+    arena->free = ~(uint64_t)0 << FIRST_POOL;
+    arena->free_count = USABLE_POOLS;
+    heap->arena_count++;
+    heap->spare_arenas++;
+    arena_link(arena);
+    state_arenas(heap);
+    return arena;
+}
+
+/* Empty ones go back to the system, but for a few: a program at its plateau would take and give one all the time. */
+static void arena_emptied(struct pyr_heap *heap, struct pyr_arena *arena)
+{
+    heap->spare_arenas++;
+    if (heap->spare_arenas <= 1 + heap->arena_count / SPARE_SHARE)
+        return;
+    arena_unlink(arena);
+    heap->spare_arenas--;
+    heap->arena_count--;
+    pyr_region_give(arena);
+    state_arenas(heap);
+}
+
+/* From the fullest arena that has one, so that the emptiest become empty. */
+static struct pyr_pool *pool_take(struct pyr_heap *heap)
+{
+    struct pyr_arena *arena =
+        heap->arenas_present ? heap->arenas[__builtin_ctzll(heap->arenas_present)] : arena_new(heap);
+    if (!arena)
+        return NULL;
+    unsigned number = (unsigned)__builtin_ctzll(arena->free);
+    arena_unlink(arena);
+    heap->spare_arenas -= arena->free_count == USABLE_POOLS;
+    arena->free &= arena->free - 1;
+    arena->free_count--;
+    arena_link(arena);
+    struct pyr_pool *pool = (struct pyr_pool *)arena + number;
+    pool->number = (uint8_t)number;
+    return pool;
+}
+
+static void pool_give(struct pyr_pool *pool)
+{
+    struct pyr_heap *heap = pool->heap;
+    struct pyr_arena *arena = (struct pyr_arena *)(pool - pool->number);
+    arena_unlink(arena);
+    arena->free |= (uint64_t)1 << pool->number;
+    arena->free_count++;
+    arena_link(arena);
+    if (arena->free_count == USABLE_POOLS)
+        arena_emptied(heap, arena);
+}
+
+/* ---- pools ---- */
+
+static char *pool_start(const struct pyr_pool *pool)
+{
+    return (char *)(pool - pool->number) + ((size_t)pool->number << PYR_POOL_SHIFT);
+}
+
+static void pool_shape(struct pyr_pool *pool, uint32_t class)
+{
+    uint32_t size = (class / 2 + 1) * PYR_CLASS_STEP;
+    bool inside = class % 2;
+    uint32_t count = PYR_POOL_BYTES / (inside ? size : size + TAG_BYTES);
+    pool->class = (uint8_t) class;
+    pool->size = (uint16_t)size;
+    pool->end = (uint16_t)(count * size);
+    pool->reciprocal = ((1u << PYR_RECIPROCAL_SHIFT) + size - 1) / size;
+    pool->stride = inside ? size : TAG_BYTES;
+    pool->tags = pool_start(pool) + (inside ? size - TAG_BYTES : PYR_POOL_BYTES - count * TAG_BYTES);
+}
+
+static struct pyr_pool *pool_new(struct pyr_heap *heap, uint32_t class)
+{
+    struct pyr_pool *pool = pool_take(heap);
+    if (!pool)
+        return NULL;
+    pool->heap = heap;
+    pool->free = NULL;
+    pool->used = 0;
+    pool->alarm = 0;
+    pool->fresh = 0;
+    pool_shape(pool, class);
+    pool_link(pool);
+    return pool;
+}
+
+/* False if all its blocks are in use. */
+static bool pool_carve(struct pyr_pool *pool)
+{
+    uint32_t room = (uint32_t)pool->end - pool->fresh, size = pool->size;
+    if (room == 0)
+        return false;
+    uint32_t bytes = room < CARVE_BYTES ? room : CARVE_BYTES - CARVE_BYTES % size;
+    char *first = pool_start(pool) + pool->fresh, *block = first;
+    for (; block + size < first + bytes; block += size)
+        *(void **)block = block + size;
+    *(void **)block = NULL;
+    pool->free = first;
+    pool->fresh = (uint16_t)(pool->fresh + bytes);
+    return true;
+}
+
+struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class)
+{
+    for (;;) {
+        struct pyr_pool *pool = heap->pools[class];
+        if (pool == &pyr_no_pool && !(pool = pool_new(heap, class)))
+            return NULL;
+        if (pool->free || pool_carve(pool))
+            return pool;
+        pool_unlink(pool);
+        pool->alarm = pool->used - 1;
+    }
+}
+
+void pyr_pool_alarm(struct pyr_pool *pool)
+{
+    if (pool->alarm) {
+        pool->alarm = 0;
+        pool_link(pool);
+        return;
+    }
+    /* The only one of its class stays: it would be back at once. */
+    if (!pool->previous && pool->next == &pyr_no_pool)
+        return;
+    pool_unlink(pool);
+    pool_give(pool);
+}

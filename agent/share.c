@@ -1,0 +1,125 @@
+#include "share.h"
+
+#include "inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    PAGE = 4096,
+    SITES_LIMIT = 64 << 20, /* a million */
+    TEXTS_LIMIT = 256 << 20,
+    NAMES_MAX = 1000, /* files of processes that had this pid */
+    WINDOWS = 3,
+};
+
+static const uint64_t sites_at = PYR_HEAP_FILE_HEADER, texts_at = PYR_HEAP_FILE_HEADER + SITES_LIMIT;
+static const uint64_t file_bytes = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT;
+
+static char directory_path[PATH_MAX];
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Growing a file beyond the limit would be answered by SIGXFSZ. */
+static bool may_be_so_long(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur >= file_bytes;
+}
+
+/* A new file in the directory: its descriptor and path, or −1. It is sparse: what is not touched takes no space. */
+static int file_new(char path[static PATH_MAX], pid_t pid)
+{
+    if (!may_be_so_long()) {
+        errno = EFBIG;
+        return -1;
+    }
+    for (int n = 0; n < NAMES_MAX; n++) {
+        if (snprintf(path, PATH_MAX, "%s/%d.%d%s", directory_path, (int)pid, n, PYR_HEAP_FILE_SUFFIX) >= PATH_MAX)
+            break;
+        int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (file < 0 && errno == EEXIST)
+            continue;
+        if (file >= 0 && ftruncate(file, (off_t)file_bytes) < 0) {
+            close(file);
+            unlink(path);
+            return -1;
+        }
+        return file;
+    }
+    return -1;
+}
+
+static void header_fill(struct pyr_heap *heap)
+{
+    struct pyr_heap_file *file = heap->file;
+    file->version = PYR_HEAP_FILE_VERSION;
+    file->site_size = sizeof(struct pyr_heap_site);
+    file->pid = (uint32_t)getpid();
+    file->parent_pid = (uint32_t)getppid();
+    file->started_ns = now_ns();
+    file->state = PYR_HEAP_RUNNING;
+    file->interpreter = heap->number;
+    file->linetable_kind = pyr_inside.layout.linetable_kind;
+    file->site_count = PYR_SITES_RESERVED;
+    file->sites_at = sites_at;
+    file->sites_limit = SITES_LIMIT;
+    file->texts_at = texts_at;
+    file->texts_limit = TEXTS_LIMIT;
+    file->text_bytes = sizeof(struct pyr_heap_text);
+    file->totals.epoch = 1;
+    snprintf(file->python, sizeof file->python, "%s", pyr_inside.layout.version_text);
+    memcpy(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic);
+}
+
+static bool windows_open(struct pyr_heap *heap, int file)
+{
+    unsigned first = heap->number * WINDOWS;
+    return pyr_window_open(&heap->file_window, pyr_region_window(first), file, 0, PYR_HEAP_FILE_HEADER,
+                           PYR_HEAP_FILE_HEADER) &&
+           pyr_window_open(&heap->site_window, pyr_region_window(first + 1), file, sites_at, SITES_LIMIT, PAGE) &&
+           pyr_window_open(&heap->text_window, pyr_region_window(first + 2), file, texts_at, TEXTS_LIMIT, PAGE);
+}
+
+int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err *err)
+{
+    char path[PATH_MAX];
+    if (!directory_path[0] && !realpath(directory, directory_path))
+        return pyr_err_set(err, PYR_E_IO, "%s: %s", directory, strerror(errno));
+    int file = file_new(path, getpid());
+    if (file < 0)
+        return pyr_err_set(err, PYR_E_IO, "no file can be made in %s: %s", directory, strerror(errno));
+    bool done = windows_open(heap, file);
+    close(file);
+    if (!done) {
+        unlink(path);
+        return pyr_err_set(err, PYR_E_IO, "%s cannot be mapped: %s", path, strerror(errno));
+    }
+    heap->file = (struct pyr_heap_file *)(void *)heap->file_window.at;
+    heap->sites = (struct pyr_heap_site *)(void *)heap->site_window.at;
+    heap->site_count = PYR_SITES_RESERVED;
+    heap->totals = &heap->file->totals;
+    header_fill(heap);
+    return 0;
+}
+
+void pyr_share_close(struct pyr_heap *heap)
+{
+    if (!heap->file || heap->file->pid != (uint32_t)getpid())
+        return;
+    heap->file->ended_ns = now_ns();
+    heap->file->state = PYR_HEAP_ENDED;
+}

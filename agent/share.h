@@ -1,0 +1,24 @@
+/* The file that a heap counts in (record/heap_file.h). */
+#ifndef PYR_AGENT_SHARE_H
+#define PYR_AGENT_SHARE_H
+
+#include "heap.h"
+
+#include "pyrometer/err.h"
+
+/* Environment variable: the directory that the files go to. Unset, the agent does nothing. */
+#define PYR_SHARE_DIRECTORY "PYROMETER_MEMORY_DIR"
+
+/* Makes the file PID.N.memory and maps it. 0 or a negative status. */
+int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err *err);
+
+/* Before a fork: the child's file, with what the heap holds now. In the child: goes on in it; where there is none, in
+ * memory of its own, which nobody will read. In the parent: forgets it. */
+void pyr_share_before_fork(struct pyr_heap *heap);
+void pyr_share_in_child(struct pyr_heap *heap);
+void pyr_share_in_parent(struct pyr_heap *heap);
+
+/* The process exits. */
+void pyr_share_close(struct pyr_heap *heap);
+
+#endif

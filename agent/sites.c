@@ -1,0 +1,209 @@
+#include "sites.h"
+
+#include "inside.h"
+
+#include "api.h"
+
+/* Not a site: the frame is not complete or not Python's; what it allocates belongs to the one that called it. */
+static const uint32_t skip = UINT32_MAX;
+
+enum { FRAMES_MAX = 64 };
+
+struct site_key {
+    struct pyr_node node;
+    uint32_t site;
+    uint32_t next_of_code;
+    uint64_t key;
+};
+
+struct live_code {
+    struct pyr_node node;
+    uint32_t record; /* in the texts */
+    uint32_t first_key;
+    const void *code;
+};
+
+struct placed_site {
+    struct pyr_node node;
+    uint32_t site, record, instruction;
+};
+
+void pyr_sites_init(struct pyr_heap *heap)
+{
+    heap->index.keys.stride = sizeof(struct site_key);
+    heap->index.codes.stride = sizeof(struct live_code);
+    heap->index.placed.stride = sizeof(struct placed_site);
+}
+
+/* ---- code objects that are alive ---- */
+
+static uint64_t hash_address(const void *at)
+{
+    return pyr_mix((uintptr_t)at, 1);
+}
+
+static uint32_t code_find(const struct pyr_heap *heap, const void *code)
+{
+    const struct pyr_nodes *codes = &heap->index.codes;
+    uint32_t n = pyr_nodes_first(codes, hash_address(code));
+    while (n && ((struct live_code *)pyr_nodes_at(codes, n))->code != code)
+        n = pyr_nodes_next(codes, n);
+    return n;
+}
+
+/* Its end must be told to us. Code that is in no block of ours is static: it lives as long as the process. */
+static void code_mark(struct pyr_heap *heap, const void *code)
+{
+    if (pyr_region_owns(code))
+        *pyr_tag_at(pyr_pool_of(code), code) |= PYR_TAG_CODE;
+    else
+        pyr_large_mark(&heap->large, code, PYR_TAG_CODE);
+}
+
+static uint32_t code_learn(struct pyr_heap *heap, const void *code)
+{
+    uint32_t n = code_find(heap, code);
+    if (n)
+        return n;
+    uint32_t record = pyr_text_code(heap, code);
+    if (record == PYR_TEXT_NONE || !(n = pyr_nodes_add(&heap->index.codes, hash_address(code))))
+        return 0;
+    struct live_code *live = pyr_nodes_at(&heap->index.codes, n);
+    live->code = code;
+    live->record = record;
+    code_mark(heap, code);
+    return n;
+}
+
+void pyr_code_died(struct pyr_heap *heap, const void *code)
+{
+    uint32_t n = code_find(heap, code);
+    if (!n)
+        return;
+    const struct live_code *live = pyr_nodes_at(&heap->index.codes, n);
+    for (uint32_t k = live->first_key, next; k; k = next) {
+        const struct site_key *known = pyr_nodes_at(&heap->index.keys, k);
+        struct pyr_cached_site *slot = pyr_cache_slot(heap, known->key);
+        if (slot->key == known->key)
+            *slot = (struct pyr_cached_site){0};
+        next = known->next_of_code;
+        pyr_nodes_drop(&heap->index.keys, k);
+    }
+    pyr_nodes_drop(&heap->index.codes, n);
+}
+
+/* ---- sites ---- */
+
+static uint32_t site_new(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
+{
+    uint32_t number = heap->site_count;
+    if (!pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)))
+        return PYR_SITE_OTHER;
+    heap->sites[number].code = record;
+    heap->sites[number].instruction = instruction;
+    heap->site_count = number + 1;
+    __atomic_store_n(&heap->file->site_count, number + 1, __ATOMIC_RELEASE);
+    return number;
+}
+
+/* The same code made anew is the same place. */
+static uint32_t site_placed(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
+{
+    struct pyr_nodes *placed = &heap->index.placed;
+    uint64_t hash = pyr_mix(record, instruction);
+    uint32_t n = pyr_nodes_first(placed, hash);
+    for (; n; n = pyr_nodes_next(placed, n)) {
+        const struct placed_site *at = pyr_nodes_at(placed, n);
+        if (at->record == record && at->instruction == instruction)
+            return at->site;
+    }
+    uint32_t site = site_new(heap, record, instruction);
+    if (site == PYR_SITE_OTHER || !(n = pyr_nodes_add(placed, hash)))
+        return site;
+    struct placed_site *at = pyr_nodes_at(placed, n);
+    at->site = site;
+    at->record = record;
+    at->instruction = instruction;
+    return site;
+}
+
+/* Bytes from the first instruction. */
+static uint32_t instruction_of(const void *frame, const char *code)
+{
+    const struct pyr_layout *layout = &pyr_inside.layout;
+    int64_t offset;
+    if (layout->instr_kind == PYR_INSTR_LASTI_BYTES || layout->instr_kind == PYR_INSTR_LASTI_UNITS) {
+        offset = pyr_int_in(frame, layout->frame_instr);
+        offset *= layout->instr_kind == PYR_INSTR_LASTI_UNITS ? 2 : 1;
+    } else {
+        offset = (char *)pyr_at(frame, layout->frame_instr) - (code + layout->code_adaptive);
+    }
+    return offset < 0 || offset > INT32_MAX ? UINT32_MAX : (uint32_t)offset;
+}
+
+static uint8_t owner_of(const void *frame)
+{
+    return pyr_inside.frame_owner == PYR_ABSENT ? 0 : ((const uint8_t *)frame)[pyr_inside.frame_owner];
+}
+
+static bool is_incomplete(const void *frame, const char *code)
+{
+    const struct pyr_layout *layout = &pyr_inside.layout;
+    if (!PYR_HAS(layout, code_firsttraceable) || owner_of(frame) == layout->frame_owner_generator)
+        return false;
+    const char *first = code + layout->code_adaptive + 2 * (int64_t)pyr_int_in(code, layout->code_firsttraceable);
+    return (const char *)pyr_at(frame, layout->frame_instr) < first;
+}
+
+static uint32_t key_find(const struct pyr_heap *heap, uint64_t key)
+{
+    const struct pyr_nodes *keys = &heap->index.keys;
+    uint32_t n = pyr_nodes_first(keys, pyr_mix(key, 0));
+    while (n && ((struct site_key *)pyr_nodes_at(keys, n))->key != key)
+        n = pyr_nodes_next(keys, n);
+    return n;
+}
+
+static uint32_t site_learn(struct pyr_heap *heap, const void *frame, uint64_t key)
+{
+    const void *code = pyr_code_of(frame);
+    if (!code || pyr_at(code, pyr_inside.layout.object_type) != PyCode_Type)
+        return PYR_SITE_OTHER;
+    uint32_t live_number = code_learn(heap, code);
+    if (!live_number)
+        return PYR_SITE_OTHER;
+    struct live_code *live = pyr_nodes_at(&heap->index.codes, live_number);
+    uint32_t site = is_incomplete(frame, code) ? skip : site_placed(heap, live->record, instruction_of(frame, code));
+    uint32_t n = site == PYR_SITE_OTHER ? 0 : pyr_nodes_add(&heap->index.keys, pyr_mix(key, 0));
+    if (!n)
+        return PYR_SITE_OTHER;
+    struct site_key *known = pyr_nodes_at(&heap->index.keys, n);
+    known->key = key;
+    known->site = site;
+    known->next_of_code = live->first_key;
+    live->first_key = n;
+    return site;
+}
+
+uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
+{
+    for (int n = 0; frame && n < FRAMES_MAX; n++, frame = pyr_at(frame, pyr_inside.frame_previous)) {
+        if (owner_of(frame) >= pyr_inside.layout.frame_owner_cstack)
+            continue;
+        uint64_t key = pyr_key_of(frame, pyr_inside.chain);
+        struct pyr_cached_site *slot = pyr_cache_slot(heap, key);
+        if (slot->key == key)
+            return slot->site;
+        uint32_t known = key_find(heap, key);
+        uint32_t site =
+            known ? ((struct site_key *)pyr_nodes_at(&heap->index.keys, known))->site : site_learn(heap, frame, key);
+        if (site == skip)
+            continue;
+        if (site == PYR_SITE_OTHER)
+            heap->file->lost_sites++;
+        else
+            *slot = (struct pyr_cached_site){key, site};
+        return site;
+    }
+    return PYR_SITE_NO_FRAME;
+}

@@ -1,0 +1,21 @@
+/* Which site an allocation belongs to. */
+#ifndef PYR_AGENT_SITES_H
+#define PYR_AGENT_SITES_H
+
+#include "heap.h"
+
+/* The site of the innermost frame that runs Python code, from `frame` on; learnt where it is new. */
+uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame);
+
+/* A block that was marked with PYR_TAG_CODE is freed: what was known by its address is not true any more. */
+void pyr_code_died(struct pyr_heap *heap, const void *code);
+
+/* Tables of an empty heap. */
+void pyr_sites_init(struct pyr_heap *heap);
+
+/* ---- texts.c ---- */
+
+/* The record of a code object in the file, written if it is not there. PYR_TEXT_NONE when there is no room. */
+uint32_t pyr_text_code(struct pyr_heap *heap, const void *code);
+
+#endif

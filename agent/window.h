@@ -1,0 +1,20 @@
+/* A part of the shared file as mapped here. It grows in place. */
+#ifndef PYR_AGENT_WINDOW_H
+#define PYR_AGENT_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pyr_window {
+    char *at;
+    size_t mapped, limit; /* bytes; mapped ones can be written without SIGBUS */
+};
+
+/* Maps [offset, offset + limit) of a file, for now its first `bytes`. */
+bool pyr_window_open(struct pyr_window *window, void *at, int file, uint64_t offset, size_t limit, size_t bytes);
+
+/* At least so many bytes are there afterwards. False when the file system is full or the limit reached. */
+bool pyr_window_reserve(struct pyr_window *window, size_t bytes);
+
+#endif

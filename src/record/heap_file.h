@@ -1,0 +1,92 @@
+/* The file in which the agent counts a process's memory by site: written in place by the process, which maps it
+ * shared, and read by others meanwhile or after its end, however it ended. docs/heap.md describes it.
+ *
+ *     page 0            struct pyr_heap_file
+ *     sites_at          struct pyr_heap_site [site_count], in order of appearance
+ *     texts_at          records of code objects and strings, only ever appended
+ *
+ * All integers are native: the file is read on the machine that wrote it. It may be torn: each 64-bit word is whole,
+ * but words of one moment may be beside words of the next. A reader bounds everything. */
+#ifndef PYR_RECORD_HEAP_FILE_H
+#define PYR_RECORD_HEAP_FILE_H
+
+#include <stdint.h>
+
+#define PYR_HEAP_FILE_MAGIC "\x89PYRMEM\n"
+#define PYR_HEAP_FILE_SUFFIX ".memory"
+
+enum {
+    PYR_HEAP_FILE_VERSION = 1,
+    PYR_HEAP_FILE_HEADER = 4096,
+    /* Sites that are not an instruction. */
+    PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */
+    PYR_SITE_OTHER = 1,    /* no more sites could be told apart */
+    PYR_SITES_RESERVED = 2,
+    PYR_TEXT_NONE = 0, /* no record has this offset */
+};
+
+enum pyr_heap_state {
+    PYR_HEAP_STARTING = 0, /* of a child of a fork that has not run yet */
+    PYR_HEAP_RUNNING = 1,  /* or killed, if the process is no more */
+    PYR_HEAP_ENDED = 2,    /* exited */
+};
+
+/* One cache line each. Live is what was allocated less what was freed. A realloc frees and allocates.
+ * The peak's values are peak_* if epoch is that of the totals, else the live ones: they have not changed since. */
+struct pyr_heap_site {
+    uint64_t allocated_blocks, allocated_bytes; /* bytes as asked for */
+    uint64_t freed_blocks, freed_bytes;
+    uint64_t peak_blocks, peak_bytes;
+    uint64_t epoch;
+    uint32_t code;        /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
+    uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
+};
+
+struct pyr_heap_totals {
+    uint64_t live_bytes;
+    uint64_t peak_bytes;
+    uint64_t epoch; /* from 1: goes up at the first new peak after a site was changed below the last one */
+    uint64_t saved; /* whether a site has saved its values in this epoch */
+};
+
+struct pyr_heap_file {
+    uint8_t magic[8];
+    uint32_t version, site_size;
+    uint32_t pid, parent_pid;
+    uint64_t started_ns; /* since 1970 */
+    uint64_t ended_ns;   /* 0: not known to have ended */
+    uint32_t state;      /* enum pyr_heap_state */
+    uint32_t interpreter;
+    uint32_t linetable_kind; /* enum pyr_linetable_kind, of all code objects */
+    uint32_t site_count;
+    uint64_t sites_at, sites_limit; /* in bytes, from the file's start; how much there may be */
+    uint64_t texts_at, texts_limit;
+    uint64_t text_bytes; /* used; written after the records */
+    /* Texts below text_base lie at the same offsets in the file of the process that forked this one. */
+    uint64_t text_base;
+    char text_base_name[64]; /* in the same directory */
+    char python[64];         /* "3.14.10" */
+    /* The heap itself. */
+    uint64_t arena_bytes;      /* mapped for small blocks */
+    uint64_t peak_arena_bytes; /* their maximum */
+    uint64_t large_blocks;     /* live ones that lie in the C heap */
+    uint64_t lost_sites;       /* allocations that went to PYR_SITE_OTHER */
+    struct pyr_heap_totals totals __attribute__((aligned(64)));
+};
+
+enum pyr_heap_text_kind { PYR_HEAP_TEXT_STRING = 1, PYR_HEAP_TEXT_CODE = 2 };
+
+/* Records begin at multiples of 8. */
+struct pyr_heap_text {
+    uint32_t kind; /* enum pyr_heap_text_kind */
+    uint32_t size; /* of what follows */
+};
+
+/* Follows the head of a string's record: its UTF-8. Of a code's: this, then its line table. */
+struct pyr_heap_code {
+    uint32_t file, name; /* offsets of string records */
+    int32_t first_line;
+    uint32_t linetable_size;
+};
+
+#endif
