@@ -30,6 +30,7 @@ class Run:
 class Sampler:
     """Subclasses say how to start one. `oldest` and `newest`: the CPython versions that it can read, inclusive."""
     name = ""
+    good_ends = (0,)  # exit statuses
     oldest, newest = (3, 8), (3, 99)
 
     def version(self):
@@ -74,7 +75,7 @@ class Started:
         late.cancel()
         self.process.returncode = os.waitstatus_to_exitcode(status)
         run = Run(usage.ru_utime + usage.ru_stime, time.monotonic() - self.began, self.output, said)
-        if self.process.returncode != 0:
+        if self.process.returncode not in self.sampler.good_ends:
             raise RuntimeError(f"{self.sampler.name} ended with {self.process.returncode}: {said.strip()[-300:]}")
         self.sampler.figures(run)
         return run
@@ -188,6 +189,7 @@ class PySpy(Sampler):
 class Austin(Sampler):
     """Austin 4 writes a binary format: mojo2austin (of austin-python) must be there too."""
     name = "austin"
+    good_ends = (0, 254)  # 254: it was ended by --exposure, with the target alive
     newest = (3, 14)
 
     def __init__(self):
