@@ -226,13 +226,14 @@ static void note_tick(struct pyr_profiler *profiler, struct pyr_process *process
 static bool glance(struct pyr_profiler *profiler)
 {
     bool any = false;
+    unsigned ticks = profiler->options.rate_hz < 0 ? PYR_BURST : 1;
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++) {
         struct pyr_process *process = process_at(profiler, i);
         if (!process->is_python || process->restless || process->hidden)
             continue;
         uint64_t now = pyr_now_ns();
-        note_tick(profiler, process, pyr_process_glance(process, now, now - profiler->start_ns));
+        note_tick(profiler, process, pyr_process_glance(process, ticks, now, now - profiler->start_ns));
         if (profiler->options.truth == PYR_TRUTH_AUTO)
             pyr_regime_keep(process, now);
         any = true;
