@@ -18,8 +18,8 @@ static struct pyr_py_allocator former; /* of the domain `obj`: has what was allo
 /* ---- which heap, which site ---- */
 
 struct place {
-    struct pyr_heap *heap; /* NULL: not ours to serve */
-    uint32_t site;
+    struct pyr_heap *heap;
+    uint32_t tag; /* of the site, without slack */
 };
 
 static void set(enum pyr_access access);
@@ -36,12 +36,12 @@ static void settle(void)
 static COLD struct place rare_place(void)
 {
     void *tstate = pyr_inside.accessor();
-    struct place place = {&pyr_main_heap, PYR_SITE_NO_FRAME};
+    struct place place = {&pyr_main_heap, PYR_SITE_NO_FRAME << PYR_TAG_SITE_SHIFT};
     if (!tstate)
         return place;
     if (pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter)
         settle();
-    place.site = pyr_site_of(place.heap, pyr_frame_of(tstate, pyr_inside.chain));
+    place.tag = pyr_site_of(place.heap, pyr_frame_of(tstate, pyr_inside.chain)) << PYR_TAG_SITE_SHIFT;
     return place;
 }
 
@@ -58,37 +58,37 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
     const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key);
     if (PYR_UNLIKELY(slot->key != key))
         return false;
-    *place = (struct place){&pyr_main_heap, slot->site};
+    *place = (struct place){&pyr_main_heap, slot->tag};
     return true;
 }
 
-/* ---- blocks ---- */
+/* ---- malloc ---- */
 
 static COLD void *large_malloc(struct place place, size_t size)
 {
     void *block = PyMem_RawMalloc(size);
-    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, pyr_tag(place.site, 0)}))
-        pyr_count_allocated(place.heap, place.site, size);
+    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
+        pyr_count_allocated(place.heap, place.tag, size);
     return block;
 }
 
-static ALWAYS_INLINE void *small_malloc(struct place place, size_t size)
+/* NULL: the pool has no free block. */
+static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place, size_t size)
 {
-    struct pyr_heap *heap = place.heap;
-    uint32_t class = pyr_class_of(size);
-    struct pyr_pool *pool = heap->pools[class];
     void *block = pool->free;
-    if (PYR_UNLIKELY(!block)) {
-        pool = pyr_pool_refill(heap, class);
-        if (!pool)
-            return large_malloc(place, size);
-        block = pool->free;
-    }
+    if (PYR_UNLIKELY(!block))
+        return NULL;
     pool->free = *(void **)block;
     pool->used++;
-    *pyr_tag_at(pool, block) = pyr_tag(place.site, pool->size - (uint32_t)size);
-    pyr_count_allocated(heap, place.site, size);
+    *pyr_tag_at(pool, block) = place.tag | pyr_slack(size);
+    pyr_count_allocated(place.heap, place.tag, size);
     return block;
+}
+
+static COLD void *small_malloc(struct place place, size_t size)
+{
+    struct pyr_pool *pool = pyr_pool_refill(place.heap, pyr_class_of(size));
+    return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
 }
 
 static COLD void *rare_malloc(size_t size)
@@ -106,7 +106,32 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
     struct place place;
     if (PYR_UNLIKELY(size - 1 >= PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
         return rare_malloc(size);
-    return small_malloc(place, size);
+    void *block = pool_malloc(pyr_main_heap.pools[pyr_class_of(size)], place, size);
+    return PYR_LIKELY(block) ? block : rare_malloc(size);
+}
+
+/* ---- free ---- */
+
+static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag)
+{
+    if (PYR_LIKELY(tag < pool->heap->tag_end)) /* else something has written over it */
+        pyr_count_freed(pool->heap, tag, pool->size - (tag & PYR_TAG_SLACK));
+}
+
+static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
+{
+    *(void **)block = pool->free;
+    pool->free = block;
+    if (PYR_UNLIKELY(--pool->used == pool->alarm))
+        pyr_pool_alarm(pool);
+}
+
+static COLD void code_free(void *block)
+{
+    struct pyr_pool *pool = pyr_pool_of(block);
+    pyr_code_died(pool->heap, block);
+    small_uncount(pool, *pyr_tag_at(pool, block));
+    small_free(pool, block);
 }
 
 static COLD void rare_free(void *block)
@@ -121,28 +146,8 @@ static COLD void rare_free(void *block)
     }
     if (known.tag & PYR_TAG_CODE)
         pyr_code_died(heap, block);
-    pyr_count_freed(heap, known.tag >> PYR_TAG_SITE_SHIFT, known.size);
+    pyr_count_freed(heap, known.tag, known.size);
     PyMem_RawFree(block);
-}
-
-static ALWAYS_INLINE size_t small_uncount(struct pyr_pool *pool, void *block)
-{
-    struct pyr_heap *heap = pool->heap;
-    uint32_t tag = *pyr_tag_at(pool, block), site = tag >> PYR_TAG_SITE_SHIFT;
-    size_t size = pool->size - (tag & PYR_TAG_SLACK);
-    if (PYR_UNLIKELY(tag & PYR_TAG_CODE))
-        pyr_code_died(heap, block);
-    if (PYR_LIKELY(site < heap->site_count)) /* else something has written over it */
-        pyr_count_freed(heap, site, size);
-    return size;
-}
-
-static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
-{
-    *(void **)block = pool->free;
-    pool->free = block;
-    if (PYR_UNLIKELY(--pool->used == pool->alarm))
-        pyr_pool_alarm(pool);
 }
 
 static void heap_free(void *context, void *block)
@@ -153,7 +158,12 @@ static void heap_free(void *context, void *block)
         return;
     }
     struct pyr_pool *pool = pyr_pool_of(block);
-    small_uncount(pool, block);
+    uint32_t tag = *pyr_tag_at(pool, block);
+    if (PYR_UNLIKELY(tag & PYR_TAG_CODE)) {
+        code_free(block);
+        return;
+    }
+    small_uncount(pool, tag);
     small_free(pool, block);
 }
 
@@ -171,8 +181,8 @@ static COLD void *rare_calloc(size_t count, size_t size)
         return block ? memset(block, 0, bytes) : NULL;
     }
     block = PyMem_RawCalloc(count, size);
-    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){bytes, pyr_tag(place.site, 0)}))
-        pyr_count_allocated(place.heap, place.site, bytes);
+    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){bytes, place.tag}))
+        pyr_count_allocated(place.heap, place.tag, bytes);
     return block;
 }
 
@@ -188,20 +198,25 @@ static void *large_realloc(struct place place, void *block, size_t size)
         pyr_large_add(large, block, known);
         return NULL;
     }
-    pyr_count_freed(place.heap, known.tag >> PYR_TAG_SITE_SHIFT, known.size);
-    if (pyr_large_add(large, moved, (struct pyr_large_block){size, pyr_tag(place.site, 0)}))
-        pyr_count_allocated(place.heap, place.site, size);
+    pyr_count_freed(place.heap, known.tag, known.size);
+    if (pyr_large_add(large, moved, (struct pyr_large_block){size, place.tag}))
+        pyr_count_allocated(place.heap, place.tag, size);
     return moved;
 }
 
-/* From a pool to anywhere else. The old block is freed before the new one is counted, as if it had been moved. */
-static COLD void *small_move(struct place place, struct pyr_pool *pool, void *block, size_t old_size, size_t size)
+/* From a pool to anywhere else. What the old block was is uncounted first: for the peak they are one. */
+static COLD void *small_move(struct place place, void *block, size_t size)
 {
+    struct pyr_pool *pool = pyr_pool_of(block);
+    uint32_t tag = *pyr_tag_at(pool, block);
+    size_t old_size = pool->size - (tag & PYR_TAG_SLACK);
+    small_uncount(pool, tag);
     void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
-    if (!moved)
+    if (!moved) {
+        pyr_count_allocated(pool->heap, tag, old_size);
         return NULL;
+    }
     memcpy(moved, block, old_size < size ? old_size : size);
-    small_uncount(pool, block);
     small_free(pool, block);
     return moved;
 }
@@ -210,13 +225,12 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t *tag = pyr_tag_at(pool, block);
-    if (size <= PYR_SMALL_MAX && pyr_class_of(size) == pool->class) {
-        small_uncount(pool, block);
-        *tag = pyr_tag(place.site, pool->size - (uint32_t)size);
-        pyr_count_allocated(place.heap, place.site, size);
-        return block;
-    }
-    return small_move(place, pool, block, pool->size - (*tag & PYR_TAG_SLACK), size);
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_class_of(size) != pool->class || *tag & PYR_TAG_CODE))
+        return small_move(place, block, size);
+    small_uncount(pool, *tag);
+    *tag = place.tag | pyr_slack(size);
+    pyr_count_allocated(place.heap, place.tag, size);
+    return block;
 }
 
 static COLD void *rare_realloc(void *block, size_t size)

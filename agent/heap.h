@@ -29,9 +29,10 @@ enum {
 #define PYR_TAG_CODE 16u
 #define PYR_TAG_SITE_SHIFT 5
 
-static inline uint32_t pyr_tag(uint32_t site, uint32_t slack)
+/* The slack of a block is what its size lacks to the next multiple of PYR_CLASS_STEP, in small blocks. */
+static inline uint32_t pyr_slack(size_t size)
 {
-    return site << PYR_TAG_SITE_SHIFT | slack;
+    return -(uint32_t)size & PYR_TAG_SLACK;
 }
 
 /* 16 KiB of blocks of one size. The descriptors of an arena's pools lie together at its start, not in the pools: those
@@ -92,7 +93,7 @@ static inline uint32_t pyr_class_of(size_t size)
 
 struct pyr_cached_site {
     uint64_t key;
-    uint32_t site;
+    uint32_t tag; /* of the site, without slack */
 };
 
 /* What sites.c keeps to find a site, and texts.c to find a text. */
@@ -108,6 +109,7 @@ struct pyr_heap {
     const void *interpreter;
     struct pyr_heap_totals *totals;
     struct pyr_heap_site *sites;
+    uint32_t tag_end; /* no block's tag is as high */
     uint32_t site_count;
     struct pyr_heap_file *file;
     struct pyr_cached_site cache[PYR_CACHE_SLOTS]; /* of the sites used last, by pyr_cache_slot */
@@ -153,33 +155,41 @@ static inline void pyr_site_save(struct pyr_heap_site *site, struct pyr_heap_tot
     totals->saved = 1;
 }
 
-/* A new maximum: what was saved for the last one is void. While the total only rises nothing has been saved. */
-static inline void pyr_peak_raise(struct pyr_heap_totals *totals, uint64_t live)
+/* A new maximum: what was saved for the last one is void. While the total only rises nothing has been saved.
+ * `headroom` has gone below zero. */
+static inline void pyr_peak_raise(struct pyr_heap_totals *totals)
 {
     totals->epoch += totals->saved;
     totals->saved = 0;
-    totals->peak_bytes = live;
+    totals->peak_bytes -= totals->headroom;
+    totals->headroom = 0;
 }
 
-static inline void pyr_count_allocated(struct pyr_heap *heap, uint32_t number, size_t size)
+/* `tag` with any slack. A site is 64 bytes and its tag's unit 32, so that no shift is needed. */
+static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uint32_t tag)
 {
-    struct pyr_heap_site *site = &heap->sites[number];
+    _Static_assert(sizeof(struct pyr_heap_site) == 2 << PYR_TAG_SITE_SHIFT, "a tag tells a site's offset");
+    size_t offset = (size_t)(tag >> PYR_TAG_SITE_SHIFT) << PYR_TAG_SITE_SHIFT;
+    return (struct pyr_heap_site *)(void *)((char *)heap->sites + 2 * offset);
+}
+
+static inline void pyr_count_allocated(struct pyr_heap *heap, uint32_t tag, size_t size)
+{
+    struct pyr_heap_site *site = pyr_site_at(heap, tag);
     struct pyr_heap_totals *totals = heap->totals;
-    uint64_t live = totals->live_bytes + size;
-    totals->live_bytes = live;
-    if (PYR_UNLIKELY(live > totals->peak_bytes))
-        pyr_peak_raise(totals, live);
+    if (PYR_UNLIKELY(__builtin_sub_overflow(totals->headroom, size, &totals->headroom)))
+        pyr_peak_raise(totals);
     else if (PYR_UNLIKELY(site->epoch != totals->epoch))
         pyr_site_save(site, totals);
     site->allocated_blocks++;
     site->allocated_bytes += size;
 }
 
-static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t number, size_t size)
+static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, size_t size)
 {
-    struct pyr_heap_site *site = &heap->sites[number];
+    struct pyr_heap_site *site = pyr_site_at(heap, tag);
     struct pyr_heap_totals *totals = heap->totals;
-    totals->live_bytes -= size;
+    totals->headroom += size;
     if (PYR_UNLIKELY(site->epoch != totals->epoch))
         pyr_site_save(site, totals);
     site->freed_blocks++;

@@ -111,6 +111,7 @@ int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err 
     heap->file = (struct pyr_heap_file *)(void *)heap->file_window.at;
     heap->sites = (struct pyr_heap_site *)(void *)heap->site_window.at;
     heap->site_count = PYR_SITES_RESERVED;
+    heap->tag_end = PYR_SITES_RESERVED << PYR_TAG_SITE_SHIFT;
     heap->totals = &heap->file->totals;
     header_fill(heap);
     return 0;

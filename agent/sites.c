@@ -102,6 +102,7 @@ static uint32_t site_new(struct pyr_heap *heap, uint32_t record, uint32_t instru
     heap->sites[number].code = record;
     heap->sites[number].instruction = instruction;
     heap->site_count = number + 1;
+    heap->tag_end = (number + 1) << PYR_TAG_SITE_SHIFT;
     __atomic_store_n(&heap->file->site_count, number + 1, __ATOMIC_RELEASE);
     return number;
 }
@@ -193,7 +194,7 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         uint64_t key = pyr_key_of(frame, pyr_inside.chain);
         struct pyr_cached_site *slot = pyr_cache_slot(heap, key);
         if (slot->key == key)
-            return slot->site;
+            return slot->tag >> PYR_TAG_SITE_SHIFT;
         uint32_t known = key_find(heap, key);
         uint32_t site =
             known ? ((struct site_key *)pyr_nodes_at(&heap->index.keys, known))->site : site_learn(heap, frame, key);
@@ -202,7 +203,7 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         if (site == PYR_SITE_OTHER)
             heap->file->lost_sites++;
         else
-            *slot = (struct pyr_cached_site){key, site};
+            *slot = (struct pyr_cached_site){key, site << PYR_TAG_SITE_SHIFT};
         return site;
     }
     return PYR_SITE_NO_FRAME;

@@ -20,15 +20,16 @@ BENCH = pathlib.Path(__file__).resolve().parent
 FLOOR = BENCH.parent / "build" / "meson" / "bench" / "bench_floor"
 WORKLOADS = BENCH / "workloads"
 RATES = (1000, 10000)
+WORKLOADS_USED = ["json_mix", "objects", "deep", "generators", "threads"]
 
 
 class Setting:
     """What all measurements share."""
 
     def __init__(self, options):
-        self.seconds, self.pairs, self.workloads = options.seconds, options.pairs, options.workloads
+        self.seconds, self.pairs, self.workloads = options.seconds, options.pairs, options.workloads or WORKLOADS_USED
         self.pythons = pythons.discover()
-        self.python = self.choose(options.python)
+        self.python = self.choose(options.python[-1] if options.python else "")
         self.samplers = [(sampler, version) for sampler, version in samplers.installed(self.pythons)
                          if sampler.reads(self.python) and (not options.sampler or sampler.name in options.sampler)]
         self.folder = tempfile.TemporaryDirectory(prefix="pyr-bench-")
@@ -38,6 +39,11 @@ class Setting:
         if not found:
             raise SystemExit(f"bench: no interpreter {wanted}; there are: {', '.join(python.id for python in self.pythons)}")
         return found[-1]
+
+    def describe(self):
+        yield f"- target: CPython {self.python.id}"
+        for sampler, version in self.samplers:
+            yield f"- {sampler.name}: {version}"
 
     def output(self):
         return pathlib.Path(self.folder.name) / f"out-{time.monotonic_ns()}"

@@ -43,10 +43,10 @@ struct pyr_heap_site {
 };
 
 struct pyr_heap_totals {
-    uint64_t live_bytes;
-    uint64_t peak_bytes;
-    uint64_t epoch; /* from 1: goes up at the first new peak after a site was changed below the last one */
-    uint64_t saved; /* whether a site has saved its values in this epoch */
+    uint64_t headroom;   /* the peak less what is live */
+    uint64_t peak_bytes; /* may be too low by an allocation while one is counted, never for longer */
+    uint64_t epoch;      /* from 1: goes up at the first new peak after a site was changed below the last one */
+    uint64_t saved;      /* whether a site has saved its values in this epoch */
 };
 
 struct pyr_heap_file {

@@ -1,0 +1,127 @@
+"""What the private heap costs: time and memory of whole programs, plain and with the agent, in turns.
+
+Each measurement is a generator of table rows; the first row is the head.
+"""
+import os
+import pathlib
+import random
+import shutil
+import statistics
+import subprocess
+import tempfile
+
+import pythons
+import stats
+
+BENCH = pathlib.Path(__file__).resolve().parent
+AGENT = BENCH.parent / "build" / "meson" / "agent" / "libpyrometer-agent.so"
+WORKLOADS = BENCH / "workloads"
+ALL = ["json_mix", "objects", "deep", "strings", "numeric_loop", "cycles", "generators", "threads", "async_fan",
+       "numpy_arrays"]
+
+
+class Setting:
+    """What all measurements share."""
+
+    def __init__(self, options):
+        self.pairs, self.scale, self.workloads = options.pairs, options.scale, options.workloads or ALL
+        found = pythons.discover()
+        self.pythons = [python for wanted in options.python or [found[-1].id] for python in found
+                        if python.id.startswith(wanted)]
+
+    def describe(self):
+        for python in self.pythons:
+            yield f"- target: CPython {python.id}"
+
+
+class Run:
+    """One whole program, from exec to exit, by the kernel's own account of it."""
+
+    def __init__(self, python, folder, script, scale, env):
+        inside = "/" + os.path.relpath(os.path.join(folder, script), python.root)
+        command = python.command(inside, scale)
+        if python.root != "/":  # what is preloaded lies inside the root: chroot itself must not look for it
+            command = [*command[:2], "/usr/bin/env", *(f"{name}={value}" for name, value in env.items()), *command[2:]]
+            env = {}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=pythons.clean_environment(env))
+        self.output = process.stdout.read().decode()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            raise RuntimeError(f"{script} ended with {process.returncode}")
+        self.answer, self.wall_s = self.output.split()[0], float(self.output.split()[1])
+        self.cpu_s = usage.ru_utime + usage.ru_stime
+        self.peak_rss = usage.ru_maxrss * 1024
+
+
+class Ground:
+    """A folder inside an interpreter's root with the workloads, the agent, and room for its files."""
+
+    def __init__(self, python, agent=AGENT):
+        self.python = python
+        self.folder = tempfile.mkdtemp(prefix="pyr-", dir=os.path.join(python.root, "tmp"))
+        for script in WORKLOADS.glob("*.py"):
+            shutil.copy(script, self.folder)
+        shutil.copy(agent, self.folder)
+        self.inside = "/" + os.path.relpath(self.folder, python.root)
+
+    def with_agent(self):
+        files = os.path.join(self.folder, "files")
+        shutil.rmtree(files, ignore_errors=True)
+        os.mkdir(files)
+        return {"LD_PRELOAD": f"{self.inside}/{AGENT.name}", "PYROMETER_MEMORY_DIR": f"{self.inside}/files"}
+
+    def run(self, name, scale, agent):
+        return Run(self.python, self.folder, name + ".py", scale, self.with_agent() if agent else {})
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def usable(python, names):
+    for name in names:
+        if name != "numpy_arrays" or python.has("numpy"):
+            yield name
+
+
+def pairs_of(ground, name, scale, count, chooser):
+    """(plain, with the agent), as often as asked; which goes first is left to chance."""
+    for _ in range(count):
+        found = {}
+        for agent in chooser.sample([False, True], 2):
+            found[agent] = ground.run(name, scale, agent)
+        if found[False].answer != found[True].answer:
+            raise RuntimeError(f"{name}: the answers differ")
+        yield found[False], found[True]
+
+
+def percent(ratio):
+    return f"{ratio:.3f}"
+
+
+def lines(setting):
+    """Every allocation attributed to its line: time and memory beside the plain run's, interleaved."""
+    yield "python", "workload", "pairs", "CPU time", "95 % interval", "of the fastest", "peak RSS", "peak RSS, MB more"
+    chooser = random.Random(1)
+    for python in setting.pythons:
+        ground = Ground(python)
+        medians, fastest, sizes = [], [], []
+        try:
+            for name in usable(python, setting.workloads):
+                pairs = list(pairs_of(ground, name, setting.scale, setting.pairs, chooser))
+                ratios = [agent.cpu_s / plain.cpu_s for plain, agent in pairs]
+                low, high = stats.bootstrap(ratios, statistics.median)
+                best = min(agent.cpu_s for _, agent in pairs) / min(plain.cpu_s for plain, _ in pairs)
+                rss = [statistics.median(run[side].peak_rss for run in pairs) for side in (0, 1)]
+                medians.append(statistics.median(ratios))
+                fastest.append(best)
+                sizes.append(rss[1] / rss[0])
+                yield (python.id, name, len(pairs), percent(medians[-1]), f"{low:.3f} to {high:.3f}", percent(best),
+                       percent(sizes[-1]), f"{(rss[1] - rss[0]) / 1e6:+.1f}")
+            yield (python.id, "**geomean**", "", f"**{percent(stats.geomean(medians))}**", "",
+                   percent(stats.geomean(fastest)), percent(stats.geomean(sizes)), "")
+        finally:
+            ground.close()
+
+
+MEASUREMENTS = {"memory-lines": lines}
