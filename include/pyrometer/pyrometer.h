@@ -34,9 +34,10 @@ struct pyr_profile_options {
     enum pyr_truth truth;
     double duration_s; /* 0: until it ends */
     bool follow_children;
-    double wait_python_s;       /* until the process has become Python: attach a short time, run for ever (<0) */
-    bool attached;              /* recorded: attach, not run */
-    const char *const *command; /* argv to record; NULL-terminated; may be NULL: taken from the process */
+    double wait_python_s;         /* until the process has become Python: attach a short time, run for ever (<0) */
+    bool attached;                /* recorded: attach, not run */
+    const char *const *command;   /* argv to record; NULL-terminated; may be NULL: taken from the process */
+    const char *memory_directory; /* where the agents of the processes count allocations; NULL: they are not recorded */
 };
 
 /* What came of it, for the line that a person reads at the end. */
@@ -45,8 +46,9 @@ struct pyr_profile_summary {
     uint64_t samples, samples_unresolved, samples_failed, samples_stopped, samples_truncated, deadlines_missed;
     uint32_t processes, python_processes, threads;
     uint64_t file_bytes;
-    char python[32];   /* version of the first Python process, "" if none was seen */
-    char problem[480]; /* why a Python process could not be profiled; "" if all could */
+    char python[32];          /* version of the first Python process, "" if none was seen */
+    char problem[480];        /* why a Python process could not be profiled; "" if all could */
+    char memory_problem[480]; /* why allocations of one are not recorded; "" if all are. Filled in at the end */
 };
 
 struct pyr_profiler;

@@ -19,6 +19,7 @@ struct run {
     const struct run_args *args;
     struct pyr_program program;
     struct pyr_signals signals;
+    struct pyr_preload *preload; /* NULL: allocations are not recorded */
     struct pyr_launch *launch;
     struct pyr_profiler *profiler;
     struct pyr_session *session;

@@ -98,6 +98,10 @@ void pyr_process_info_release(struct pyr_process_info *info);
 struct pyr_vec;
 int pyr_process_children(pid_t pid, bool descendants, struct pyr_vec *pids);
 
+/* Whether the environment that the process was started with has the variable, not empty, and (unless part is NULL) the
+ * text in its value. False also if it cannot be read. */
+bool pyr_process_started_with(pid_t pid, const char *name, const char *part);
+
 /* Resident set size and CPU used so far (user + system, all threads, ended ones included). */
 int pyr_process_usage(pid_t pid, uint64_t *rss_bytes, uint64_t *peak_rss_bytes, uint64_t *cpu_ns);
 
