@@ -75,11 +75,21 @@ int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, stru
 
 enum pyr_by { PYR_BY_LINE, PYR_BY_FUNCTION };
 
+/* What stacks are weighed by. Bytes are those asked for. */
+enum pyr_weigh {
+    PYR_WEIGH_TIME,
+    PYR_WEIGH_ALLOCATED,
+    PYR_WEIGH_LIVE,      /* when the main module had ended; else at the end */
+    PYR_WEIGH_PEAK,      /* held at the moment of the highest total */
+    PYR_WEIGH_TEMPORARY, /* not recorded by this version: refused */
+};
+
 struct pyr_report_options {
     const char *format; /* a name from pyr_report_formats; NULL: "text" */
     enum pyr_by by;
-    bool no_threads; /* leave process and thread frames out of stacks */
-    bool mode_given; /* else the recording's own */
+    enum pyr_weigh weight; /* time, but for formats with stacks */
+    bool no_threads;       /* leave process and thread frames out of stacks */
+    bool mode_given;       /* else the recording's own */
     enum pyr_mode mode;
     bool include_idle;   /* wall mode: count threads that wait as well (default for wall) */
     const char *thread;  /* only threads with this name, ident or native id; NULL: all */

@@ -34,6 +34,7 @@ struct pyr_preload {
     char directory[PATH_MAX];
     int lock;
     int guardian; /* closing it ends the guardian */
+    pid_t guard;
     char *agent;
     char *variables[2];
     char **environment; /* the words are borrowed, but for the two above */
@@ -173,7 +174,7 @@ static void close_all_but(int kept)
 }
 
 /* A process of its own session that holds nothing of ours open, deaf to all signals, waits until we are gone and tidies
- * up. Only system calls: it may have been forked from a process with threads. */
+ * up. */
 static _Noreturn void guard(const char *directory, int pipe)
 {
     sigset_t all;
@@ -192,25 +193,25 @@ static _Noreturn void guard(const char *directory, int pipe)
 
 static int start_guardian(struct pyr_preload *preload, struct pyr_err *err)
 {
-    int ends[2], status;
+    int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         return pyr_err_set(err, PYR_E_LIMIT, "no pipe: %s", strerror(errno));
-    pid_t child = fork();
-    if (child == 0) {
+    preload->guard = fork();
+    if (preload->guard == 0) {
         close(ends[1]);
         setsid();
-        pid_t grandchild = fork(); /* whom nobody of ours waits for */
-        if (grandchild == 0)
-            guard(preload->directory, ends[0]);
-        _exit(grandchild < 0);
+        guard(preload->directory, ends[0]);
     }
     close(ends[0]);
     preload->guardian = ends[1];
-    if (child < 0)
-        return pyr_err_set(err, PYR_E_LIMIT, "no process: %s", strerror(errno));
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+    return preload->guard < 0 ? pyr_err_set(err, PYR_E_LIMIT, "no process: %s", strerror(errno)) : 0;
+}
+
+static void end_guardian(struct pyr_preload *preload)
+{
+    close(preload->guardian);
+    while (preload->guard > 0 && waitpid(preload->guard, NULL, 0) < 0 && errno == EINTR)
         continue;
-    return 0;
 }
 
 /* ---- the environment ---- */
@@ -290,7 +291,7 @@ void pyr_preload_close(struct pyr_preload *preload)
     if (preload->directory[0])
         remove_directory(preload->directory);
     if (preload->guardian >= 0)
-        close(preload->guardian);
+        end_guardian(preload);
     if (preload->lock >= 0)
         close(preload->lock);
     pyr_free(preload->variables[0]);

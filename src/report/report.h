@@ -21,6 +21,8 @@ struct pyr_report {
 #define PYR_FORMATS(X)                                                                                                 \
     X(text, "a summary to read: verdict, hottest functions and lines, threads, quality", false)                        \
     X(lines, "the hot files line by line, with seconds beside the source", false)                                      \
+    X(memory, "the heap over time, and the lines that allocate and hold most", false)                                  \
+    X(leaks, "what is still allocated at the end, line by line", false)                                                \
     X(tree, "the call tree, from the outermost frame down", false)                                                     \
     X(json, "everything, for programs", false)                                                                         \
     X(collapsed, "one line per stack: for flamegraph.pl and its heirs", false)                                         \
@@ -32,6 +34,13 @@ struct pyr_report {
 #define PYR_FORMAT_WRITER(name, describe, binary) int pyr_write_##name(struct pyr_report *report);
 PYR_FORMATS(PYR_FORMAT_WRITER)
 #undef PYR_FORMAT_WRITER
+
+/* ---- memory (memory.c) ---- */
+
+struct pyr_allocations;
+
+/* The figures of the selected processes; PYR_E_NOT_FOUND and why, if there are none. */
+int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *allocations);
 
 /* ---- names (names.c) ---- */
 
