@@ -59,8 +59,10 @@ static int add_sites(struct pyr_allocations *sums, struct pyr_shown *view, const
         if (leaf < 0)
             return (int)leaf;
         struct pyr_allocation stack = {heap->process, (uint32_t)leaf, *site};
+        struct pyr_allocation merged = {0, (uint32_t)leaf, *site};
         struct pyr_allocation line = {0, pyr_tree_at(&view->tree, (uint32_t)leaf)->place, *site};
-        if (!pyr_vec_push(&sums->stacks, &stack) || !pyr_vec_push(&sums->lines, &line))
+        if (!pyr_vec_push(&sums->stacks, &stack) || !pyr_vec_push(&sums->merged, &merged) ||
+            !pyr_vec_push(&sums->lines, &line))
             return PYR_E_NOMEM;
     }
     return 0;
@@ -179,6 +181,7 @@ static int load(struct pyr_allocations *sums, struct pyr_shown *view)
             return rc;
     }
     merge(&sums->stacks);
+    merge(&sums->merged);
     merge(&sums->lines);
     return fill_points(sums, view);
 }
@@ -186,6 +189,7 @@ static int load(struct pyr_allocations *sums, struct pyr_shown *view)
 int pyr_allocations_load(struct pyr_allocations *allocations, struct pyr_shown *view)
 {
     struct pyr_allocations sums = {.stacks = PYR_VEC(struct pyr_allocation),
+                                   .merged = PYR_VEC(struct pyr_allocation),
                                    .lines = PYR_VEC(struct pyr_allocation),
                                    .points = PYR_VEC(struct pyr_memory_point)};
     int rc = load(&sums, view);
@@ -200,6 +204,7 @@ void pyr_allocations_release(struct pyr_allocations *allocations)
 {
     if (allocations->stacks.item_size) {
         pyr_vec_release(&allocations->stacks);
+        pyr_vec_release(&allocations->merged);
         pyr_vec_release(&allocations->lines);
         pyr_vec_release(&allocations->points);
     }

@@ -23,6 +23,7 @@ struct pyr_allocations {
     bool at_main_end;      /* all of live is as it was when the main module had ended */
     bool cut;              /* the recording ends before some of the sites */
     struct pyr_vec stacks; /* of struct pyr_allocation, in order of process and leaf */
+    struct pyr_vec merged; /* of struct pyr_allocation: by leaf, of all processes */
     struct pyr_vec lines;  /* of struct pyr_allocation: by place, merged, in order of place */
     uint64_t start_ns, step_ns;
     struct pyr_vec points; /* of struct pyr_memory_point, all heaps added */

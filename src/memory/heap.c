@@ -65,11 +65,13 @@ void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
     uint64_t peak_before = heap->peak_ns ? heap->head.peak_bytes : 0;
     if (pyr_heap_reader_head(heap->reader, &head) < 0)
         return;
-    if (head.peak_bytes > peak_before)
+    bool rose = head.peak_bytes > peak_before; /* since the last look: it belongs into this step */
+    if (rose)
         heap->peak_ns = time_ns;
     heap->head = head;
     read_rss(heap, time_ns);
-    pyr_timeline_add(&heap->timeline, time_ns, &(struct pyr_memory_point){head.live_bytes, heap->rss_bytes});
+    const struct pyr_memory_point seen = {rose ? head.peak_bytes : head.live_bytes, heap->rss_bytes};
+    pyr_timeline_add(&heap->timeline, time_ns, &seen);
 }
 
 /* ---- into the recording ---- */

@@ -1,4 +1,5 @@
 /* https://www.speedscope.app/file-format-schema.json: one sampled profile per thread. */
+#include "analyze/allocations.h"
 #include "base/alloc.h"
 #include "base/json_out.h"
 #include "report/report.h"
@@ -112,7 +113,67 @@ static int write_profiles(struct pyr_report *report, struct pyr_json *json)
     return rc;
 }
 
-int pyr_write_speedscope(struct pyr_report *report)
+/* ---- bytes: one profile per process ---- */
+
+static int write_stacks(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocation *rows,
+                        size_t count, struct pyr_vec *path)
+{
+    pyr_json_array(json, "samples");
+    for (size_t i = 0; i < count; i++) {
+        int rc = pyr_tree_path(&report->view->tree, rows[i].leaf, path);
+        if (rc < 0)
+            return rc;
+        pyr_json_row_array(json, NULL);
+        for (size_t k = 0; k < path->count; k++)
+            pyr_json_uint(json, NULL, *PYR_VEC_AT(path, uint32_t, k));
+        pyr_json_end_array(json);
+    }
+    pyr_json_end_array(json);
+    return 0;
+}
+
+static int write_process(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocation *rows,
+                         size_t count, struct pyr_vec *path)
+{
+    const struct pyr_process_facts *facts = report->view->model.processes[rows->process].facts;
+    char name[320];
+    uint64_t total = 0;
+    snprintf(name, sizeof name, "process %" PRIu32 " \"%.200s\"", facts->pid, facts->command);
+    pyr_json_object(json, NULL);
+    pyr_json_string(json, "type", "sampled");
+    pyr_json_string(json, "name", name);
+    pyr_json_string(json, "unit", "bytes");
+    int rc = write_stacks(report, json, rows, count, path);
+    pyr_json_row_array(json, "weights");
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes = pyr_allocation_bytes(&rows[i].figures, report->options->weight);
+        pyr_json_uint(json, NULL, bytes);
+        total += bytes;
+    }
+    pyr_json_end_array(json);
+    pyr_json_uint(json, "startValue", 0);
+    pyr_json_uint(json, "endValue", total);
+    pyr_json_end_object(json);
+    return rc;
+}
+
+static int write_processes(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *allocations)
+{
+    const struct pyr_allocation *rows = allocations->stacks.items;
+    struct pyr_vec path = PYR_VEC(uint32_t);
+    int rc = 0;
+    pyr_json_array(json, "profiles");
+    for (size_t i = 0, count; rc == 0 && i < allocations->stacks.count; i += count) {
+        for (count = 1; i + count < allocations->stacks.count && rows[i + count].process == rows[i].process; count++)
+            continue;
+        rc = write_process(report, json, &rows[i], count, &path);
+    }
+    pyr_json_end_array(json);
+    pyr_vec_release(&path);
+    return rc;
+}
+
+static int write_all(struct pyr_report *report, const struct pyr_allocations *allocations)
 {
     struct pyr_json json = {.out = report->out};
     const char *slash = strrchr(report->recording, '/');
@@ -122,7 +183,19 @@ int pyr_write_speedscope(struct pyr_report *report)
     pyr_json_string(&json, "name", slash ? slash + 1 : report->recording);
     pyr_json_uint(&json, "activeProfileIndex", 0);
     write_shared(&json, &report->view->model);
-    int rc = write_profiles(report, &json);
+    int rc = allocations ? write_processes(report, &json, allocations) : write_profiles(report, &json);
     pyr_json_end_object(&json);
+    return rc;
+}
+
+int pyr_write_speedscope(struct pyr_report *report)
+{
+    struct pyr_allocations allocations = {0};
+    if (report->options->weight == PYR_WEIGH_TIME)
+        return write_all(report, NULL);
+    int rc = pyr_report_allocations(report, &allocations);
+    if (rc == 0)
+        rc = write_all(report, &allocations);
+    pyr_allocations_release(&allocations);
     return rc;
 }
