@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-#define COLD __attribute__((noinline, cold))
+#define NOINLINE __attribute__((noinline))
 
 struct pyr_heap pyr_main_heap;
 
@@ -22,6 +22,11 @@ struct place {
     uint32_t tag; /* of the site, without slack */
 };
 
+static struct place place_of(struct pyr_heap *heap, uint32_t site)
+{
+    return (struct place){heap, site << PYR_TAG_SITE_SHIFT};
+}
+
 static void set(enum pyr_access access);
 
 /* The first time that Python runs (again): the fast way to the thread state has to agree with the sure one. */
@@ -33,43 +38,63 @@ static void settle(void)
     set(pyr_inside.access);
 }
 
-static COLD struct place rare_place(void)
+static NOINLINE struct place rare_place(void)
 {
     void *tstate = pyr_inside.accessor();
-    struct place place = {&pyr_main_heap, PYR_SITE_NO_FRAME << PYR_TAG_SITE_SHIFT};
     if (!tstate)
-        return place;
-    if (pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter)
+        return place_of(&pyr_main_heap, PYR_SITE_NO_FRAME);
+    if (PYR_UNLIKELY(pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter))
         settle();
-    place.tag = pyr_site_of(place.heap, pyr_frame_of(tstate, pyr_inside.chain)) << PYR_TAG_SITE_SHIFT;
-    return place;
+    return place_of(&pyr_main_heap, pyr_site_of(&pyr_main_heap, pyr_frame_of(tstate, pyr_inside.chain)));
 }
 
-/* False: the rare way has to be gone. */
+/* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
+ * code of their own, so that what is in the main heap's cache is the main one's. */
 static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain)
 {
     const void *tstate = pyr_tstate(access);
-    if (PYR_UNLIKELY(!tstate || pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter))
+    if (PYR_UNLIKELY(!tstate))
         return false;
     const void *frame = pyr_frame_of(tstate, chain);
     if (PYR_UNLIKELY(!frame))
         return false;
     uint64_t key = pyr_key_of(frame, chain);
-    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key);
-    if (PYR_UNLIKELY(slot->key != key))
-        return false;
+    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
+    if (PYR_UNLIKELY(slot->key != key)) {
+        slot = pyr_cache_beside(&pyr_main_heap, slot);
+        if (slot->key != key)
+            return false;
+    }
     *place = (struct place){&pyr_main_heap, slot->tag};
     return true;
 }
 
 /* ---- malloc ---- */
 
-static COLD void *large_malloc(struct place place, size_t size)
+static NOINLINE void *raise_peak(struct pyr_heap *heap, void *block)
 {
-    void *block = PyMem_RawMalloc(size);
-    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
-        pyr_count_allocated(place.heap, place.tag, size);
+    pyr_peak_raise(heap);
     return block;
+}
+
+static ALWAYS_INLINE void *counted(struct place place, void *block, size_t size)
+{
+    if (PYR_UNLIKELY(pyr_count_allocated(place.heap, place.tag, size)))
+        return raise_peak(place.heap, block);
+    return block;
+}
+
+/* A block of the C heap, as known from now on. */
+static void *large_counted(struct place place, void *block, size_t size)
+{
+    if (!block || !pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
+        return block;
+    return counted(place, block, size);
+}
+
+static NOINLINE void *large_malloc(struct place place, size_t size)
+{
+    return large_counted(place, PyMem_RawMalloc(size), size);
 }
 
 /* NULL: the pool has no free block. */
@@ -81,17 +106,16 @@ static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place
     pool->free = *(void **)block;
     pool->used++;
     *pyr_tag_at(pool, block) = place.tag | pyr_slack(size);
-    pyr_count_allocated(place.heap, place.tag, size);
-    return block;
+    return counted(place, block, size);
 }
 
-static COLD void *small_malloc(struct place place, size_t size)
+static NOINLINE void *small_malloc(struct place place, size_t size)
 {
     struct pyr_pool *pool = pyr_pool_refill(place.heap, pyr_class_of(size));
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
 }
 
-static COLD void *rare_malloc(size_t size)
+static NOINLINE void *rare_malloc(size_t size)
 {
     struct place place = rare_place();
     if (size == 0)
@@ -106,7 +130,7 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
     struct place place;
     if (PYR_UNLIKELY(size - 1 >= PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
         return rare_malloc(size);
-    void *block = pool_malloc(pyr_main_heap.pools[pyr_class_of(size)], place, size);
+    void *block = pool_malloc(pyr_main_heap.pools[pyr_main_heap.class_of[size]], place, size);
     return PYR_LIKELY(block) ? block : rare_malloc(size);
 }
 
@@ -126,7 +150,7 @@ static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
         pyr_pool_alarm(pool);
 }
 
-static COLD void code_free(void *block)
+static NOINLINE void code_free(void *block)
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     pyr_code_died(pool->heap, block);
@@ -134,7 +158,7 @@ static COLD void code_free(void *block)
     small_free(pool, block);
 }
 
-static COLD void rare_free(void *block)
+static NOINLINE void rare_free(void *block)
 {
     struct pyr_large_block known;
     struct pyr_heap *heap = &pyr_main_heap;
@@ -146,7 +170,7 @@ static COLD void rare_free(void *block)
     }
     if (known.tag & PYR_TAG_CODE)
         pyr_code_died(heap, block);
-    pyr_count_freed(heap, known.tag, known.size);
+    pyr_count_freed(heap, known.tag, (size_t)known.size);
     PyMem_RawFree(block);
 }
 
@@ -169,7 +193,7 @@ static void heap_free(void *context, void *block)
 
 /* ---- calloc and realloc ---- */
 
-static COLD void *rare_calloc(size_t count, size_t size)
+static NOINLINE void *rare_calloc(size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX)
@@ -180,10 +204,7 @@ static COLD void *rare_calloc(size_t count, size_t size)
         block = small_malloc(place, bytes ? bytes : 1);
         return block ? memset(block, 0, bytes) : NULL;
     }
-    block = PyMem_RawCalloc(count, size);
-    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){bytes, place.tag}))
-        pyr_count_allocated(place.heap, place.tag, bytes);
-    return block;
+    return large_counted(place, PyMem_RawCalloc(count, size), bytes);
 }
 
 /* Of a block in the C heap that stays there. */
@@ -199,13 +220,11 @@ static void *large_realloc(struct place place, void *block, size_t size)
         return NULL;
     }
     pyr_count_freed(place.heap, known.tag, known.size);
-    if (pyr_large_add(large, moved, (struct pyr_large_block){size, place.tag}))
-        pyr_count_allocated(place.heap, place.tag, size);
-    return moved;
+    return large_counted(place, moved, size);
 }
 
 /* From a pool to anywhere else. What the old block was is uncounted first: for the peak they are one. */
-static COLD void *small_move(struct place place, void *block, size_t size)
+static NOINLINE void *small_move(struct place place, void *block, size_t size)
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
@@ -213,7 +232,7 @@ static COLD void *small_move(struct place place, void *block, size_t size)
     small_uncount(pool, tag);
     void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
     if (!moved) {
-        pyr_count_allocated(pool->heap, tag, old_size);
+        counted((struct place){pool->heap, tag & ~(PYR_TAG_SLACK | PYR_TAG_CODE)}, NULL, old_size);
         return NULL;
     }
     memcpy(moved, block, old_size < size ? old_size : size);
@@ -225,15 +244,14 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t *tag = pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_class_of(size) != pool->class || *tag & PYR_TAG_CODE))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class || *tag & PYR_TAG_CODE))
         return small_move(place, block, size);
     small_uncount(pool, *tag);
     *tag = place.tag | pyr_slack(size);
-    pyr_count_allocated(place.heap, place.tag, size);
-    return block;
+    return counted(place, block, size);
 }
 
-static COLD void *rare_realloc(void *block, size_t size)
+static NOINLINE void *rare_realloc(void *block, size_t size)
 {
     if (!block)
         return rare_malloc(size);

@@ -105,14 +105,18 @@ struct pyr_site_index {
 };
 
 struct pyr_heap {
-    struct pyr_pool *pools[PYR_CLASSES]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
-    const void *interpreter;
-    struct pyr_heap_totals *totals;
+    uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
-    uint32_t tag_end; /* no block's tag is as high */
-    uint32_t site_count;
+    uint32_t tag_end;  /* no block's tag is as high */
+    uint32_t saved;    /* the last site that was saved since the peak; PYR_SAVED_END: none was */
     struct pyr_heap_file *file;
-    struct pyr_cached_site cache[PYR_CACHE_SLOTS]; /* of the sites used last, by pyr_cache_slot */
+    const void *interpreter;
+    uint32_t site_count;
+    uint8_t class_of[PYR_SMALL_MAX + 1]; /* pyr_class_of, as a table: one load is less than eight instructions */
+    struct pyr_pool *pools[PYR_CLASSES]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
+
+    /* The sites used last, in pairs: the newer one of a pair is where pyr_cache_slot says, the other one beside it. */
+    struct pyr_cached_site cache[PYR_CACHE_SLOTS] __attribute__((aligned(64)));
 
     /* By number of free pools; arenas without any are in no list. */
     struct pyr_arena *arenas[PYR_POOLS_PER_ARENA];
@@ -129,9 +133,17 @@ struct pyr_heap {
 extern struct pyr_heap pyr_main_heap;
 extern struct pyr_pool pyr_no_pool; /* has no block, ever */
 
-static inline struct pyr_cached_site *pyr_cache_slot(struct pyr_heap *heap, uint64_t key)
+/* Addresses of instructions need no mixing: those of different functions differ in their low bits as it is. Where a key
+ * holds an index, that is mixed in. */
+static inline struct pyr_cached_site *pyr_cache_slot(struct pyr_heap *heap, uint64_t key, bool has_index)
 {
-    return &heap->cache[(key >> 1 ^ key >> 13) & (PYR_CACHE_SLOTS - 1)];
+    uint64_t mixed = has_index ? key << 1 ^ key >> 39 : key;
+    return &heap->cache[mixed >> 1 & (PYR_CACHE_SLOTS - 1)];
+}
+
+static inline struct pyr_cached_site *pyr_cache_beside(struct pyr_heap *heap, const struct pyr_cached_site *slot)
+{
+    return &heap->cache[(slot - heap->cache) ^ 1];
 }
 
 /* ---- pools (pool.c) ---- */
@@ -146,52 +158,47 @@ void pyr_pool_alarm(struct pyr_pool *pool);
 
 /* ---- counting ---- */
 
-/* Keeps what a site held at the peak, before it changes for the first time since. */
-static inline void pyr_site_save(struct pyr_heap_site *site, struct pyr_heap_totals *totals)
-{
-    site->peak_blocks = site->allocated_blocks - site->freed_blocks;
-    site->peak_bytes = site->allocated_bytes - site->freed_bytes;
-    site->epoch = totals->epoch;
-    totals->saved = 1;
-}
+#define PYR_SAVED_END UINT32_MAX
 
-/* A new maximum: what was saved for the last one is void. While the total only rises nothing has been saved.
- * `headroom` has gone below zero. */
-static inline void pyr_peak_raise(struct pyr_heap_totals *totals)
-{
-    totals->epoch += totals->saved;
-    totals->saved = 0;
-    totals->peak_bytes -= totals->headroom;
-    totals->headroom = 0;
-}
-
-/* `tag` with any slack. A site is 64 bytes and its tag's unit 32, so that no shift is needed. */
+/* `tag` without slack. A site is 64 bytes and the unit of its tag 32: no shift is needed. */
 static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uint32_t tag)
 {
     _Static_assert(sizeof(struct pyr_heap_site) == 2 << PYR_TAG_SITE_SHIFT, "a tag tells a site's offset");
-    size_t offset = (size_t)(tag >> PYR_TAG_SITE_SHIFT) << PYR_TAG_SITE_SHIFT;
-    return (struct pyr_heap_site *)(void *)((char *)heap->sites + 2 * offset);
+    return (struct pyr_heap_site *)(void *)((char *)heap->sites + 2 * (size_t)tag);
 }
 
-static inline void pyr_count_allocated(struct pyr_heap *heap, uint32_t tag, size_t size)
+/* Keeps what a site held at the peak, before it changes for the first time since. */
+static inline void pyr_site_save(struct pyr_heap *heap, struct pyr_heap_site *site)
+{
+    site->peak_blocks = site->allocated_blocks - site->freed_blocks;
+    site->peak_bytes = site->allocated_bytes - site->freed_bytes;
+    site->saved = heap->saved;
+    heap->saved = (uint32_t)(site - heap->sites) + 1;
+}
+
+/* `headroom` has gone below zero: there is a new maximum, and what was kept of the last one is void. */
+void pyr_peak_raise(struct pyr_heap *heap);
+
+/* True when the peak has to be raised: by the caller, as the last thing that it does. */
+static inline bool pyr_count_allocated(struct pyr_heap *heap, uint32_t tag, size_t size)
 {
     struct pyr_heap_site *site = pyr_site_at(heap, tag);
-    struct pyr_heap_totals *totals = heap->totals;
-    if (PYR_UNLIKELY(__builtin_sub_overflow(totals->headroom, size, &totals->headroom)))
-        pyr_peak_raise(totals);
-    else if (PYR_UNLIKELY(site->epoch != totals->epoch))
-        pyr_site_save(site, totals);
+    bool raised = __builtin_sub_overflow(heap->headroom, size, &heap->headroom);
+    /* While the total only rises no site is saved. */
+    if (PYR_UNLIKELY(!site->saved) && !raised)
+        pyr_site_save(heap, site);
     site->allocated_blocks++;
     site->allocated_bytes += size;
+    return raised;
 }
 
+/* `tag` with whatever slack. */
 static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, size_t size)
 {
-    struct pyr_heap_site *site = pyr_site_at(heap, tag);
-    struct pyr_heap_totals *totals = heap->totals;
-    totals->headroom += size;
-    if (PYR_UNLIKELY(site->epoch != totals->epoch))
-        pyr_site_save(site, totals);
+    struct pyr_heap_site *site = pyr_site_at(heap, tag & ~(PYR_TAG_SLACK | PYR_TAG_CODE));
+    heap->headroom += size;
+    if (PYR_UNLIKELY(!site->saved))
+        pyr_site_save(heap, site);
     site->freed_blocks++;
     site->freed_bytes += size;
 }

@@ -25,7 +25,7 @@ struct pyr_inside {
     void *(*accessor)(void);
     void *const *global;
     intptr_t tls;
-    int32_t tstate_interp, tstate_frame, tstate_cframe, cframe_frame;
+    int32_t tstate_interp, tstate_frame, tstate_cframe, cframe_frame; /* a thread state always has a cframe */
     int32_t frame_code, frame_instr, frame_previous, frame_owner;
     uint64_t frame_code_mask; /* bits to keep */
     struct pyr_layout layout;
@@ -68,8 +68,7 @@ static inline __attribute__((always_inline)) void *pyr_tstate(enum pyr_access ac
 static inline __attribute__((always_inline)) void *pyr_frame_of(const void *tstate, enum pyr_chain chain)
 {
     if (chain == PYR_CHAIN_CFRAME) {
-        const void *cframe = pyr_at(tstate, pyr_inside.tstate_cframe);
-        return cframe ? pyr_at(cframe, pyr_inside.cframe_frame) : NULL;
+        return pyr_at(pyr_at(tstate, pyr_inside.tstate_cframe), pyr_inside.cframe_frame);
     }
     return pyr_at(tstate, pyr_inside.tstate_frame);
 }

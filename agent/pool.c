@@ -17,6 +17,8 @@ void pyr_pools_init(struct pyr_heap *heap)
 {
     for (uint32_t class = 0; class < PYR_CLASSES; class ++)
         heap->pools[class] = &pyr_no_pool;
+    for (uint32_t size = 1; size <= PYR_SMALL_MAX; size++)
+        heap->class_of[size] = (uint8_t)pyr_class_of(size);
 }
 
 /* ---- lists of pools that have room ---- */

@@ -80,7 +80,6 @@ static void header_fill(struct pyr_heap *heap)
     file->texts_at = texts_at;
     file->texts_limit = TEXTS_LIMIT;
     file->text_bytes = sizeof(struct pyr_heap_text);
-    file->totals.epoch = 1;
     snprintf(file->python, sizeof file->python, "%s", pyr_inside.layout.version_text);
     memcpy(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic);
 }
@@ -112,7 +111,7 @@ int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err 
     heap->sites = (struct pyr_heap_site *)(void *)heap->site_window.at;
     heap->site_count = PYR_SITES_RESERVED;
     heap->tag_end = PYR_SITES_RESERVED << PYR_TAG_SITE_SHIFT;
-    heap->totals = &heap->file->totals;
+    heap->saved = PYR_SAVED_END;
     header_fill(heap);
     return 0;
 }

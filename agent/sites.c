@@ -75,6 +75,29 @@ static uint32_t code_learn(struct pyr_heap *heap, const void *code)
     return n;
 }
 
+static bool has_index(void)
+{
+    return pyr_inside.chain == PYR_CHAIN_OBJECT;
+}
+
+static void cache_drop(struct pyr_heap *heap, uint64_t key)
+{
+    struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index()), *beside = pyr_cache_beside(heap, slot);
+    if (slot->key == key)
+        *slot = (struct pyr_cached_site){0};
+    if (beside->key == key)
+        *beside = (struct pyr_cached_site){0};
+}
+
+/* What was in the slot goes to the one beside it. */
+static void cache_put(struct pyr_heap *heap, uint64_t key, uint32_t site)
+{
+    struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index());
+    cache_drop(heap, key);
+    *pyr_cache_beside(heap, slot) = *slot;
+    *slot = (struct pyr_cached_site){key, site << PYR_TAG_SITE_SHIFT};
+}
+
 void pyr_code_died(struct pyr_heap *heap, const void *code)
 {
     uint32_t n = code_find(heap, code);
@@ -83,9 +106,7 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
     const struct live_code *live = pyr_nodes_at(&heap->index.codes, n);
     for (uint32_t k = live->first_key, next; k; k = next) {
         const struct site_key *known = pyr_nodes_at(&heap->index.keys, k);
-        struct pyr_cached_site *slot = pyr_cache_slot(heap, known->key);
-        if (slot->key == known->key)
-            *slot = (struct pyr_cached_site){0};
+        cache_drop(heap, known->key);
         next = known->next_of_code;
         pyr_nodes_drop(&heap->index.keys, k);
     }
@@ -93,6 +114,17 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
 }
 
 /* ---- sites ---- */
+
+void pyr_peak_raise(struct pyr_heap *heap)
+{
+    heap->file->peak_bytes -= heap->headroom;
+    heap->headroom = 0;
+    while (heap->saved != PYR_SAVED_END) {
+        struct pyr_heap_site *site = &heap->sites[heap->saved - 1];
+        heap->saved = site->saved;
+        site->saved = 0;
+    }
+}
 
 static uint32_t site_new(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
 {
@@ -192,9 +224,6 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         if (owner_of(frame) >= pyr_inside.layout.frame_owner_cstack)
             continue;
         uint64_t key = pyr_key_of(frame, pyr_inside.chain);
-        struct pyr_cached_site *slot = pyr_cache_slot(heap, key);
-        if (slot->key == key)
-            return slot->tag >> PYR_TAG_SITE_SHIFT;
         uint32_t known = key_find(heap, key);
         uint32_t site =
             known ? ((struct site_key *)pyr_nodes_at(&heap->index.keys, known))->site : site_learn(heap, frame, key);
@@ -203,7 +232,7 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         if (site == PYR_SITE_OTHER)
             heap->file->lost_sites++;
         else
-            *slot = (struct pyr_cached_site){key, site << PYR_TAG_SITE_SHIFT};
+            cache_put(heap, key, site);
         return site;
     }
     return PYR_SITE_NO_FRAME;
