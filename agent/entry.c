@@ -19,7 +19,7 @@ static struct pyr_py_allocator former; /* of the domain `obj`: has what was allo
 
 struct place {
     struct pyr_heap *heap;
-    uint32_t tag; /* of the site, without slack */
+    uint32_t tag; /* of the site, without the rest */
 };
 
 static struct place place_of(struct pyr_heap *heap, uint32_t site)
@@ -71,25 +71,12 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
 
 /* ---- malloc ---- */
 
-static NOINLINE void *raise_peak(struct pyr_heap *heap, void *block)
-{
-    pyr_peak_raise(heap);
-    return block;
-}
-
-static ALWAYS_INLINE void *counted(struct place place, void *block, size_t size)
-{
-    if (PYR_UNLIKELY(pyr_count_allocated(place.heap, place.tag, size)))
-        return raise_peak(place.heap, block);
-    return block;
-}
-
 /* A block of the C heap, as known from now on. */
 static void *large_counted(struct place place, void *block, size_t size)
 {
     if (!block || !pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
         return block;
-    return counted(place, block, size);
+    return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
 static NOINLINE void *large_malloc(struct place place, size_t size)
@@ -105,8 +92,8 @@ static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place
         return NULL;
     pool->free = *(void **)block;
     pool->used++;
-    *pyr_tag_at(pool, block) = place.tag | pyr_slack(size);
-    return counted(place, block, size);
+    *pyr_tag_at(pool, block) = place.tag | pyr_tag_rest(size);
+    return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
 static NOINLINE void *small_malloc(struct place place, size_t size)
@@ -128,7 +115,7 @@ static NOINLINE void *rare_malloc(size_t size)
 static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain)
 {
     struct place place;
-    if (PYR_UNLIKELY(size - 1 >= PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
         return rare_malloc(size);
     void *block = pool_malloc(pyr_main_heap.pools[pyr_main_heap.class_of[size]], place, size);
     return PYR_LIKELY(block) ? block : rare_malloc(size);
@@ -139,7 +126,7 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
 static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag)
 {
     if (PYR_LIKELY(tag < pool->heap->tag_end)) /* else something has written over it */
-        pyr_count_freed(pool->heap, tag, pool->size - (tag & PYR_TAG_SLACK));
+        pyr_count_freed(pool->heap, tag, pool->least + (tag & PYR_TAG_REST));
 }
 
 static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
@@ -228,13 +215,11 @@ static NOINLINE void *small_move(struct place place, void *block, size_t size)
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
-    size_t old_size = pool->size - (tag & PYR_TAG_SLACK);
+    size_t old_size = pool->least + (tag & PYR_TAG_REST);
     small_uncount(pool, tag);
     void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
-    if (!moved) {
-        counted((struct place){pool->heap, tag & ~(PYR_TAG_SLACK | PYR_TAG_CODE)}, NULL, old_size);
-        return NULL;
-    }
+    if (!moved) /* it stays what it was */
+        return pyr_count_allocated(pool->heap, tag & ~(PYR_TAG_REST | PYR_TAG_CODE), old_size, NULL);
     memcpy(moved, block, old_size < size ? old_size : size);
     small_free(pool, block);
     return moved;
@@ -247,8 +232,8 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
     if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class || *tag & PYR_TAG_CODE))
         return small_move(place, block, size);
     small_uncount(pool, *tag);
-    *tag = place.tag | pyr_slack(size);
-    return counted(place, block, size);
+    *tag = place.tag | pyr_tag_rest(size);
+    return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
 static NOINLINE void *rare_realloc(void *block, size_t size)
@@ -283,7 +268,7 @@ static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_ac
     {                                                                                                                  \
         (void)context;                                                                                                 \
         size_t bytes;                                                                                                  \
-        if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes - 1 >= PYR_SMALL_MAX))                   \
+        if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes > PYR_SMALL_MAX))                   \
             return rare_calloc(count, size);                                                                           \
         void *block = malloc_through(bytes, access, chain);                                                            \
         return block ? memset(block, 0, bytes) : NULL;                                                                 \

@@ -14,7 +14,7 @@ struct pyr_large {
 
 struct pyr_large_block {
     uint64_t size; /* below 2^48 */
-    uint32_t tag;  /* as that of a small block, without slack */
+    uint32_t tag;  /* as that of a small block, without the rest */
 };
 
 /* False when out of memory: then it is not known. */

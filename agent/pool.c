@@ -15,8 +15,9 @@ enum {
 
 void pyr_pools_init(struct pyr_heap *heap)
 {
-    for (uint32_t class = 0; class < PYR_CLASSES; class ++)
+    for (uint32_t class = 0; class <= PYR_CLASSES; class ++)
         heap->pools[class] = &pyr_no_pool;
+    heap->class_of[0] = PYR_CLASSES;
     for (uint32_t size = 1; size <= PYR_SMALL_MAX; size++)
         heap->class_of[size] = (uint8_t)pyr_class_of(size);
 }
@@ -152,7 +153,7 @@ static void pool_shape(struct pyr_pool *pool, uint32_t class)
     bool inside = class % 2;
     uint32_t count = PYR_POOL_BYTES / (inside ? size : size + TAG_BYTES);
     pool->class = (uint8_t) class;
-    pool->size = (uint16_t)size;
+    pool->least = (uint16_t)(size - PYR_CLASS_STEP + 1);
     pool->end = (uint16_t)(count * size);
     pool->reciprocal = ((1u << PYR_RECIPROCAL_SHIFT) + size - 1) / size;
     pool->stride = inside ? size : TAG_BYTES;
@@ -177,7 +178,7 @@ static struct pyr_pool *pool_new(struct pyr_heap *heap, uint32_t class)
 /* False if all its blocks are in use. */
 static bool pool_carve(struct pyr_pool *pool)
 {
-    uint32_t room = (uint32_t)pool->end - pool->fresh, size = pool->size;
+    uint32_t room = (uint32_t)pool->end - pool->fresh, size = pyr_pool_size(pool);
     if (room == 0)
         return false;
     uint32_t bytes = room < CARVE_BYTES ? room : CARVE_BYTES - CARVE_BYTES % size;

@@ -115,15 +115,18 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
 
 /* ---- sites ---- */
 
-void pyr_peak_raise(struct pyr_heap *heap)
+void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
 {
     heap->file->peak_bytes -= heap->headroom;
     heap->headroom = 0;
+    site->allocated_blocks++;
+    site->allocated_bytes += size;
     while (heap->saved != PYR_SAVED_END) {
-        struct pyr_heap_site *site = &heap->sites[heap->saved - 1];
-        heap->saved = site->saved;
-        site->saved = 0;
+        struct pyr_heap_site *last = &heap->sites[heap->saved - 1];
+        heap->saved = last->saved;
+        last->saved = 0;
     }
+    return block;
 }
 
 static uint32_t site_new(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
