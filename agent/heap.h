@@ -108,6 +108,15 @@ struct pyr_site_index {
     struct pyr_nodes texts;  /* all texts, by content */
 };
 
+/* Empty arenas that are kept. A program that gives memory back for good sees it given back at once. One that takes it
+ * again within a moment keeps more the next time; and what it then does not use for a while is given back after all. */
+struct pyr_spare {
+    uint32_t count, allowed;
+    uint32_t least;          /* that there were since `since_ns` */
+    uint64_t since_ns;
+    uint64_t given_ns;       /* when one was given back last */
+};
+
 struct pyr_heap {
     uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
@@ -126,7 +135,8 @@ struct pyr_heap {
     /* By number of free pools; arenas without any are in no list. */
     struct pyr_arena *arenas[PYR_POOLS_PER_ARENA];
     uint64_t arenas_present; /* a bit for each list that is not empty */
-    uint32_t arena_count, spare_arenas;
+    uint32_t arena_count;
+    struct pyr_spare spare;
 
     struct pyr_large large;
     struct pyr_site_index index;
