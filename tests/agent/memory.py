@@ -75,12 +75,13 @@ class Ground:
         return memory_file.files_in(self.files)
 
     def traced(self, *words):
-        """What tracemalloc says of the same program, run without us: ({(file, line): (bytes, blocks)}, peak)."""
+        """What tracemalloc says of the same program, run without us: ({(file, line): (bytes, blocks)}, live, peak)."""
         done = self.run("-X", "tracemalloc=1", *words, agent=False)
         assert done.returncode == 0, done.stderr.decode()
         answer = json.loads(done.stdout)
         split = (key.rpartition(":") for key in answer["lines"])
-        return {(file, int(line)): tuple(answer["lines"][f"{file}:{line}"]) for file, _, line in split}, answer["peak"]
+        return {(file, int(line)): tuple(answer["lines"][f"{file}:{line}"]) for file, _, line in split}, answer["live"], \
+            answer["peak"]
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)

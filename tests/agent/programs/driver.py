@@ -30,9 +30,9 @@ def main(mode, path, argument):
     kept = run(path, argument)
     if mode == "trace":
         traces = tracemalloc._get_traces()
-        peak = tracemalloc.get_traced_memory()[1]
+        live, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        print(json.dumps({"lines": lines(traces), "peak": peak}), flush=True)
+        print(json.dumps({"lines": lines(traces), "live": live, "peak": peak}), flush=True)
     else:
         print("READY", flush=True)
         sys.stdin.read()
