@@ -38,9 +38,18 @@ static void settle(void)
     set(pyr_inside.access);
 }
 
-static NOINLINE struct place rare_place(void)
+/* False: this thread runs an interpreter that has a GIL of its own. That one's memory stays with the former allocator,
+ * which has a state for each; nothing of the main heap may be looked at. */
+static bool is_served(const void *tstate)
 {
-    void *tstate = pyr_inside.accessor();
+    const void *interpreter = tstate ? pyr_at(tstate, pyr_inside.tstate_interp) : NULL;
+    return !tstate || interpreter == pyr_main_heap.interpreter ||
+           pyr_inside_shares_gil(&pyr_inside, interpreter, PyInterpreterState_Main());
+}
+
+/* Of a thread that is_served. */
+static struct place rare_place(const void *tstate)
+{
     if (!tstate)
         return place_of(&pyr_main_heap, PYR_SITE_NO_FRAME);
     if (PYR_UNLIKELY(pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter))
@@ -104,7 +113,10 @@ static NOINLINE void *small_malloc(struct place place, size_t size)
 
 static NOINLINE void *rare_malloc(size_t size)
 {
-    struct place place = rare_place();
+    const void *tstate = pyr_inside.accessor();
+    if (!is_served(tstate))
+        return former.malloc(former.context, size);
+    struct place place = rare_place(tstate);
     if (size == 0)
         size = 1;
     if (size > (size_t)PTRDIFF_MAX)
@@ -151,7 +163,7 @@ static NOINLINE void rare_free(void *block)
     struct pyr_heap *heap = &pyr_main_heap;
     if (!block)
         return;
-    if (!pyr_large_remove(&heap->large, block, &known)) {
+    if (!is_served(pyr_inside.accessor()) || !pyr_large_remove(&heap->large, block, &known)) {
         former.free(former.context, block);
         return;
     }
@@ -185,7 +197,10 @@ static NOINLINE void *rare_calloc(size_t count, size_t size)
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX)
         return NULL;
-    struct place place = rare_place();
+    const void *tstate = pyr_inside.accessor();
+    if (!is_served(tstate))
+        return former.calloc(former.context, count, size);
+    struct place place = rare_place(tstate);
     void *block;
     if (bytes <= PYR_SMALL_MAX) {
         block = small_malloc(place, bytes ? bytes : 1);
@@ -242,7 +257,10 @@ static NOINLINE void *rare_realloc(void *block, size_t size)
         return rare_malloc(size);
     if (size > (size_t)PTRDIFF_MAX)
         return NULL;
-    struct place place = rare_place();
+    const void *tstate = pyr_inside.accessor();
+    if (!is_served(tstate))
+        return former.realloc(former.context, block, size);
+    struct place place = rare_place(tstate);
     if (pyr_region_owns(block))
         return small_realloc(place, block, size ? size : 1);
     return large_realloc(place, block, size ? size : 1);

@@ -93,6 +93,9 @@ static inline __attribute__((always_inline)) uint64_t pyr_key_of(const void *fra
 /* Fills it. False if this is no Python that we know: then why is a sentence. */
 bool pyr_inside_find(struct pyr_inside *inside, struct pyr_err *err);
 
+/* Whether an interpreter shares the main one's GIL. */
+bool pyr_inside_shares_gil(const struct pyr_inside *inside, const void *interpreter, const void *main_interpreter);
+
 /* Python runs now in this thread: whether what was derived agrees with what its API says. */
 bool pyr_inside_holds(const struct pyr_inside *inside);
 

@@ -23,7 +23,7 @@ bool pyr_large_add(struct pyr_large *large, const void *at, struct pyr_large_blo
 /* Takes it out. False if it is not known. */
 bool pyr_large_remove(struct pyr_large *large, const void *at, struct pyr_large_block *block);
 
-/* Sets bits of its tag. */
-void pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits);
+/* Sets bits of its tag. False if it is not known. */
+bool pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits);
 
 #endif

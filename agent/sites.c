@@ -14,6 +14,7 @@ struct site_key {
     uint32_t site;
     uint32_t next_of_code;
     uint64_t key;
+    bool cached; /* may be found through the cache */
 };
 
 struct live_code {
@@ -21,6 +22,7 @@ struct live_code {
     uint32_t record; /* in the texts */
     uint32_t first_key;
     const void *code;
+    bool ours; /* it lies in a block of this heap */
 };
 
 struct placed_site {
@@ -52,12 +54,12 @@ static uint32_t code_find(const struct pyr_heap *heap, const void *code)
 }
 
 /* Its end must be told to us. Code that is in no block of ours is static: it lives as long as the process. */
-static void code_mark(struct pyr_heap *heap, const void *code)
+static bool code_mark(struct pyr_heap *heap, const void *code)
 {
-    if (pyr_region_owns(code))
-        *pyr_tag_at(pyr_pool_of(code), code) |= PYR_TAG_CODE;
-    else
-        pyr_large_mark(&heap->large, code, PYR_TAG_CODE);
+    if (!pyr_region_owns(code))
+        return pyr_large_mark(&heap->large, code, PYR_TAG_CODE);
+    *pyr_tag_at(pyr_pool_of(code), code) |= PYR_TAG_CODE;
+    return true;
 }
 
 static uint32_t code_learn(struct pyr_heap *heap, const void *code)
@@ -71,7 +73,7 @@ static uint32_t code_learn(struct pyr_heap *heap, const void *code)
     struct live_code *live = pyr_nodes_at(&heap->index.codes, n);
     live->code = code;
     live->record = record;
-    code_mark(heap, code);
+    live->ours = code_mark(heap, code);
     return n;
 }
 
@@ -200,25 +202,28 @@ static uint32_t key_find(const struct pyr_heap *heap, uint64_t key)
     return n;
 }
 
-static uint32_t site_learn(struct pyr_heap *heap, const void *frame, uint64_t key)
+/* Its number; 0 if it cannot be told apart. */
+static uint32_t key_learn(struct pyr_heap *heap, const void *frame, uint64_t key)
 {
     const void *code = pyr_code_of(frame);
     if (!code || pyr_at(code, pyr_inside.layout.object_type) != PyCode_Type)
-        return PYR_SITE_OTHER;
+        return 0;
     uint32_t live_number = code_learn(heap, code);
     if (!live_number)
-        return PYR_SITE_OTHER;
+        return 0;
     struct live_code *live = pyr_nodes_at(&heap->index.codes, live_number);
     uint32_t site = is_incomplete(frame, code) ? skip : site_placed(heap, live->record, instruction_of(frame, code));
     uint32_t n = site == PYR_SITE_OTHER ? 0 : pyr_nodes_add(&heap->index.keys, pyr_mix(key, 0));
     if (!n)
-        return PYR_SITE_OTHER;
+        return 0;
     struct site_key *known = pyr_nodes_at(&heap->index.keys, n);
     known->key = key;
     known->site = site;
+    /* What is in the main heap's cache must be the main interpreter's: several may run static code at once. */
+    known->cached = live->ours || pyr_inside.layout.gil_kind != PYR_GIL_INTERP;
     known->next_of_code = live->first_key;
     live->first_key = n;
-    return site;
+    return n;
 }
 
 uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
@@ -227,16 +232,17 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         if (owner_of(frame) >= pyr_inside.layout.frame_owner_cstack)
             continue;
         uint64_t key = pyr_key_of(frame, pyr_inside.chain);
-        uint32_t known = key_find(heap, key);
-        uint32_t site =
-            known ? ((struct site_key *)pyr_nodes_at(&heap->index.keys, known))->site : site_learn(heap, frame, key);
-        if (site == skip)
-            continue;
-        if (site == PYR_SITE_OTHER)
+        uint32_t number = key_find(heap, key);
+        if (!number && !(number = key_learn(heap, frame, key))) {
             heap->file->lost_sites++;
-        else
-            cache_put(heap, key, site);
-        return site;
+            return PYR_SITE_OTHER;
+        }
+        const struct site_key *known = pyr_nodes_at(&heap->index.keys, number);
+        if (known->site == skip)
+            continue;
+        if (known->cached)
+            cache_put(heap, key, known->site);
+        return known->site;
     }
     return PYR_SITE_NO_FRAME;
 }

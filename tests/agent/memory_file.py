@@ -9,10 +9,10 @@ import os
 import struct
 import sys
 
-HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQ")
+HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQQ")
 NAMES = ("magic version site_size pid parent_pid started_ns ended_ns state interpreter linetable_kind site_count sites_at "
          "sites_limit texts_at texts_limit text_bytes text_base text_base_name python arena_bytes peak_arena_bytes "
-         "large_blocks lost_sites peak_bytes").split()
+         "large_blocks lost_sites children_inside peak_bytes").split()
 SITE = struct.Struct("<QQQQQQIIII")
 TEXT, CODE = struct.Struct("<II"), struct.Struct("<IIiI")
 STRING_KIND, CODE_KIND = 1, 2
@@ -112,6 +112,7 @@ class MemoryFile:
             file.seek(self.texts_at)
             self.texts = file.read(self.text_bytes)
         self.sites = list(SITE.iter_unpack(sites))
+        self.running = self.state == RUNNING
         self.base = MemoryFile(os.path.join(os.path.dirname(path), self.text_base_name)) if self.text_base else None
 
     def text(self, offset, kind):
