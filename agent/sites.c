@@ -7,6 +7,9 @@
 /* Not a site: the frame is not complete or not Python's; what it allocates belongs to the one that called it. */
 static const uint32_t skip = UINT32_MAX;
 
+/* The interpreter's own frames may have no instruction: 0 must not be found in an empty cache. */
+static const uint64_t no_key = UINT64_MAX;
+
 enum { FRAMES_MAX = 64 };
 
 struct site_key {
@@ -30,11 +33,18 @@ struct placed_site {
     uint32_t site, record, instruction;
 };
 
+static bool has_index(void)
+{
+    return pyr_inside.chain == PYR_CHAIN_OBJECT;
+}
+
 void pyr_sites_init(struct pyr_heap *heap)
 {
     heap->index.keys.stride = sizeof(struct site_key);
     heap->index.codes.stride = sizeof(struct live_code);
     heap->index.placed.stride = sizeof(struct placed_site);
+    struct pyr_cached_site *slot = pyr_cache_slot(heap, 0, has_index());
+    slot->key = pyr_cache_beside(heap, slot)->key = no_key;
 }
 
 /* ---- code objects that are alive ---- */
@@ -77,18 +87,13 @@ static uint32_t code_learn(struct pyr_heap *heap, const void *code)
     return n;
 }
 
-static bool has_index(void)
-{
-    return pyr_inside.chain == PYR_CHAIN_OBJECT;
-}
-
 static void cache_drop(struct pyr_heap *heap, uint64_t key)
 {
     struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index()), *beside = pyr_cache_beside(heap, slot);
     if (slot->key == key)
-        *slot = (struct pyr_cached_site){0};
+        slot->key = no_key;
     if (beside->key == key)
-        *beside = (struct pyr_cached_site){0};
+        beside->key = no_key;
 }
 
 /* What was in the slot goes to the one beside it. */
