@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-#define COLD __attribute__((noinline, cold))
+#define NOINLINE __attribute__((noinline))
 
 struct pyr_heap pyr_main_heap;
 
@@ -19,8 +19,13 @@ static struct pyr_py_allocator former; /* of the domain `obj`: has what was allo
 
 struct place {
     struct pyr_heap *heap;
-    uint32_t tag; /* of the site, without slack */
+    uint32_t tag; /* of the site, without the rest */
 };
+
+static struct place place_of(struct pyr_heap *heap, uint32_t site)
+{
+    return (struct place){heap, site << PYR_TAG_SITE_SHIFT};
+}
 
 static void set(enum pyr_access access);
 
@@ -33,43 +38,59 @@ static void settle(void)
     set(pyr_inside.access);
 }
 
-static COLD struct place rare_place(void)
+/* False: this thread runs an interpreter that has a GIL of its own. That one's memory stays with the former allocator,
+ * which has a state for each; nothing of the main heap may be looked at. */
+static bool is_served(const void *tstate)
 {
-    void *tstate = pyr_inside.accessor();
-    struct place place = {&pyr_main_heap, PYR_SITE_NO_FRAME << PYR_TAG_SITE_SHIFT};
-    if (!tstate)
-        return place;
-    if (pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter)
-        settle();
-    place.tag = pyr_site_of(place.heap, pyr_frame_of(tstate, pyr_inside.chain)) << PYR_TAG_SITE_SHIFT;
-    return place;
+    const void *interpreter = tstate ? pyr_at(tstate, pyr_inside.tstate_interp) : NULL;
+    return !tstate || interpreter == pyr_main_heap.interpreter ||
+           pyr_inside_shares_gil(&pyr_inside, interpreter, PyInterpreterState_Main());
 }
 
-/* False: the rare way has to be gone. */
+/* Of a thread that is_served. */
+static struct place rare_place(const void *tstate)
+{
+    if (!tstate)
+        return place_of(&pyr_main_heap, PYR_SITE_NO_FRAME);
+    if (PYR_UNLIKELY(pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter))
+        settle();
+    return place_of(&pyr_main_heap, pyr_site_of(&pyr_main_heap, pyr_frame_of(tstate, pyr_inside.chain)));
+}
+
+/* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
+ * code of their own, so that what is in the main heap's cache is the main one's. */
 static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain)
 {
     const void *tstate = pyr_tstate(access);
-    if (PYR_UNLIKELY(!tstate || pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter))
+    if (PYR_UNLIKELY(!tstate))
         return false;
     const void *frame = pyr_frame_of(tstate, chain);
     if (PYR_UNLIKELY(!frame))
         return false;
     uint64_t key = pyr_key_of(frame, chain);
-    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key);
-    if (PYR_UNLIKELY(slot->key != key))
-        return false;
+    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
+    if (PYR_UNLIKELY(slot->key != key)) {
+        slot = pyr_cache_beside(&pyr_main_heap, slot);
+        if (slot->key != key)
+            return false;
+    }
     *place = (struct place){&pyr_main_heap, slot->tag};
     return true;
 }
 
 /* ---- malloc ---- */
 
-static COLD void *large_malloc(struct place place, size_t size)
+/* A block of the C heap, as known from now on. */
+static void *large_counted(struct place place, void *block, size_t size)
 {
-    void *block = PyMem_RawMalloc(size);
-    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
-        pyr_count_allocated(place.heap, place.tag, size);
-    return block;
+    if (!block || !pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
+        return block;
+    return pyr_count_allocated(place.heap, place.tag, size, block);
+}
+
+static NOINLINE void *large_malloc(struct place place, size_t size)
+{
+    return large_counted(place, PyMem_RawMalloc(size), size);
 }
 
 /* NULL: the pool has no free block. */
@@ -80,20 +101,22 @@ static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place
         return NULL;
     pool->free = *(void **)block;
     pool->used++;
-    *pyr_tag_at(pool, block) = place.tag | pyr_slack(size);
-    pyr_count_allocated(place.heap, place.tag, size);
-    return block;
+    *pyr_tag_at(pool, block) = place.tag | pyr_tag_rest(size);
+    return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
-static COLD void *small_malloc(struct place place, size_t size)
+static NOINLINE void *small_malloc(struct place place, size_t size)
 {
     struct pyr_pool *pool = pyr_pool_refill(place.heap, pyr_class_of(size));
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
 }
 
-static COLD void *rare_malloc(size_t size)
+static NOINLINE void *rare_malloc(size_t size)
 {
-    struct place place = rare_place();
+    const void *tstate = pyr_inside.accessor();
+    if (!is_served(tstate))
+        return former.malloc(former.context, size);
+    struct place place = rare_place(tstate);
     if (size == 0)
         size = 1;
     if (size > (size_t)PTRDIFF_MAX)
@@ -104,9 +127,9 @@ static COLD void *rare_malloc(size_t size)
 static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain)
 {
     struct place place;
-    if (PYR_UNLIKELY(size - 1 >= PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
         return rare_malloc(size);
-    void *block = pool_malloc(pyr_main_heap.pools[pyr_class_of(size)], place, size);
+    void *block = pool_malloc(pyr_main_heap.pools[pyr_main_heap.class_of[size]], place, size);
     return PYR_LIKELY(block) ? block : rare_malloc(size);
 }
 
@@ -115,7 +138,7 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
 static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag)
 {
     if (PYR_LIKELY(tag < pool->heap->tag_end)) /* else something has written over it */
-        pyr_count_freed(pool->heap, tag, pool->size - (tag & PYR_TAG_SLACK));
+        pyr_count_freed(pool->heap, tag, pool->least + (tag & PYR_TAG_REST));
 }
 
 static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
@@ -126,7 +149,7 @@ static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
         pyr_pool_alarm(pool);
 }
 
-static COLD void code_free(void *block)
+static NOINLINE void code_free(void *block)
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     pyr_code_died(pool->heap, block);
@@ -134,19 +157,19 @@ static COLD void code_free(void *block)
     small_free(pool, block);
 }
 
-static COLD void rare_free(void *block)
+static NOINLINE void rare_free(void *block)
 {
     struct pyr_large_block known;
     struct pyr_heap *heap = &pyr_main_heap;
     if (!block)
         return;
-    if (!pyr_large_remove(&heap->large, block, &known)) {
+    if (!is_served(pyr_inside.accessor()) || !pyr_large_remove(&heap->large, block, &known)) {
         former.free(former.context, block);
         return;
     }
     if (known.tag & PYR_TAG_CODE)
         pyr_code_died(heap, block);
-    pyr_count_freed(heap, known.tag, known.size);
+    pyr_count_freed(heap, known.tag, (size_t)known.size);
     PyMem_RawFree(block);
 }
 
@@ -169,21 +192,21 @@ static void heap_free(void *context, void *block)
 
 /* ---- calloc and realloc ---- */
 
-static COLD void *rare_calloc(size_t count, size_t size)
+static NOINLINE void *rare_calloc(size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX)
         return NULL;
-    struct place place = rare_place();
+    const void *tstate = pyr_inside.accessor();
+    if (!is_served(tstate))
+        return former.calloc(former.context, count, size);
+    struct place place = rare_place(tstate);
     void *block;
     if (bytes <= PYR_SMALL_MAX) {
         block = small_malloc(place, bytes ? bytes : 1);
         return block ? memset(block, 0, bytes) : NULL;
     }
-    block = PyMem_RawCalloc(count, size);
-    if (block && pyr_large_add(&place.heap->large, block, (struct pyr_large_block){bytes, place.tag}))
-        pyr_count_allocated(place.heap, place.tag, bytes);
-    return block;
+    return large_counted(place, PyMem_RawCalloc(count, size), bytes);
 }
 
 /* Of a block in the C heap that stays there. */
@@ -199,23 +222,19 @@ static void *large_realloc(struct place place, void *block, size_t size)
         return NULL;
     }
     pyr_count_freed(place.heap, known.tag, known.size);
-    if (pyr_large_add(large, moved, (struct pyr_large_block){size, place.tag}))
-        pyr_count_allocated(place.heap, place.tag, size);
-    return moved;
+    return large_counted(place, moved, size);
 }
 
 /* From a pool to anywhere else. What the old block was is uncounted first: for the peak they are one. */
-static COLD void *small_move(struct place place, void *block, size_t size)
+static NOINLINE void *small_move(struct place place, void *block, size_t size)
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
-    size_t old_size = pool->size - (tag & PYR_TAG_SLACK);
+    size_t old_size = pool->least + (tag & PYR_TAG_REST);
     small_uncount(pool, tag);
     void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
-    if (!moved) {
-        pyr_count_allocated(pool->heap, tag, old_size);
-        return NULL;
-    }
+    if (!moved) /* it stays what it was */
+        return pyr_count_allocated(pool->heap, tag & ~(PYR_TAG_REST | PYR_TAG_CODE), old_size, NULL);
     memcpy(moved, block, old_size < size ? old_size : size);
     small_free(pool, block);
     return moved;
@@ -225,21 +244,23 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t *tag = pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_class_of(size) != pool->class || *tag & PYR_TAG_CODE))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class || *tag & PYR_TAG_CODE))
         return small_move(place, block, size);
     small_uncount(pool, *tag);
-    *tag = place.tag | pyr_slack(size);
-    pyr_count_allocated(place.heap, place.tag, size);
-    return block;
+    *tag = place.tag | pyr_tag_rest(size);
+    return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
-static COLD void *rare_realloc(void *block, size_t size)
+static NOINLINE void *rare_realloc(void *block, size_t size)
 {
     if (!block)
         return rare_malloc(size);
     if (size > (size_t)PTRDIFF_MAX)
         return NULL;
-    struct place place = rare_place();
+    const void *tstate = pyr_inside.accessor();
+    if (!is_served(tstate))
+        return former.realloc(former.context, block, size);
+    struct place place = rare_place(tstate);
     if (pyr_region_owns(block))
         return small_realloc(place, block, size ? size : 1);
     return large_realloc(place, block, size ? size : 1);
@@ -265,7 +286,7 @@ static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_ac
     {                                                                                                                  \
         (void)context;                                                                                                 \
         size_t bytes;                                                                                                  \
-        if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes - 1 >= PYR_SMALL_MAX))                   \
+        if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes > PYR_SMALL_MAX))                   \
             return rare_calloc(count, size);                                                                           \
         void *block = malloc_through(bytes, access, chain);                                                            \
         return block ? memset(block, 0, bytes) : NULL;                                                                 \

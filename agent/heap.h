@@ -23,16 +23,15 @@ enum {
     PYR_CACHE_SLOTS = 1 << 12,
 };
 
-/* The tag of a block: its site, whether it is a code object that sites know by address, and how much less than the
- * block's size was asked for. */
-#define PYR_TAG_SLACK 15u
+/* The tag of a block: its site, whether it is a code object that sites know by address, and the rest of the size that
+ * was asked for, less one, by PYR_CLASS_STEP. */
+#define PYR_TAG_REST 15u
 #define PYR_TAG_CODE 16u
 #define PYR_TAG_SITE_SHIFT 5
 
-/* The slack of a block is what its size lacks to the next multiple of PYR_CLASS_STEP, in small blocks. */
-static inline uint32_t pyr_slack(size_t size)
+static inline uint32_t pyr_tag_rest(size_t size)
 {
-    return -(uint32_t)size & PYR_TAG_SLACK;
+    return ((uint32_t)size - 1) & PYR_TAG_REST;
 }
 
 /* 16 KiB of blocks of one size. The descriptors of an arena's pools lie together at its start, not in the pools: those
@@ -47,8 +46,8 @@ struct pyr_pool {
                         than all */
     char *tags;
     uint32_t stride;
-    uint32_t reciprocal; /* of size, times 2^PYR_RECIPROCAL_SHIFT, rounded up */
-    uint16_t size;
+    uint32_t reciprocal; /* of the size, times 2^PYR_RECIPROCAL_SHIFT, rounded up */
+    uint16_t least; /* bytes that a block of its class can have been asked for; see pyr_pool_size */
     uint16_t fresh; /* from this offset on, blocks have never been used */
     uint16_t end;   /* offset behind the last block */
     uint8_t class;
@@ -76,6 +75,11 @@ static inline struct pyr_pool *pyr_pool_of(const void *block)
     return (struct pyr_pool *)arena + ((at >> PYR_POOL_SHIFT) & (PYR_POOLS_PER_ARENA - 1));
 }
 
+static inline uint32_t pyr_pool_size(const struct pyr_pool *pool)
+{
+    return pool->least + PYR_CLASS_STEP - 1u;
+}
+
 static inline uint32_t *pyr_tag_at(const struct pyr_pool *pool, const void *block)
 {
     uint32_t offset = (uint32_t)(uintptr_t)block & (PYR_POOL_BYTES - 1);
@@ -93,7 +97,7 @@ static inline uint32_t pyr_class_of(size_t size)
 
 struct pyr_cached_site {
     uint64_t key;
-    uint32_t tag; /* of the site, without slack */
+    uint32_t tag; /* of the site, without the rest */
 };
 
 /* What sites.c keeps to find a site, and texts.c to find a text. */
@@ -104,20 +108,35 @@ struct pyr_site_index {
     struct pyr_nodes texts;  /* all texts, by content */
 };
 
+/* Empty arenas that are kept. A program that gives memory back for good sees it given back at once. One that takes it
+ * again within a moment keeps more the next time; and what it then does not use for a while is given back after all. */
+struct pyr_spare {
+    uint32_t count, allowed;
+    uint32_t least;          /* that there were since `since_ns` */
+    uint64_t since_ns;
+    uint64_t given_ns;       /* when one was given back last */
+};
+
 struct pyr_heap {
-    struct pyr_pool *pools[PYR_CLASSES]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
-    const void *interpreter;
-    struct pyr_heap_totals *totals;
+    uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
-    uint32_t tag_end; /* no block's tag is as high */
-    uint32_t site_count;
+    uint32_t tag_end;  /* no block's tag is as high */
+    uint32_t saved;    /* the last site that was saved since the peak; PYR_SAVED_END: none was */
     struct pyr_heap_file *file;
-    struct pyr_cached_site cache[PYR_CACHE_SLOTS]; /* of the sites used last, by pyr_cache_slot */
+    const void *interpreter;
+    uint32_t site_count;
+    /* pyr_class_of, as a table: one load is less than eight instructions. Size 0 has a class that has no pool. */
+    uint8_t class_of[PYR_SMALL_MAX + 1];
+    struct pyr_pool *pools[PYR_CLASSES + 1]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
+
+    /* The sites used last, in pairs: the newer one of a pair is where pyr_cache_slot says, the other one beside it. */
+    struct pyr_cached_site cache[PYR_CACHE_SLOTS] __attribute__((aligned(64)));
 
     /* By number of free pools; arenas without any are in no list. */
     struct pyr_arena *arenas[PYR_POOLS_PER_ARENA];
     uint64_t arenas_present; /* a bit for each list that is not empty */
-    uint32_t arena_count, spare_arenas;
+    uint32_t arena_count;
+    struct pyr_spare spare;
 
     struct pyr_large large;
     struct pyr_site_index index;
@@ -129,9 +148,18 @@ struct pyr_heap {
 extern struct pyr_heap pyr_main_heap;
 extern struct pyr_pool pyr_no_pool; /* has no block, ever */
 
-static inline struct pyr_cached_site *pyr_cache_slot(struct pyr_heap *heap, uint64_t key)
+/* Addresses of instructions need no mixing: those of different functions differ in their low bits as it is. Where a key
+ * holds an index, that is mixed in. */
+static inline struct pyr_cached_site *pyr_cache_slot(struct pyr_heap *heap, uint64_t key, bool has_index)
 {
-    return &heap->cache[(key >> 1 ^ key >> 13) & (PYR_CACHE_SLOTS - 1)];
+    _Static_assert(sizeof(struct pyr_cached_site) == 16, "an address, in units of two bytes, times eight is an offset");
+    uint64_t mixed = has_index ? key << 1 ^ key >> 39 : key;
+    return (struct pyr_cached_site *)(void *)((char *)heap->cache + 8 * (mixed & 2 * (PYR_CACHE_SLOTS - 1)));
+}
+
+static inline struct pyr_cached_site *pyr_cache_beside(struct pyr_heap *heap, const struct pyr_cached_site *slot)
+{
+    return &heap->cache[(slot - heap->cache) ^ 1];
 }
 
 /* ---- pools (pool.c) ---- */
@@ -146,52 +174,54 @@ void pyr_pool_alarm(struct pyr_pool *pool);
 
 /* ---- counting ---- */
 
-/* Keeps what a site held at the peak, before it changes for the first time since. */
-static inline void pyr_site_save(struct pyr_heap_site *site, struct pyr_heap_totals *totals)
-{
-    site->peak_blocks = site->allocated_blocks - site->freed_blocks;
-    site->peak_bytes = site->allocated_bytes - site->freed_bytes;
-    site->epoch = totals->epoch;
-    totals->saved = 1;
-}
+#define PYR_SAVED_END UINT32_MAX
 
-/* A new maximum: what was saved for the last one is void. While the total only rises nothing has been saved.
- * `headroom` has gone below zero. */
-static inline void pyr_peak_raise(struct pyr_heap_totals *totals)
-{
-    totals->epoch += totals->saved;
-    totals->saved = 0;
-    totals->peak_bytes -= totals->headroom;
-    totals->headroom = 0;
-}
-
-/* `tag` with any slack. A site is 64 bytes and its tag's unit 32, so that no shift is needed. */
+/* `tag` without the rest. A site is 64 bytes and the unit of its tag 32: no shift is needed. */
 static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uint32_t tag)
 {
     _Static_assert(sizeof(struct pyr_heap_site) == 2 << PYR_TAG_SITE_SHIFT, "a tag tells a site's offset");
-    size_t offset = (size_t)(tag >> PYR_TAG_SITE_SHIFT) << PYR_TAG_SITE_SHIFT;
-    return (struct pyr_heap_site *)(void *)((char *)heap->sites + 2 * offset);
+    return (struct pyr_heap_site *)(void *)((char *)heap->sites + 2 * (size_t)tag);
 }
 
-static inline void pyr_count_allocated(struct pyr_heap *heap, uint32_t tag, size_t size)
+/* Keeps what a site held at the peak, before it changes for the first time since. */
+static inline void pyr_site_save(struct pyr_heap *heap, struct pyr_heap_site *site)
+{
+    site->peak_blocks = site->allocated_blocks - site->freed_blocks;
+    site->peak_bytes = site->allocated_bytes - site->freed_bytes;
+    site->saved = heap->saved;
+    heap->saved = (uint32_t)(site - heap->sites) + 1;
+}
+
+/* Counters are added to where they are, not loaded early in case they are to be saved. */
+#define PYR_IN_PLACE() __asm__ volatile("" ::: "memory")
+
+/* The headroom has gone below zero: there is a new maximum, and what was kept of the last one is void. While the total
+ * only rises nothing is saved. Returns the block, so that it can be the last thing to call. */
+void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block);
+
+/* Returns the block. */
+static inline __attribute__((always_inline)) void *pyr_count_allocated(struct pyr_heap *heap, uint32_t tag, size_t size,
+                                                                       void *block)
 {
     struct pyr_heap_site *site = pyr_site_at(heap, tag);
-    struct pyr_heap_totals *totals = heap->totals;
-    if (PYR_UNLIKELY(__builtin_sub_overflow(totals->headroom, size, &totals->headroom)))
-        pyr_peak_raise(totals);
-    else if (PYR_UNLIKELY(site->epoch != totals->epoch))
-        pyr_site_save(site, totals);
+    if (PYR_UNLIKELY(__builtin_sub_overflow(heap->headroom, size, &heap->headroom)))
+        return pyr_count_peak(heap, site, size, block);
+    if (PYR_UNLIKELY(!site->saved))
+        pyr_site_save(heap, site);
+    PYR_IN_PLACE();
     site->allocated_blocks++;
     site->allocated_bytes += size;
+    return block;
 }
 
+/* `tag` with whatever rest. */
 static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, size_t size)
 {
-    struct pyr_heap_site *site = pyr_site_at(heap, tag);
-    struct pyr_heap_totals *totals = heap->totals;
-    totals->headroom += size;
-    if (PYR_UNLIKELY(site->epoch != totals->epoch))
-        pyr_site_save(site, totals);
+    struct pyr_heap_site *site = pyr_site_at(heap, tag & ~(PYR_TAG_REST | PYR_TAG_CODE));
+    heap->headroom += size;
+    if (PYR_UNLIKELY(!site->saved))
+        pyr_site_save(heap, site);
+    PYR_IN_PLACE();
     site->freed_blocks++;
     site->freed_bytes += size;
 }

@@ -129,6 +129,13 @@ bool pyr_inside_find(struct pyr_inside *inside, struct pyr_err *err)
     return true;
 }
 
+bool pyr_inside_shares_gil(const struct pyr_inside *inside, const void *interpreter, const void *main_interpreter)
+{
+    const struct pyr_layout *layout = &inside->layout;
+    return interpreter == main_interpreter || !main_interpreter || layout->gil_kind != PYR_GIL_INTERP ||
+           pyr_at(interpreter, layout->interp_gil) == pyr_at(main_interpreter, layout->interp_gil);
+}
+
 bool pyr_inside_holds(const struct pyr_inside *inside)
 {
     void *tstate = inside->accessor();

@@ -25,7 +25,7 @@ struct pyr_inside {
     void *(*accessor)(void);
     void *const *global;
     intptr_t tls;
-    int32_t tstate_interp, tstate_frame, tstate_cframe, cframe_frame;
+    int32_t tstate_interp, tstate_frame, tstate_cframe, cframe_frame; /* a thread state always has a cframe */
     int32_t frame_code, frame_instr, frame_previous, frame_owner;
     uint64_t frame_code_mask; /* bits to keep */
     struct pyr_layout layout;
@@ -68,8 +68,7 @@ static inline __attribute__((always_inline)) void *pyr_tstate(enum pyr_access ac
 static inline __attribute__((always_inline)) void *pyr_frame_of(const void *tstate, enum pyr_chain chain)
 {
     if (chain == PYR_CHAIN_CFRAME) {
-        const void *cframe = pyr_at(tstate, pyr_inside.tstate_cframe);
-        return cframe ? pyr_at(cframe, pyr_inside.cframe_frame) : NULL;
+        return pyr_at(pyr_at(tstate, pyr_inside.tstate_cframe), pyr_inside.cframe_frame);
     }
     return pyr_at(tstate, pyr_inside.tstate_frame);
 }
@@ -93,6 +92,9 @@ static inline __attribute__((always_inline)) uint64_t pyr_key_of(const void *fra
 
 /* Fills it. False if this is no Python that we know: then why is a sentence. */
 bool pyr_inside_find(struct pyr_inside *inside, struct pyr_err *err);
+
+/* Whether an interpreter shares the main one's GIL. */
+bool pyr_inside_shares_gil(const struct pyr_inside *inside, const void *interpreter, const void *main_interpreter);
 
 /* Python runs now in this thread: whether what was derived agrees with what its API says. */
 bool pyr_inside_holds(const struct pyr_inside *inside);

@@ -5,6 +5,7 @@
 #include "share.h"
 #include "sites.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 /* What the user chose instead of the default allocator stays: it was asked for by name. */
@@ -12,6 +13,18 @@ static bool allocator_chosen(void)
 {
     const char *chosen = getenv("PYTHONMALLOC"), *development = getenv("PYTHONDEVMODE");
     return (chosen && *chosen) || (development && *development);
+}
+
+/* fork copies the heap, and us, but shares what is mapped from the file. */
+static void before_fork(void)
+{
+    pyr_share_before_fork(&pyr_main_heap);
+}
+
+static void in_child(void)
+{
+    pyr_region_forked();
+    pyr_share_in_child(&pyr_main_heap);
 }
 
 static void start(const char *directory)
@@ -22,6 +35,7 @@ static void start(const char *directory)
         return;
     pyr_pools_init(&pyr_main_heap);
     pyr_sites_init(&pyr_main_heap);
+    pthread_atfork(before_fork, pyr_share_in_parent, in_child);
     pyr_entry_install();
 }
 

@@ -82,11 +82,11 @@ bool pyr_large_remove(struct pyr_large *large, const void *at, struct pyr_large_
     return true;
 }
 
-void pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits)
+bool pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits)
 {
-    if (!large->used)
-        return;
-    struct slot *slot = find(large, (uintptr_t)at);
-    if (slot->at_high)
-        slot->tag |= bits;
+    struct slot *slot = large->used ? find(large, (uintptr_t)at) : NULL;
+    if (!slot || !slot->at_high)
+        return false;
+    slot->tag |= bits;
+    return true;
 }

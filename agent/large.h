@@ -14,7 +14,7 @@ struct pyr_large {
 
 struct pyr_large_block {
     uint64_t size; /* below 2^48 */
-    uint32_t tag;  /* as that of a small block, without slack */
+    uint32_t tag;  /* as that of a small block, without the rest */
 };
 
 /* False when out of memory: then it is not known. */
@@ -23,7 +23,7 @@ bool pyr_large_add(struct pyr_large *large, const void *at, struct pyr_large_blo
 /* Takes it out. False if it is not known. */
 bool pyr_large_remove(struct pyr_large *large, const void *at, struct pyr_large_block *block);
 
-/* Sets bits of its tag. */
-void pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits);
+/* Sets bits of its tag. False if it is not known. */
+bool pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits);
 
 #endif

@@ -2,6 +2,7 @@
 #include "heap.h"
 
 #include <string.h>
+#include <time.h>
 
 struct pyr_pool pyr_no_pool;
 
@@ -10,13 +11,19 @@ enum {
     USABLE_POOLS = PYR_POOLS_PER_ARENA - FIRST_POOL,
     CARVE_BYTES = 4096, /* blocks become free a page at a time: what is never used is never touched */
     TAG_BYTES = sizeof(uint32_t),
-    SPARE_SHARE = 16, /* of the arenas, one in so many may be kept empty */
 };
+
+static const uint64_t regret_ns = 250u * 1000 * 1000; /* an arena taken so soon after one was given back was missed */
+static const uint64_t idle_ns = 500u * 1000 * 1000;   /* spare arenas unused for so long are given back */
 
 void pyr_pools_init(struct pyr_heap *heap)
 {
-    for (uint32_t class = 0; class < PYR_CLASSES; class ++)
+    heap->spare.allowed = 1;
+    for (uint32_t class = 0; class <= PYR_CLASSES; class ++)
         heap->pools[class] = &pyr_no_pool;
+    heap->class_of[0] = PYR_CLASSES;
+    for (uint32_t size = 1; size <= PYR_SMALL_MAX; size++)
+        heap->class_of[size] = (uint8_t)pyr_class_of(size);
 }
 
 /* ---- lists of pools that have room ---- */
@@ -79,6 +86,13 @@ static void state_arenas(struct pyr_heap *heap)
         heap->file->peak_arena_bytes = bytes;
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static struct pyr_arena *arena_new(struct pyr_heap *heap)
 {
     struct pyr_arena *arena = pyr_region_take();
@@ -88,23 +102,48 @@ static struct pyr_arena *arena_new(struct pyr_heap *heap)
     arena->free = ~(uint64_t)0 << FIRST_POOL;
     arena->free_count = USABLE_POOLS;
     heap->arena_count++;
-    heap->spare_arenas++;
+    heap->spare.count++;
+    if (heap->spare.allowed < heap->arena_count && heap->spare.given_ns &&
+        now_ns() - heap->spare.given_ns < regret_ns)
+        heap->spare.allowed = 2 * heap->spare.allowed + 1;
     arena_link(arena);
     state_arenas(heap);
     return arena;
 }
 
-/* Empty ones go back to the system, but for a few: a program at its plateau would take and give one all the time. */
-static void arena_emptied(struct pyr_heap *heap, struct pyr_arena *arena)
+static void arena_give(struct pyr_heap *heap, struct pyr_arena *arena)
 {
-    heap->spare_arenas++;
-    if (heap->spare_arenas <= 1 + heap->arena_count / SPARE_SHARE)
-        return;
     arena_unlink(arena);
-    heap->spare_arenas--;
+    heap->spare.count--;
     heap->arena_count--;
     pyr_region_give(arena);
     state_arenas(heap);
+}
+
+/* Now and then: those that were not needed, whatever else was. */
+static void spare_review(struct pyr_heap *heap, uint64_t now)
+{
+    struct pyr_spare *spare = &heap->spare;
+    if (now - spare->since_ns < idle_ns)
+        return;
+    while (spare->least > 1) {
+        arena_give(heap, heap->arenas[USABLE_POOLS]);
+        spare->least--;
+    }
+    if (spare->allowed > spare->count + 1)
+        spare->allowed = spare->count + 1;
+    spare->least = spare->count;
+    spare->since_ns = now;
+}
+
+static void arena_emptied(struct pyr_heap *heap, struct pyr_arena *arena)
+{
+    struct pyr_spare *spare = &heap->spare;
+    spare->count++;
+    if (spare->count > spare->allowed) {
+        arena_give(heap, arena);
+        spare->given_ns = now_ns();
+    }
 }
 
 /* From the fullest arena that has one, so that the emptiest become empty. */
@@ -116,7 +155,9 @@ static struct pyr_pool *pool_take(struct pyr_heap *heap)
         return NULL;
     unsigned number = (unsigned)__builtin_ctzll(arena->free);
     arena_unlink(arena);
-    heap->spare_arenas -= arena->free_count == USABLE_POOLS;
+    heap->spare.count -= arena->free_count == USABLE_POOLS;
+    if (heap->spare.count < heap->spare.least)
+        heap->spare.least = heap->spare.count;
     arena->free &= arena->free - 1;
     arena->free_count--;
     arena_link(arena);
@@ -135,6 +176,8 @@ static void pool_give(struct pyr_pool *pool)
     arena_link(arena);
     if (arena->free_count == USABLE_POOLS)
         arena_emptied(heap, arena);
+    if (heap->spare.count > 1)
+        spare_review(heap, now_ns());
 }
 
 /* ---- pools ---- */
@@ -150,7 +193,7 @@ static void pool_shape(struct pyr_pool *pool, uint32_t class)
     bool inside = class % 2;
     uint32_t count = PYR_POOL_BYTES / (inside ? size : size + TAG_BYTES);
     pool->class = (uint8_t) class;
-    pool->size = (uint16_t)size;
+    pool->least = (uint16_t)(size - PYR_CLASS_STEP + 1);
     pool->end = (uint16_t)(count * size);
     pool->reciprocal = ((1u << PYR_RECIPROCAL_SHIFT) + size - 1) / size;
     pool->stride = inside ? size : TAG_BYTES;
@@ -175,7 +218,7 @@ static struct pyr_pool *pool_new(struct pyr_heap *heap, uint32_t class)
 /* False if all its blocks are in use. */
 static bool pool_carve(struct pyr_pool *pool)
 {
-    uint32_t room = (uint32_t)pool->end - pool->fresh, size = pool->size;
+    uint32_t room = (uint32_t)pool->end - pool->fresh, size = pyr_pool_size(pool);
     if (room == 0)
         return false;
     uint32_t bytes = room < CARVE_BYTES ? room : CARVE_BYTES - CARVE_BYTES % size;

@@ -25,6 +25,12 @@ static const uint64_t sites_at = PYR_HEAP_FILE_HEADER, texts_at = PYR_HEAP_FILE_
 static const uint64_t file_bytes = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT;
 
 static char directory_path[PATH_MAX];
+static char own_path[PATH_MAX];
+static struct {
+    int file; /* of the child to come; −1: none */
+    size_t text_base;
+    char path[PATH_MAX];
+} child = {.file = -1};
 
 static uint64_t now_ns(void)
 {
@@ -80,7 +86,6 @@ static void header_fill(struct pyr_heap *heap)
     file->texts_at = texts_at;
     file->texts_limit = TEXTS_LIMIT;
     file->text_bytes = sizeof(struct pyr_heap_text);
-    file->totals.epoch = 1;
     snprintf(file->python, sizeof file->python, "%s", pyr_inside.layout.version_text);
     memcpy(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic);
 }
@@ -96,7 +101,7 @@ static bool windows_open(struct pyr_heap *heap, int file)
 
 int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err *err)
 {
-    char path[PATH_MAX];
+    char *path = own_path;
     if (!directory_path[0] && !realpath(directory, directory_path))
         return pyr_err_set(err, PYR_E_IO, "%s: %s", directory, strerror(errno));
     int file = file_new(path, getpid());
@@ -112,9 +117,95 @@ int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err 
     heap->sites = (struct pyr_heap_site *)(void *)heap->site_window.at;
     heap->site_count = PYR_SITES_RESERVED;
     heap->tag_end = PYR_SITES_RESERVED << PYR_TAG_SITE_SHIFT;
-    heap->totals = &heap->file->totals;
+    heap->saved = PYR_SAVED_END;
     header_fill(heap);
     return 0;
+}
+
+/* ---- fork ---- */
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+    return (bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+static struct pyr_heap_file child_header(const struct pyr_heap *heap)
+{
+    struct pyr_heap_file header = *heap->file;
+    header.state = PYR_HEAP_STARTING;
+    header.pid = 0;
+    header.parent_pid = (uint32_t)getpid();
+    header.text_base = header.text_bytes = whole_pages(header.text_bytes);
+    const char *name = strrchr(own_path, '/');
+    snprintf(header.text_base_name, sizeof header.text_base_name, "%s", name ? name + 1 : "");
+    return header;
+}
+
+static bool write_at(int file, const void *bytes, size_t size, uint64_t offset)
+{
+    return pwrite(file, bytes, size, (off_t)offset) == (ssize_t)size;
+}
+
+/* What is mapped later must be there, for the disk may be full by then. */
+static bool child_write(int file, const struct pyr_heap *heap)
+{
+    static const char page[PAGE];
+    struct pyr_heap_file header = child_header(heap);
+    return write_at(file, page, PAGE, 0) && write_at(file, &header, sizeof header, 0) &&
+           write_at(file, heap->sites, heap->site_window.mapped, sites_at) &&
+           write_at(file, page, PAGE, texts_at + header.text_base);
+}
+
+void pyr_share_before_fork(struct pyr_heap *heap)
+{
+    int saved = errno;
+    child.file = heap->file ? file_new(child.path, getpid()) : -1;
+    if (child.file >= 0 && !child_write(child.file, heap)) {
+        pyr_share_in_parent();
+        unlink(child.path);
+    }
+    child.text_base = heap->file ? whole_pages(heap->file->text_bytes) : 0;
+    errno = saved;
+}
+
+void pyr_share_in_parent(void)
+{
+    if (child.file >= 0)
+        close(child.file);
+    child.file = -1;
+}
+
+static bool windows_continue(struct pyr_heap *heap)
+{
+    return pyr_window_continue(&heap->file_window, child.file, 0, 0, heap->file_window.mapped) &&
+           pyr_window_continue(&heap->site_window, child.file, sites_at, 0, heap->site_window.mapped) &&
+           pyr_window_continue(&heap->text_window, child.file, texts_at, child.text_base, PAGE);
+}
+
+/* Without it the child would count in its parent's file. */
+static bool windows_detach(struct pyr_heap *heap)
+{
+    return pyr_window_detach(&heap->file_window) && pyr_window_detach(&heap->site_window) &&
+           pyr_window_detach(&heap->text_window);
+}
+
+void pyr_share_in_child(struct pyr_heap *heap)
+{
+    int saved = errno;
+    if (!heap->file)
+        return;
+    if (child.file >= 0 && windows_continue(heap)) {
+        memcpy(own_path, child.path, sizeof own_path);
+    } else if (!windows_detach(heap)) {
+        heap->file->children_inside++;
+        return;
+    }
+    heap->file->pid = (uint32_t)getpid();
+    heap->file->parent_pid = (uint32_t)getppid();
+    heap->file->started_ns = now_ns();
+    heap->file->state = PYR_HEAP_RUNNING;
+    pyr_share_in_parent();
+    errno = saved;
 }
 
 void pyr_share_close(struct pyr_heap *heap)

@@ -7,6 +7,9 @@
 /* Not a site: the frame is not complete or not Python's; what it allocates belongs to the one that called it. */
 static const uint32_t skip = UINT32_MAX;
 
+/* The interpreter's own frames may have no instruction: 0 must not be found in an empty cache. */
+static const uint64_t no_key = UINT64_MAX;
+
 enum { FRAMES_MAX = 64 };
 
 struct site_key {
@@ -14,6 +17,7 @@ struct site_key {
     uint32_t site;
     uint32_t next_of_code;
     uint64_t key;
+    bool cached; /* may be found through the cache */
 };
 
 struct live_code {
@@ -21,6 +25,7 @@ struct live_code {
     uint32_t record; /* in the texts */
     uint32_t first_key;
     const void *code;
+    bool ours; /* it lies in a block of this heap */
 };
 
 struct placed_site {
@@ -28,11 +33,18 @@ struct placed_site {
     uint32_t site, record, instruction;
 };
 
+static bool has_index(void)
+{
+    return pyr_inside.chain == PYR_CHAIN_OBJECT;
+}
+
 void pyr_sites_init(struct pyr_heap *heap)
 {
     heap->index.keys.stride = sizeof(struct site_key);
     heap->index.codes.stride = sizeof(struct live_code);
     heap->index.placed.stride = sizeof(struct placed_site);
+    struct pyr_cached_site *slot = pyr_cache_slot(heap, 0, has_index());
+    slot->key = pyr_cache_beside(heap, slot)->key = no_key;
 }
 
 /* ---- code objects that are alive ---- */
@@ -52,12 +64,12 @@ static uint32_t code_find(const struct pyr_heap *heap, const void *code)
 }
 
 /* Its end must be told to us. Code that is in no block of ours is static: it lives as long as the process. */
-static void code_mark(struct pyr_heap *heap, const void *code)
+static bool code_mark(struct pyr_heap *heap, const void *code)
 {
-    if (pyr_region_owns(code))
-        *pyr_tag_at(pyr_pool_of(code), code) |= PYR_TAG_CODE;
-    else
-        pyr_large_mark(&heap->large, code, PYR_TAG_CODE);
+    if (!pyr_region_owns(code))
+        return pyr_large_mark(&heap->large, code, PYR_TAG_CODE);
+    *pyr_tag_at(pyr_pool_of(code), code) |= PYR_TAG_CODE;
+    return true;
 }
 
 static uint32_t code_learn(struct pyr_heap *heap, const void *code)
@@ -71,8 +83,26 @@ static uint32_t code_learn(struct pyr_heap *heap, const void *code)
     struct live_code *live = pyr_nodes_at(&heap->index.codes, n);
     live->code = code;
     live->record = record;
-    code_mark(heap, code);
+    live->ours = code_mark(heap, code);
     return n;
+}
+
+static void cache_drop(struct pyr_heap *heap, uint64_t key)
+{
+    struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index()), *beside = pyr_cache_beside(heap, slot);
+    if (slot->key == key)
+        slot->key = no_key;
+    if (beside->key == key)
+        beside->key = no_key;
+}
+
+/* What was in the slot goes to the one beside it. */
+static void cache_put(struct pyr_heap *heap, uint64_t key, uint32_t site)
+{
+    struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index());
+    cache_drop(heap, key);
+    *pyr_cache_beside(heap, slot) = *slot;
+    *slot = (struct pyr_cached_site){key, site << PYR_TAG_SITE_SHIFT};
 }
 
 void pyr_code_died(struct pyr_heap *heap, const void *code)
@@ -83,9 +113,7 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
     const struct live_code *live = pyr_nodes_at(&heap->index.codes, n);
     for (uint32_t k = live->first_key, next; k; k = next) {
         const struct site_key *known = pyr_nodes_at(&heap->index.keys, k);
-        struct pyr_cached_site *slot = pyr_cache_slot(heap, known->key);
-        if (slot->key == known->key)
-            *slot = (struct pyr_cached_site){0};
+        cache_drop(heap, known->key);
         next = known->next_of_code;
         pyr_nodes_drop(&heap->index.keys, k);
     }
@@ -93,6 +121,20 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
 }
 
 /* ---- sites ---- */
+
+void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
+{
+    heap->file->peak_bytes -= heap->headroom;
+    heap->headroom = 0;
+    site->allocated_blocks++;
+    site->allocated_bytes += size;
+    while (heap->saved != PYR_SAVED_END) {
+        struct pyr_heap_site *last = &heap->sites[heap->saved - 1];
+        heap->saved = last->saved;
+        last->saved = 0;
+    }
+    return block;
+}
 
 static uint32_t site_new(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
 {
@@ -165,25 +207,28 @@ static uint32_t key_find(const struct pyr_heap *heap, uint64_t key)
     return n;
 }
 
-static uint32_t site_learn(struct pyr_heap *heap, const void *frame, uint64_t key)
+/* Its number; 0 if it cannot be told apart. */
+static uint32_t key_learn(struct pyr_heap *heap, const void *frame, uint64_t key)
 {
     const void *code = pyr_code_of(frame);
     if (!code || pyr_at(code, pyr_inside.layout.object_type) != PyCode_Type)
-        return PYR_SITE_OTHER;
+        return 0;
     uint32_t live_number = code_learn(heap, code);
     if (!live_number)
-        return PYR_SITE_OTHER;
+        return 0;
     struct live_code *live = pyr_nodes_at(&heap->index.codes, live_number);
     uint32_t site = is_incomplete(frame, code) ? skip : site_placed(heap, live->record, instruction_of(frame, code));
     uint32_t n = site == PYR_SITE_OTHER ? 0 : pyr_nodes_add(&heap->index.keys, pyr_mix(key, 0));
     if (!n)
-        return PYR_SITE_OTHER;
+        return 0;
     struct site_key *known = pyr_nodes_at(&heap->index.keys, n);
     known->key = key;
     known->site = site;
+    /* What is in the main heap's cache must be the main interpreter's: several may run static code at once. */
+    known->cached = live->ours || pyr_inside.layout.gil_kind != PYR_GIL_INTERP;
     known->next_of_code = live->first_key;
     live->first_key = n;
-    return site;
+    return n;
 }
 
 uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
@@ -192,19 +237,17 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         if (owner_of(frame) >= pyr_inside.layout.frame_owner_cstack)
             continue;
         uint64_t key = pyr_key_of(frame, pyr_inside.chain);
-        struct pyr_cached_site *slot = pyr_cache_slot(heap, key);
-        if (slot->key == key)
-            return slot->tag >> PYR_TAG_SITE_SHIFT;
-        uint32_t known = key_find(heap, key);
-        uint32_t site =
-            known ? ((struct site_key *)pyr_nodes_at(&heap->index.keys, known))->site : site_learn(heap, frame, key);
-        if (site == skip)
-            continue;
-        if (site == PYR_SITE_OTHER)
+        uint32_t number = key_find(heap, key);
+        if (!number && !(number = key_learn(heap, frame, key))) {
             heap->file->lost_sites++;
-        else
-            *slot = (struct pyr_cached_site){key, site << PYR_TAG_SITE_SHIFT};
-        return site;
+            return PYR_SITE_OTHER;
+        }
+        const struct site_key *known = pyr_nodes_at(&heap->index.keys, number);
+        if (known->site == skip)
+            continue;
+        if (known->cached)
+            cache_put(heap, key, known->site);
+        return known->site;
     }
     return PYR_SITE_NO_FRAME;
 }

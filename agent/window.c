@@ -1,6 +1,7 @@
 #include "window.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -38,15 +39,40 @@ bool pyr_window_open(struct pyr_window *window, void *at, int file, uint64_t off
     return true;
 }
 
+bool pyr_window_continue(struct pyr_window *window, int file, uint64_t offset, size_t own, size_t bytes)
+{
+    size_t end = own + ((bytes + PAGE - 1) & ~(size_t)(PAGE - 1));
+    void *got = mmap(window->at + own, end - own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
+                     (off_t)(offset + own));
+    if (got == MAP_FAILED)
+        return false;
+    if (window->mapped > end)
+        munmap(window->at + end, window->mapped - end);
+    window->own = own;
+    window->mapped = end;
+    return true;
+}
+
+bool pyr_window_detach(struct pyr_window *window)
+{
+    void *copy = mmap(NULL, window->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED)
+        return false;
+    memcpy(copy, window->at, window->mapped);
+    window->own = 0;
+    return mremap(copy, window->mapped, window->mapped, MREMAP_MAYMOVE | MREMAP_FIXED, window->at) == window->at;
+}
+
 bool pyr_window_reserve(struct pyr_window *window, size_t bytes)
 {
     if (bytes <= window->mapped)
         return true;
     int saved = errno;
     size_t wanted = (bytes + STEP - 1) & ~(size_t)(STEP - 1);
-    bool done = wanted <= window->limit && mremap(window->at, window->mapped, wanted, 0) == window->at;
+    char *own = window->at + window->own;
+    bool done = wanted <= window->limit && mremap(own, window->mapped - window->own, wanted - window->own, 0) == own;
     if (done && !backed(window->at + window->mapped, wanted - window->mapped)) {
-        mremap(window->at, wanted, window->mapped, 0);
+        mremap(own, wanted - window->own, window->mapped - window->own, 0);
         done = false;
     }
     if (done)

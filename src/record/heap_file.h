@@ -32,21 +32,15 @@ enum pyr_heap_state {
 };
 
 /* One cache line each. Live is what was allocated less what was freed. A realloc frees and allocates.
- * The peak's values are peak_* if epoch is that of the totals, else the live ones: they have not changed since. */
+ * What it held at the heap's peak: peak_* if it is `saved`, else what is live, for it has not changed since. */
 struct pyr_heap_site {
     uint64_t allocated_blocks, allocated_bytes; /* bytes as asked for */
     uint64_t freed_blocks, freed_bytes;
     uint64_t peak_blocks, peak_bytes;
-    uint64_t epoch;
+    uint32_t saved;       /* 0, or the next site of a list that only the process follows */
+    uint32_t reserved;
     uint32_t code;        /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
-};
-
-struct pyr_heap_totals {
-    uint64_t headroom;   /* the peak less what is live */
-    uint64_t peak_bytes; /* may be too low by an allocation while one is counted, never for longer */
-    uint64_t epoch;      /* from 1: goes up at the first new peak after a site was changed below the last one */
-    uint64_t saved;      /* whether a site has saved its values in this epoch */
 };
 
 struct pyr_heap_file {
@@ -71,7 +65,8 @@ struct pyr_heap_file {
     uint64_t peak_arena_bytes; /* their maximum */
     uint64_t large_blocks;     /* live ones that lie in the C heap */
     uint64_t lost_sites;       /* allocations that went to PYR_SITE_OTHER */
-    struct pyr_heap_totals totals __attribute__((aligned(64)));
+    uint64_t children_inside;  /* forked without the memory for a file of their own: they count here too */
+    uint64_t peak_bytes; /* the highest sum of what all sites held at once */
 };
 
 enum pyr_heap_text_kind { PYR_HEAP_TEXT_STRING = 1, PYR_HEAP_TEXT_CODE = 2 };

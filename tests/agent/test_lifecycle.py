@@ -1,0 +1,198 @@
+"""The program is unharmed and the file tells the truth, whatever becomes of the process."""
+import os
+import signal
+import time
+
+import pytest
+
+from . import memory, memory_file
+
+HEAD = "import os, sys, time, threading\n"
+# Line 2 holds, line 3 lets go.
+GROW = HEAD + "kept = ['text %d' % number for number in range(5000)]\ndel kept[::2]\n"
+
+
+def at_line(file, line):
+    return next(figures for (name, number), figures in file.lines().items()
+                if name and name.endswith("/program.py") and number == line)
+
+
+def holds(file, count=2500):
+    """Whether line 2 holds so many strings: they are below a list comprehension, and a list."""
+    return count <= at_line(file, 2).live_blocks <= count + 20
+
+
+def test_answer_and_status(ground):
+    for source, status in (("print(sum(range(10)))", 0), ("raise SystemExit(7)", 7), ("import os; os._exit(9)", 9),
+                           ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", -15), ("1 / 0", 1)):
+        plain, ours = (ground.run("-c", source, agent=agent) for agent in (False, True))
+        assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+        assert ours.returncode == status
+    assert len(ground.read()) == 5
+
+
+def test_ended(ground):
+    assert ground.run(ground.put(GROW)).returncode == 0
+    (file,) = ground.read()
+    assert file.state == memory_file.ENDED and file.ended_ns > file.started_ns
+    assert file.python == ground.python.version
+    assert at_line(file, 2).allocated_blocks >= 5000
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.abort()"])
+def test_sudden_end(ground, end):
+    ground.run(ground.put(GROW + end + "\n"))
+    (file,) = ground.read()
+    assert file.state == memory_file.RUNNING
+    assert holds(file)
+
+
+def test_killed_while_it_allocates(ground):
+    program = ground.put(HEAD + "print('READY', flush=True)\nwhile True:\n    kept = ['text %d' % n for n in range(999)]\n")
+    process = ground.start(program)
+    assert process.stdout.readline() == b"READY\n"
+    seen = 0
+    for _ in range(5):
+        time.sleep(0.05)
+        (file,) = ground.read()
+        assert at_line(file, 4).allocated_blocks > seen
+        seen = at_line(file, 4).allocated_blocks
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (file,) = ground.read()
+    assert at_line(file, 4).allocated_blocks >= seen
+    assert 0 <= at_line(file, 4).live_blocks < 2100
+
+
+FORK = GROW + """
+more = None
+pids = []
+for child in range(3):
+    pid = os.fork()
+    if pid == 0:
+        more = ['more %d' % number for number in range(1000 * (child + 1))]
+        kept = None
+        os._exit(child)
+    pids.append(pid)
+codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if sys.version_info >= (3, 9) else
+         os.WEXITSTATUS(os.waitpid(pid, 0)[1]) for pid in pids]
+print(os.getpid(), pids, codes, flush=True)
+os._exit(0)
+"""
+FORK_LINE = 1 + FORK[:FORK.index("more = ['more")].count("\n")
+
+
+def test_fork(ground):
+    done = ground.run(ground.put(FORK))
+    assert done.returncode == 0, done.stderr
+    parent, pids, codes = eval(b"(" + done.stdout.strip().replace(b" [", b", [") + b")")
+    assert codes == [0, 1, 2]
+    files = {file.pid: file for file in ground.read()}
+    assert set(files) == {parent, *pids}
+    assert holds(files[parent])
+    for number, pid in enumerate(pids):
+        assert files[pid].parent_pid == parent and files[pid].text_base_name == os.path.basename(files[parent].path)
+        assert at_line(files[pid], 2).live_blocks < 20  # inherited, and let go of by the child alone
+        assert at_line(files[pid], FORK_LINE).live_blocks >= 1000 * (number + 1)
+        assert files[pid].total().peak_bytes == files[pid].peak_bytes
+    assert at_line(files[parent], 2).live_blocks > 2400
+
+
+def test_grandchildren_learn_new_places(ground):
+    """A child of a child: its texts lie in three files. New code is met in each."""
+    source = GROW + """
+for depth in range(3):
+    exec(compile("def made():\\n" + "\\n" * depth + "    return ['at %d' % n for n in range(600)]\\n", "depth%d" % depth, "exec"))
+    kept.append(made())
+    if os.fork():
+        os.wait()
+        os._exit(0)
+os._exit(0)
+"""
+    assert ground.run(ground.put(source)).returncode == 0
+    files = ground.read()
+    assert len(files) == 4
+    for number, file in enumerate(files):
+        live = {name: figures.live_blocks for (name, _), figures in file.lines().items()
+                if name and name.startswith("depth") and figures.live_blocks >= 600}
+        assert set(live) == {"depth%d" % depth for depth in range(min(number + 1, 3))}
+
+
+def test_subprocess_and_exec(ground):
+    source = HEAD + "import subprocess\nout = subprocess.check_output([sys.executable, '-c', 'print(1)'])\n" \
+        "assert out == b'1\\n'\nsubprocess.check_call(['/bin/true'])\n" \
+        "os.execv(sys.executable, [sys.executable, '-c', 'print(2)'])\n"
+    done = ground.run(ground.put(source))
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"2\n", b"")
+    ended = [file for file in ground.read() if file.state == memory_file.ENDED]
+    assert len(ended) == 2
+
+
+def test_threads(ground):
+    source = HEAD + """
+kept = []
+def work(number):
+    for step in range(400):
+        mine = ['thread %d' % step for _ in range(25)]
+        kept.append(mine[0])
+threads = [threading.Thread(target=work, args=(n,)) for n in range(16)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+os._exit(0)
+"""
+    assert ground.run(ground.put(source)).returncode == 0
+    (file,) = ground.read()
+    line = 1 + source[:source.index("mine =")].count("\n")
+    assert at_line(file, line).allocated_blocks >= 16 * 400 * 25
+    assert 6400 <= at_line(file, line).live_blocks <= 6700
+    assert file.total().peak_bytes == file.peak_bytes
+
+
+def test_not_python(ground):
+    env = {"PATH": "/usr/bin:/bin"}
+    words = ["/usr/bin/env", *(f"{name}={value}" for name, value in ground.preload().items()), "/bin/echo", "hello"]
+    prefix = [] if ground.python.root == "/" else ground.python.command()[:2]
+    done = memory.subprocess.run([*prefix, *words], capture_output=True, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"hello\n", b"")
+    assert os.listdir(ground.files) == []
+
+
+@pytest.mark.parametrize("env", [{"PYTHONMALLOC": "debug"}, {"PYTHONMALLOC": "malloc"}, {"PYTHONDEVMODE": "1"}])
+def test_chosen_allocator_stays(ground, env):
+    assert ground.run(ground.put(GROW), env=env).returncode == 0
+    assert os.listdir(ground.files) == []
+
+
+def test_no_room_for_the_file(ground):
+    os.chmod(ground.files, 0o700)
+    for env in ({"PYROMETER_MEMORY_DIR": "/nowhere"}, {"PYROMETER_MEMORY_DIR": ""}):
+        done = ground.run(ground.put(GROW + "print(len(kept))\n"), env=env)
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"2500\n", b"")
+
+
+def test_sub_interpreters(ground):
+    source = GROW + """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    try:
+        import _xxsubinterpreters as interpreters
+    except ImportError:
+        sys.exit(0)
+def work():
+    for _ in range(3):
+        one = interpreters.create()
+        result = interpreters.run_string(one, "import json, re\\nx = [str(n) for n in range(20000)]\\n"
+                                              "y = json.loads(json.dumps(x))\\n")
+        interpreters.destroy(one)
+threads = [threading.Thread(target=work) for _ in range(3 if sys.version_info >= (3, 12) else 1)]
+[t.start() for t in threads]
+for _ in range(30):
+    more = ['main %d' % n for n in range(20000)]
+[t.join() for t in threads]
+print("done")
+"""
+    done = ground.run(ground.put(source))
+    assert done.returncode == 0, done.stderr
+    (file,) = ground.read()
+    assert file.total().peak_bytes == file.peak_bytes
