@@ -1,13 +1,15 @@
 #include "memory/heap.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "target/target.h"
 
 #include <string.h>
 
-#define LOOK_MAX_NS 100000000u /* peaks are told in time as finely as this at least */
+#define LOOK_MAX_NS 100000000u /* a look is not due later than after this, unless looking costs much */
+#define LOOK_REST 200u         /* times as long as a look took, there is none: half a percent of a CPU */
 #define RSS_MIN_NS 50000000u   /* reading it costs more */
 
 static uint64_t started_ns(const struct pyr_heap_head *head, uint64_t started_wall_ns, uint64_t time_ns)
@@ -60,17 +62,20 @@ void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
     struct pyr_heap_head head;
     if (!now && time_ns < heap->next_ns)
         return;
-    uint64_t step = heap->timeline.step_ns;
-    heap->next_ns = time_ns + (step < LOOK_MAX_NS ? step : LOOK_MAX_NS);
-    uint64_t peak_before = heap->peak_ns ? heap->head.peak_bytes : 0;
-    if (pyr_heap_reader_head(heap->reader, &head) < 0)
+    uint64_t step = heap->timeline.step_ns, peak_before = heap->peak_ns ? heap->head.peak_bytes : 0, live;
+    uint64_t began_ns = pyr_now_ns();
+    if (pyr_heap_reader_head(heap->reader, &head) < 0 || pyr_heap_reader_live(heap->reader, &live) < 0)
         return;
+    uint64_t rest = (pyr_now_ns() - began_ns) * LOOK_REST;
+    heap->next_ns = time_ns + (step < LOOK_MAX_NS ? step : LOOK_MAX_NS);
+    if (heap->next_ns < time_ns + rest)
+        heap->next_ns = time_ns + rest;
     bool rose = head.peak_bytes > peak_before; /* since the last look: it belongs into this step */
     if (rose)
         heap->peak_ns = time_ns;
     heap->head = head;
     read_rss(heap, time_ns);
-    const struct pyr_memory_point seen = {rose ? head.peak_bytes : head.live_bytes, heap->rss_bytes};
+    const struct pyr_memory_point seen = {rose ? head.peak_bytes : live, heap->rss_bytes};
     pyr_timeline_add(&heap->timeline, time_ns, &seen);
 }
 

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,11 +23,13 @@
 /* Times of files are coarse: a directory that has changed just now may change again and look the same. */
 #define FRESH_NS 100000000
 #define PROBLEM_SIZE 400
+#define BRIEF_NS 100000000u /* a fork that becomes another program at once: nobody misses its figures */
 
 /* A Python process that is or was there. */
 struct known {
     pid_t pid;
     uint32_t number;
+    uint64_t since_ns;
     bool has_heap;
     char why[160]; /* it has none, if it has none */
 };
@@ -184,14 +187,19 @@ static int own(struct pyr_memory *memory, struct pyr_watched_heap *heap, uint32_
     return pyr_map_put(&memory->taken, owner_key(number, heap->head.interpreter), 1);
 }
 
-/* By the process's own number. One that executes a program anew gets a new file and a new number in the recording. */
+/* By the process's own number; and it must have the file mapped, for one that has executed another program since has
+ * not. Such a one gets a new file and a new number in the recording. One that has just ended can no longer be asked. */
 static int match(struct pyr_memory *memory, struct pyr_watched_heap *heap, const struct pyr_memory_process *processes,
                  size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if ((uint32_t)processes[i].namespace_pid == heap->head.pid &&
-            !pyr_map_find(&memory->taken, owner_key(processes[i].number, heap->head.interpreter)))
+    for (size_t i = 0; i < count && !heap->left; i++) {
+        if ((uint32_t)processes[i].namespace_pid != heap->head.pid ||
+            pyr_map_find(&memory->taken, owner_key(processes[i].number, heap->head.interpreter)))
+            continue;
+        heap->left = pyr_process_has_mapped(processes[i].pid, heap->name) == 0;
+        if (!heap->left)
             return own(memory, heap, processes[i].number, processes[i].pid);
+    }
     return 0;
 }
 
@@ -219,7 +227,8 @@ static const char *why_none(const struct pyr_memory_process *process)
     return "the agent could not begin there: it does not know this Python, or could not make its file";
 }
 
-static int note_present(struct pyr_memory *memory, const struct pyr_memory_process *processes, size_t count)
+static int note_present(struct pyr_memory *memory, const struct pyr_memory_process *processes, size_t count,
+                        uint64_t time_ns)
 {
     pyr_map_clear(&memory->present);
     for (size_t i = 0; i < count; i++) {
@@ -227,7 +236,7 @@ static int note_present(struct pyr_memory *memory, const struct pyr_memory_proce
             return PYR_E_NOMEM;
         if (find_known(memory, processes[i].number) || pyr_map_find(&memory->taken, owner_key(processes[i].number, 0)))
             continue;
-        struct known known = {.pid = processes[i].pid, .number = processes[i].number};
+        struct known known = {.pid = processes[i].pid, .number = processes[i].number, .since_ns = time_ns};
         snprintf(known.why, sizeof known.why, "%s", why_none(&processes[i]));
         if (!pyr_vec_push(&memory->known, &known))
             return PYR_E_NOMEM;
@@ -252,7 +261,8 @@ static int tell_gone(struct pyr_memory *memory, bool all, uint64_t time_ns)
         const struct known *known = known_at(memory, i);
         if (!all && pyr_map_find(&memory->present, known->number))
             continue;
-        if (!known->has_heap)
+        bool brief = !all && time_ns - known->since_ns < BRIEF_NS;
+        if (!known->has_heap && !brief)
             rc = tell_none(memory, known, time_ns);
         pyr_vec_remove(&memory->known, i);
     }
@@ -282,12 +292,19 @@ static int write_heap(struct pyr_memory *memory, struct pyr_watched_heap *heap, 
 {
     int rc = 0;
     if (heap->process == PYR_HEAP_NO_PROCESS) {
-        if (memory->options.only_known)
+        /* Most forks that nobody saw only became another program. */
+        bool only_forked = !heap->head.pid || (heap->head.base_name[0] && !heap->head.ended);
+        if (only_forked || memory->options.only_known)
             return 0;
         rc = register_late(memory, heap, time_ns);
     }
     if (rc == 0)
         rc = pyr_watched_write(heap, memory->options.writer, time_ns);
+    if (heap->head.children_inside && !memory->problem[0])
+        snprintf(memory->problem, sizeof memory->problem,
+                 "the memory figures of process %u hold those of %" PRIu64
+                 " that it forked, for want of memory or disk",
+                 heap->head.pid, heap->head.children_inside);
     if (rc < 0 && rc != PYR_E_NOMEM && pyr_writer_flush(memory->options.writer, NULL) == 0) {
         if (!memory->problem[0])
             snprintf(memory->problem, sizeof memory->problem, "no memory figures of process %u: %s", heap->head.pid,
@@ -308,7 +325,7 @@ static bool is_base(const struct pyr_memory *memory, const char *name)
 static bool is_over(const struct pyr_memory *memory, const struct pyr_watched_heap *heap)
 {
     if (heap->process == PYR_HEAP_NO_PROCESS)
-        return heap->head.ended;
+        return heap->head.ended || heap->left;
     return !pyr_map_find(&memory->present, heap->process);
 }
 
@@ -354,7 +371,7 @@ static int look(struct pyr_memory *memory, const struct pyr_memory_process *proc
     if (rc == 0)
         rc = match_all(memory, processes, count);
     if (rc == 0)
-        rc = note_present(memory, processes, count);
+        rc = note_present(memory, processes, count, time_ns);
     return rc;
 }
 

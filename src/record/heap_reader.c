@@ -18,7 +18,7 @@
 #define LINETABLE_MAX (8u << 20)
 #define TEXTS_READ_MAX ((uint64_t)512 << 20) /* of one file in all */
 #define BASES_MAX 64u                        /* a fork of a fork of … */
-#define SITES_AT_ONCE 1024u
+#define SITES_AT_ONCE 512u
 
 /* A file, and which texts are in it: those from text_base to text_end. */
 struct source {
@@ -158,10 +158,10 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .interpreter = file.interpreter,
         .started_ns = file.started_ns,
         .ended = file.state == PYR_HEAP_ENDED,
-        .live_bytes = less(file.totals.peak_bytes, file.totals.headroom),
-        .peak_bytes = file.totals.peak_bytes,
+        .peak_bytes = file.peak_bytes,
         .peak_arena_bytes = file.peak_arena_bytes,
         .lost_allocations = file.lost_sites,
+        .children_inside = file.children_inside,
         .site_count = file.site_count < SITES_MAX ? file.site_count : SITES_MAX,
     };
     memcpy(head->python, file.python, sizeof head->python);
@@ -295,7 +295,7 @@ static int place_of(struct pyr_heap_reader *reader, uint32_t number, const struc
     return 0;
 }
 
-static struct pyr_memory_site figures_of(const struct pyr_heap_site *site, const struct pyr_heap_totals *totals)
+static struct pyr_memory_site figures_of(const struct pyr_heap_site *site)
 {
     struct pyr_memory_site figures = {
         .allocated_blocks = site->allocated_blocks,
@@ -303,29 +303,65 @@ static struct pyr_memory_site figures_of(const struct pyr_heap_site *site, const
         .live_blocks = less(site->allocated_blocks, site->freed_blocks),
         .live_bytes = less(site->allocated_bytes, site->freed_bytes),
     };
-    bool saved = site->epoch == totals->epoch;
-    figures.peak_blocks = saved ? site->peak_blocks : figures.live_blocks;
-    figures.peak_bytes = saved ? site->peak_bytes : figures.live_bytes;
+    figures.peak_blocks = site->saved ? site->peak_blocks : figures.live_blocks;
+    figures.peak_bytes = site->saved ? site->peak_bytes : figures.live_bytes;
     return figures;
 }
 
-static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_file *file, struct pyr_heap_site *sites,
-                       pyr_heap_visit visit, void *context)
+static uint32_t bounded_count(const struct pyr_heap_file *file)
 {
-    uint32_t count = file->site_count < SITES_MAX ? file->site_count : SITES_MAX;
-    for (uint32_t first = 0; first < count; first += SITES_AT_ONCE) {
-        uint32_t some = count - first < SITES_AT_ONCE ? count - first : SITES_AT_ONCE;
-        if (!read_at(own_fd(reader), sites, some * sizeof *sites, file->sites_at + (uint64_t)first * sizeof *sites))
-            return PYR_E_IO;
+    return file->site_count < SITES_MAX ? file->site_count : SITES_MAX;
+}
+
+/* Some sites from number first on, of count in all. Returns how many; negative: they cannot be read. */
+static int64_t read_sites(const struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint32_t first,
+                          uint32_t count, struct pyr_heap_site sites[static SITES_AT_ONCE])
+{
+    uint32_t some = count - first < SITES_AT_ONCE ? count - first : SITES_AT_ONCE;
+    uint64_t at = file->sites_at + (uint64_t)first * sizeof *sites;
+    if (at < file->sites_at || !read_at(own_fd(reader), sites, some * sizeof *sites, at))
+        return PYR_E_IO;
+    return some;
+}
+
+int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes)
+{
+    struct pyr_heap_file file;
+    struct pyr_heap_site sites[SITES_AT_ONCE];
+    uint64_t allocated = 0, freed = 0;
+    int rc = read_header(own_fd(reader), &file);
+    for (uint32_t first = 0, count = rc < 0 ? 0 : bounded_count(&file); first < count;) {
+        int64_t some = read_sites(reader, &file, first, count, sites);
+        if (some < 0)
+            return (int)some;
+        for (int64_t i = 0; i < some; i++) {
+            allocated += sites[i].allocated_bytes;
+            freed += sites[i].freed_bytes;
+        }
+        first += (uint32_t)some;
+    }
+    if (rc == 0)
+        *live_bytes = less(allocated, freed);
+    return rc;
+}
+
+static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_file *file,
+                       struct pyr_heap_site sites[static SITES_AT_ONCE], pyr_heap_visit visit, void *context)
+{
+    for (uint32_t first = 0, count = bounded_count(file); first < count;) {
+        int64_t some = read_sites(reader, file, first, count, sites);
+        if (some < 0)
+            return (int)some;
         for (uint32_t i = 0; i < some; i++) {
             struct pyr_heap_place place;
-            struct pyr_memory_site figures = figures_of(&sites[i], &file->totals);
+            struct pyr_memory_site figures = figures_of(&sites[i]);
             int rc = sites[i].allocated_blocks ? place_of(reader, first + i, &sites[i], &place) : 1;
             if (rc == 0)
                 rc = visit(context, &place, &figures);
             if (rc < 0)
                 return rc;
         }
+        first += (uint32_t)some;
     }
     return 0;
 }
@@ -336,13 +372,10 @@ int pyr_heap_reader_sites(struct pyr_heap_reader *reader, pyr_heap_visit visit, 
     int rc = read_header(own_fd(reader), &file);
     if (rc < 0)
         return rc;
-    struct pyr_heap_site *sites = pyr_alloc(SITES_AT_ONCE * sizeof *sites);
-    if (!sites)
-        return PYR_E_NOMEM;
+    struct pyr_heap_site sites[SITES_AT_ONCE];
     reader->linetable_kind = (uint8_t)(file.linetable_kind <= PYR_LINETABLE_LOCATIONS ? file.linetable_kind : 0);
     open_sources(reader, &file);
     rc = visit_sites(reader, &file, sites, visit, context);
     close_sources(reader, 1);
-    pyr_free(sites);
     return rc;
 }

@@ -11,13 +11,14 @@ struct pyr_heap_reader;
 
 /* What the first page says. Texts are NUL-terminated, not necessarily UTF-8. */
 struct pyr_heap_head {
-    uint32_t pid, parent_pid; /* as the process sees itself */
+    uint32_t pid, parent_pid; /* as the process sees itself; pid 0: forked, but it has not run yet */
     uint32_t interpreter;
     uint64_t started_ns; /* since 1970 */
     bool ended;          /* it has exited; false also if it was killed */
-    uint64_t live_bytes, peak_bytes;
+    uint64_t peak_bytes;
     uint64_t peak_arena_bytes;
     uint64_t lost_allocations;
+    uint64_t children_inside; /* forked processes that had to count in this file too */
     uint32_t site_count;
     char python[64];
     char base_name[64]; /* the file that has the texts of its first sites; "" if its own has all */
@@ -30,6 +31,9 @@ void pyr_heap_reader_close(struct pyr_heap_reader *reader);
 
 /* Reads the first page anew. PYR_E_IO, PYR_E_FORMAT: then *head is as it was. */
 int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *head);
+
+/* What all sites hold now: reads all of them, 64 bytes each. PYR_E_IO, PYR_E_FORMAT. */
+int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes);
 
 /* A site, its code and its instruction. */
 struct pyr_heap_place {

@@ -75,11 +75,11 @@ static void figures_and_places_are_those_of_the_file(void **state)
     assert_int_equal(seen.in_code, 4);
     assert_int_equal(seen.last.live_blocks, 6);
     assert_int_equal(seen.last.live_bytes, 600);
-    assert_int_equal(seen.last.peak_bytes, 900); /* site 5 has the epoch of the totals */
+    assert_int_equal(seen.last.peak_bytes, 900); /* site 5 was saved */
     pyr_buf_release(&file);
     make_heap(&file, 3, false);
     seen = read_heap(&file, NULL);
-    assert_int_equal(seen.last.peak_bytes, 600); /* site 4 has not: it is as it was at the peak */
+    assert_int_equal(seen.last.peak_bytes, 600); /* site 4 was not: it is as it was at the peak */
     pyr_buf_release(&file);
 }
 
