@@ -93,12 +93,10 @@ static NOINLINE void *large_malloc(struct place place, size_t size)
     return large_counted(place, PyMem_RawMalloc(size), size);
 }
 
-/* NULL: the pool has no free block. */
+/* Of a pool that has a free block. */
 static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place, size_t size)
 {
     void *block = pool->free;
-    if (PYR_UNLIKELY(!block))
-        return NULL;
     pool->free = *(void **)block;
     pool->used++;
     *pyr_tag_at(pool, block) = place.tag | pyr_tag_rest(size);
@@ -129,16 +127,16 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
     struct place place;
     if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
         return rare_malloc(size);
-    void *block = pool_malloc(pyr_main_heap.pools[pyr_main_heap.class_of[size]], place, size);
-    return PYR_LIKELY(block) ? block : rare_malloc(size);
+    struct pyr_pool *pool = pyr_main_heap.pools[pyr_main_heap.class_of[size]];
+    return PYR_LIKELY(pool->free) ? pool_malloc(pool, place, size) : rare_malloc(size);
 }
 
 /* ---- free ---- */
 
+/* Without a part of the tag that says more than that. */
 static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag)
 {
-    if (PYR_LIKELY(tag < pool->heap->tag_end)) /* else something has written over it */
-        pyr_count_freed(pool->heap, tag, pool->least + (tag & PYR_TAG_REST));
+    pyr_count_freed(pool->heap, tag, pool->least + (tag & PYR_TAG_REST));
 }
 
 static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
@@ -149,11 +147,15 @@ static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
         pyr_pool_alarm(pool);
 }
 
-static NOINLINE void code_free(void *block)
+/* A code object, or a tag that something has written over: the block is freed all the same. */
+static NOINLINE void odd_free(struct pyr_pool *pool, void *block, uint32_t tag)
 {
-    struct pyr_pool *pool = pyr_pool_of(block);
-    pyr_code_died(pool->heap, block);
-    small_uncount(pool, *pyr_tag_at(pool, block));
+    if (tag & PYR_TAG_CODE) {
+        pyr_code_died(pool->heap, block);
+        tag &= ~PYR_TAG_CODE;
+    }
+    if (tag < pool->heap->tag_end)
+        small_uncount(pool, tag);
     small_free(pool, block);
 }
 
@@ -169,7 +171,7 @@ static NOINLINE void rare_free(void *block)
     }
     if (known.tag & PYR_TAG_CODE)
         pyr_code_died(heap, block);
-    pyr_count_freed(heap, known.tag, (size_t)known.size);
+    pyr_count_freed(heap, known.tag & ~PYR_TAG_CODE, (size_t)known.size);
     PyMem_RawFree(block);
 }
 
@@ -182,8 +184,8 @@ static void heap_free(void *context, void *block)
     }
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(tag & PYR_TAG_CODE)) {
-        code_free(block);
+    if (PYR_UNLIKELY(tag >= pool->heap->tag_end)) {
+        odd_free(pool, block, tag);
         return;
     }
     small_uncount(pool, tag);
@@ -221,7 +223,7 @@ static void *large_realloc(struct place place, void *block, size_t size)
         pyr_large_add(large, block, known);
         return NULL;
     }
-    pyr_count_freed(place.heap, known.tag, known.size);
+    pyr_count_freed(place.heap, known.tag & ~PYR_TAG_CODE, known.size);
     return large_counted(place, moved, size);
 }
 
@@ -231,12 +233,17 @@ static NOINLINE void *small_move(struct place place, void *block, size_t size)
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
     size_t old_size = pool->least + (tag & PYR_TAG_REST);
-    small_uncount(pool, tag);
+    bool known = tag < pool->heap->tag_end;
+    if (known)
+        small_uncount(pool, tag);
     void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
     if (!moved) /* it stays what it was */
-        return pyr_count_allocated(pool->heap, tag & ~(PYR_TAG_REST | PYR_TAG_CODE), old_size, NULL);
+        return known ? pyr_count_allocated(pool->heap, tag & ~PYR_TAG_REST, old_size, NULL) : NULL;
     memcpy(moved, block, old_size < size ? old_size : size);
-    small_free(pool, block);
+    if (known)
+        small_free(pool, block);
+    else
+        odd_free(pool, block, tag);
     return moved;
 }
 
@@ -244,7 +251,8 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t *tag = pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class || *tag & PYR_TAG_CODE))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class ||
+                     *tag >= pool->heap->tag_end))
         return small_move(place, block, size);
     small_uncount(pool, *tag);
     *tag = place.tag | pyr_tag_rest(size);

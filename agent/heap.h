@@ -23,11 +23,11 @@ enum {
     PYR_CACHE_SLOTS = 1 << 12,
 };
 
-/* The tag of a block: its site, whether it is a code object that sites know by address, and the rest of the size that
- * was asked for, less one, by PYR_CLASS_STEP. */
+/* The tag of a block: its site, and the rest of the size that was asked for, less one, by PYR_CLASS_STEP. The highest bit
+ * says that it is a code object that sites know by address. */
 #define PYR_TAG_REST 15u
-#define PYR_TAG_CODE 16u
-#define PYR_TAG_SITE_SHIFT 5
+#define PYR_TAG_CODE (1u << 31)
+#define PYR_TAG_SITE_SHIFT 4
 
 static inline uint32_t pyr_tag_rest(size_t size)
 {
@@ -120,7 +120,7 @@ struct pyr_spare {
 struct pyr_heap {
     uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
-    uint32_t tag_end;  /* no block's tag is as high */
+    uint32_t tag_end;  /* the tags of all sites are lower */
     uint32_t saved;    /* the last site that was saved since the peak; PYR_SAVED_END: none was */
     struct pyr_heap_file *file;
     const void *interpreter;
@@ -176,11 +176,11 @@ void pyr_pool_alarm(struct pyr_pool *pool);
 
 #define PYR_SAVED_END UINT32_MAX
 
-/* `tag` without the rest. A site is 64 bytes and the unit of its tag 32: no shift is needed. */
+/* `tag` without the rest. A site is 64 bytes and the unit of its tag 16: no shift is needed. */
 static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uint32_t tag)
 {
-    _Static_assert(sizeof(struct pyr_heap_site) == 2 << PYR_TAG_SITE_SHIFT, "a tag tells a site's offset");
-    return (struct pyr_heap_site *)(void *)((char *)heap->sites + 2 * (size_t)tag);
+    _Static_assert(sizeof(struct pyr_heap_site) == 4 << PYR_TAG_SITE_SHIFT, "a tag tells a site's offset");
+    return (struct pyr_heap_site *)(void *)((char *)heap->sites + 4 * (size_t)tag);
 }
 
 /* Keeps what a site held at the peak, before it changes for the first time since. */
@@ -217,7 +217,7 @@ static inline __attribute__((always_inline)) void *pyr_count_allocated(struct py
 /* `tag` with whatever rest. */
 static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, size_t size)
 {
-    struct pyr_heap_site *site = pyr_site_at(heap, tag & ~(PYR_TAG_REST | PYR_TAG_CODE));
+    struct pyr_heap_site *site = pyr_site_at(heap, tag & ~PYR_TAG_REST);
     heap->headroom += size;
     if (PYR_UNLIKELY(!site->saved))
         pyr_site_save(heap, site);

@@ -1,5 +1,6 @@
 #include "region.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -8,15 +9,16 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-uintptr_t pyr_region_base;
-uint8_t pyr_region_owned[PYR_REGION_SLOTS];
+struct pyr_region pyr_region;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static size_t lowest_free; /* no slot below it is free */
+static uint8_t taken[PYR_REGION_SLOTS / 8];  /* a bit for each slot that is an arena, or can never be one again */
+static uint8_t mapped[PYR_REGION_SLOTS / 8]; /* a bit for each slot that is free but could not be unmapped */
+static size_t lowest_free;                   /* no slot below it is free */
 
 /* Where neither programs, nor what the kernel places by itself, nor the shadows of sanitizers are; 64 GiB apart. */
 static const uintptr_t first_base = 0x200000000000, base_step = (uintptr_t)1 << 36;
-enum { BASES = 64, TRIES = 64 };
+enum { BASES = 64, PAGE = 4096 };
 
 static void *map_at(uintptr_t address, size_t bytes)
 {
@@ -41,7 +43,7 @@ bool pyr_region_open(void)
         void *probe = map_at(base, PYR_ARENA_BYTES);
         if (probe) {
             munmap(probe, PYR_ARENA_BYTES);
-            pyr_region_base = base;
+            pyr_region.base = base;
             return true;
         }
     }
@@ -50,39 +52,75 @@ bool pyr_region_open(void)
 
 void *pyr_region_window(unsigned n)
 {
-    return (void *)(pyr_region_base + ((uintptr_t)PYR_REGION_SLOTS << PYR_ARENA_SHIFT) +
+    return (void *)(pyr_region.base + ((uintptr_t)PYR_REGION_SLOTS << PYR_ARENA_SHIFT) +
                     (uintptr_t)n * PYR_WINDOW_BYTES);
 }
 
+static bool get(const uint8_t *bits, size_t slot)
+{
+    return bits[slot / 8] >> slot % 8 & 1;
+}
+
+static void set(uint8_t *bits, size_t slot, bool value)
+{
+    uint8_t bit = (uint8_t)(1 << slot % 8);
+    bits[slot / 8] = value ? bits[slot / 8] | bit : bits[slot / 8] & (uint8_t)~bit;
+}
+
+/* False: none can be there, or errno is ENOMEM. */
+static bool arena_at(size_t slot, uintptr_t at)
+{
+    size_t offset = slot << PYR_ARENA_SHIFT;
+    if (get(mapped, slot)) {
+        set(mapped, slot, false);
+        return true;
+    }
+    if (offset < pyr_region.used)
+        return map_at(at + PAGE, PYR_ARENA_BYTES - PAGE);
+    if (!map_at(at, PYR_ARENA_BYTES))
+        return false;
+    __atomic_store_n(&pyr_region.used, offset + PYR_ARENA_BYTES, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* Above something that others have mapped just behind the last arena nothing can follow: the region has to be whole. */
 void *pyr_region_take(void)
 {
     void *arena = NULL;
+    int saved = errno;
     pthread_mutex_lock(&lock);
-    size_t slot = lowest_free;
-    /* Where something else has been mapped the next slot is tried; out of memory none would do. */
-    for (unsigned n = 0; n < TRIES && slot < PYR_REGION_SLOTS && !arena; slot++) {
-        if (pyr_region_owned[slot])
+    for (; !arena && lowest_free < PYR_REGION_SLOTS; lowest_free++) {
+        if (get(taken, lowest_free))
             continue;
-        arena = map_at(pyr_region_base + (slot << PYR_ARENA_SHIFT), PYR_ARENA_BYTES);
-        n++;
-        if (arena) {
-            pyr_region_owned[slot] = 1;
-            lowest_free = slot + 1;
-        }
+        uintptr_t at = pyr_region.base + (lowest_free << PYR_ARENA_SHIFT);
+        errno = 0;
+        if (arena_at(lowest_free, at))
+            arena = (void *)at; /* NOLINT(performance-no-int-to-ptr) */
+        else if (errno == ENOMEM || at - pyr_region.base >= pyr_region.used)
+            break;
+        set(taken, lowest_free, true);
     }
     pthread_mutex_unlock(&lock);
+    errno = saved;
     return arena;
 }
 
+/* munmap fails where it would leave more pieces of address space than the system allows: then only the memory goes. */
 void pyr_region_give(void *arena)
 {
-    size_t slot = ((uintptr_t)arena - pyr_region_base) >> PYR_ARENA_SHIFT;
+    size_t slot = ((uintptr_t)arena - pyr_region.base) >> PYR_ARENA_SHIFT;
+    int saved = errno;
     pthread_mutex_lock(&lock);
-    pyr_region_owned[slot] = 0;
-    munmap(arena, PYR_ARENA_BYTES);
+    if (munmap((char *)arena + PAGE, PYR_ARENA_BYTES - PAGE) < 0) {
+        madvise(arena, PYR_ARENA_BYTES, MADV_DONTNEED);
+        set(mapped, slot, true);
+    }
+    madvise(arena, PAGE, MADV_DONTNEED);
+    set(taken, slot, false);
     if (slot < lowest_free)
         lowest_free = slot;
     pthread_mutex_unlock(&lock);
+    errno = saved;
 }
 
 void pyr_region_forked(void)

@@ -14,13 +14,16 @@ enum {
     PYR_WINDOW_BYTES = 1 << 30, /* address space that each window has behind the arenas */
 };
 
-extern uintptr_t pyr_region_base;                     /* 0: not open */
-extern uint8_t pyr_region_owned[PYR_REGION_SLOTS];    /* whether an arena is mapped there */
+/* From the base up to `used` bytes there are arenas, or what is left of them: of one that was given back the first page
+ * stays, zeroed, so that its address is not given to anything else. */
+extern struct pyr_region {
+    uintptr_t base; /* 0: not open */
+    uintptr_t used;
+} pyr_region;
 
 static inline bool pyr_region_owns(const void *at)
 {
-    uintptr_t slot = ((uintptr_t)at - pyr_region_base) >> PYR_ARENA_SHIFT;
-    return slot < PYR_REGION_SLOTS && pyr_region_owned[slot];
+    return (uintptr_t)at - pyr_region.base < pyr_region.used;
 }
 
 /* Chooses where; false if this address space has no room for it. */

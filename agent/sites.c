@@ -237,6 +237,9 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         if (owner_of(frame) >= pyr_inside.layout.frame_owner_cstack)
             continue;
         uint64_t key = pyr_key_of(frame, pyr_inside.chain);
+        const struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index());
+        if (slot->key == key)
+            return slot->tag >> PYR_TAG_SITE_SHIFT;
         uint32_t number = key_find(heap, key);
         if (!number && !(number = key_learn(heap, frame, key))) {
             heap->file->lost_sites++;

@@ -31,6 +31,8 @@ bool pyr_window_open(struct pyr_window *window, void *at, int file, uint64_t off
                      (off_t)offset);
     if (got == MAP_FAILED)
         return false;
+    /* Else each page that is new would be read for, with its neighbours, from a file that has none of them. */
+    madvise(got, bytes, MADV_RANDOM);
     if ((at && got != at) || !backed(got, bytes)) {
         munmap(got, bytes);
         return false;
@@ -46,6 +48,7 @@ bool pyr_window_continue(struct pyr_window *window, int file, uint64_t offset, s
                      (off_t)(offset + own));
     if (got == MAP_FAILED)
         return false;
+    madvise(got, end - own, MADV_RANDOM);
     if (window->mapped > end)
         munmap(window->at + end, window->mapped - end);
     window->own = own;
