@@ -392,3 +392,13 @@ def test_duration_ends_the_counting_and_the_program_runs_on(local):
     process.communicate(timeout=60)
     assert process.returncode == 0 and result.read_text() == "6890 0"
     assert local.report()["memory"]["peak_bytes"] > 0
+
+
+def test_a_program_in_another_root_is_not_told_of_the_agent(local):
+    """The dynamic linker would complain there that it cannot find it."""
+    others = [each for each in pythons.discover() if each.root != "/"]
+    if not others:
+        pytest.skip("no Python in another root")
+    process = local.start("-c", f"import os; os.execv({others[-1].command()[0]!r}, {others[-1].command('-c', 'print(42)')!r})")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, b"42\n", b"")
