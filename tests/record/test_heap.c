@@ -1,4 +1,5 @@
 /* Heaps: the agent's file read, whole and damaged; and MEMORY frames, written and read. */
+#include "exercise.h"
 #include "exercise_heap.h"
 #include "support.h"
 
@@ -9,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -272,6 +274,79 @@ static void a_heap_whose_last_parts_are_missing_says_so(void **state)
     pyr_free(sites);
 }
 
+/* Calls exercise_reader with every byte of the first MEMORY frame's payload changed, and the payload cut everywhere. */
+static void damage_memory_frame(uint8_t *file, size_t size)
+{
+    static const uint8_t odd[] = {0, 1, 2, 0x7f, 0x80, 0xff};
+    size_t at = PYR_WIRE_HEADER_SIZE;
+    struct pyr_frame_header header = pyr_frame_header_get(file + at);
+    while (header.kind != PYR_FRAME_MEMORY) {
+        at += PYR_FRAME_HEADER_SIZE + header.stored_size;
+        assert_true(at + PYR_FRAME_HEADER_SIZE <= size);
+        header = pyr_frame_header_get(file + at);
+    }
+    assert_false(header.flags & PYR_FRAME_ZSTD);
+    const uint8_t *payload = file + at + PYR_FRAME_HEADER_SIZE;
+    for (size_t i = 0; i < header.raw_size * (sizeof odd + 1); i++) {
+        struct pyr_buf changed = {0};
+        uint8_t bytes[512];
+        size_t place = i % header.raw_size, how = i / header.raw_size;
+        memcpy(bytes, payload, header.raw_size);
+        if (how < sizeof odd)
+            bytes[place] = odd[how];
+        pyr_buf_append(&changed, file, at);
+        append_frame(&changed, PYR_FRAME_MEMORY, PYR_FRAME_SKIPPABLE, bytes,
+                     how < sizeof odd ? header.raw_size : place);
+        exercise_reader(changed.bytes, changed.size);
+        pyr_buf_release(&changed);
+    }
+}
+
+static void a_damaged_heap_breaks_no_promise(void **state)
+{
+    (void)state;
+    struct pyr_writer *writer = open_writer(3);
+    const struct pyr_memory_site sites[] = {site_of(1, 3), site_of(2, 3)};
+    const struct pyr_memory_point points[] = {{1, 2}, {300, 4}};
+    const struct pyr_memory_facts facts = {
+        .process = 1, .why = "x", .points = points, .point_count = 2, .sites = sites, .site_count = 2};
+    uint8_t file[4096];
+    assert_int_equal(pyr_writer_memory(writer, &facts), 0);
+    assert_int_equal(pyr_writer_close(writer, NULL), 0);
+    FILE *stream = fopen(test_path("heaps"), "rb");
+    assert_non_null(stream);
+    size_t size = fread(file, 1, sizeof file, stream);
+    fclose(stream);
+    assert_in_range(size, 100, sizeof file - 1);
+    damage_memory_frame(file, size);
+}
+
+static void old_readers_may_skip_it(void **state)
+{
+    (void)state;
+    struct pyr_writer *writer = open_writer(1);
+    const struct pyr_memory_facts facts = {.why = ""};
+    uint8_t file[4096];
+    assert_int_equal(pyr_writer_memory(writer, &facts), 0);
+    assert_int_equal(pyr_writer_close(writer, NULL), 0);
+    FILE *stream = fopen(test_path("heaps"), "rb");
+    assert_non_null(stream);
+    size_t size = fread(file, 1, sizeof file, stream);
+    fclose(stream);
+    unsigned frames = 0;
+    assert_int_equal(file[12] | file[13] | file[14] | file[15], 0); /* no required feature */
+    assert_int_equal(file[16], PYR_FEATURE_MEMORY);
+    for (size_t at = PYR_WIRE_HEADER_SIZE; at + PYR_FRAME_HEADER_SIZE <= size;) {
+        struct pyr_frame_header header = pyr_frame_header_get(file + at);
+        if (header.kind == PYR_FRAME_MEMORY) {
+            assert_true(header.flags & PYR_FRAME_SKIPPABLE);
+            frames++;
+        }
+        at += PYR_FRAME_HEADER_SIZE + header.stored_size;
+    }
+    assert_int_equal(frames, 1);
+}
+
 /* ---- over time ---- */
 
 static void a_timeline_keeps_its_size_and_its_peaks(void **state)
@@ -323,6 +398,8 @@ int main(void)
         cmocka_unit_test(what_is_no_such_file_is_refused),
         cmocka_unit_test(a_heap_comes_back),
         cmocka_unit_test(a_heap_whose_last_parts_are_missing_says_so),
+        cmocka_unit_test(a_damaged_heap_breaks_no_promise),
+        cmocka_unit_test(old_readers_may_skip_it),
         cmocka_unit_test(a_timeline_keeps_its_size_and_its_peaks),
         cmocka_unit_test(a_step_without_a_reading_is_as_the_one_before),
     };
