@@ -40,26 +40,34 @@ struct pyr_stack_node {
     uint32_t parent, place;
 };
 
-/* How often one thread was seen with one stack in one state. */
+/* Beside enum pyr_sample_flags, in the model only: it could run, but waited for a CPU. What samples call PYR_ON_CPU is
+ * then divided by what the kernel measured. */
+#define PYR_QUEUED ((uint8_t)(1u << 6))
+#define PYR_SAMPLE_FLAGS ((uint8_t)(PYR_QUEUED - 1)) /* all that a recording may hold */
+
+/* How often, and for how long, one thread was seen with one stack in one state. */
 struct pyr_tally {
     uint32_t thread, node;
     uint8_t flags;
     uint64_t glance, exact, only; /* ticks */
+    double seconds, square;       /* what they stand for; and the sum of the squares of each one's seconds */
+    double ran_s;                 /* of the seconds with PYR_ON_CPU: it really ran; for the rest it waited for a CPU */
 };
 
 /* Nanoseconds during which some thread of the process … */
 struct pyr_overlap {
-    uint64_t on_cpu, gil_held, gil_wanted, in_gc;
+    uint64_t runnable, gil_held, gil_wanted, in_gc;
 };
 
 struct pyr_model_process {
     const struct pyr_process_facts *facts;
     uint64_t glance, exact, only; /* ticks in the window */
-    double only_mass;             /* ticks of the other kinds that one tick of kind PYR_TICK_ONLY stands for */
     uint64_t first_ns, last_ns;   /* of those ticks */
     struct pyr_overlap overlap;
-    double elapsed_s; /* what its ticks stand for */
-    double tick_s;    /* what one of them is worth */
+    double elapsed_s;                   /* what its ticks stand for */
+    double tick_s;                      /* what one of them is worth on average */
+    double unobserved_s, longest_gap_s; /* of elapsed_s: in gaps between ticks that are far longer than usual */
+    bool measured;                      /* the kernel told for how long its threads ran and waited for a CPU */
     uint64_t cpu_ns, peak_rss_bytes;
     uint64_t start_ns, end_ns;
     int exit_status; /* as waitpid gives it; −1 unknown */
@@ -116,10 +124,10 @@ uint64_t pyr_window_ns(double seconds);
 /* Whether the thread (by name, ident or native id) is the one the user means. */
 bool pyr_thread_matches(const struct pyr_thread_facts *facts, const char *wanted);
 
-/* A thread is idle that neither runs nor holds the GIL nor wants it. */
+/* A thread is idle that neither runs nor wants to, nor holds the GIL or wants it. */
 static inline bool pyr_flags_idle(uint8_t flags)
 {
-    return !(flags & (PYR_ON_CPU | PYR_HAS_GIL | PYR_WAITS_GIL));
+    return !(flags & (PYR_ON_CPU | PYR_QUEUED | PYR_HAS_GIL | PYR_WAITS_GIL));
 }
 
 #endif

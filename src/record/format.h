@@ -58,7 +58,7 @@ struct pyr_thread_facts {
 
 /* What was true of a thread at a sample. */
 enum pyr_sample_flags {
-    PYR_ON_CPU = 1 << 0, /* running or runnable */
+    PYR_ON_CPU = 1 << 0, /* running, or ready to: which, struct pyr_cpu_time tells */
     PYR_HAS_GIL = 1 << 1,
     PYR_WAITS_GIL = 1 << 2,
     PYR_IN_GC = 1 << 3,
@@ -73,6 +73,13 @@ enum pyr_tick_kind {
     PYR_TICK_EXACT = 1,  /* read while it could not run; glances are taken in between */
     PYR_TICK_ONLY = 2,   /* likewise, while all ticks are so: too much is torn for glances. Each stands for the time
                           * since the tick before it */
+};
+
+/* For how long a thread ran, and was ready to but waited for a CPU, since this was last read of it (the first time: 0).
+ */
+struct pyr_cpu_time {
+    uint32_t thread;
+    uint64_t ran_ns, waited_ns;
 };
 
 /* Quality figures, cumulative; the last ones count. */

@@ -23,6 +23,7 @@ enum pyr_event_kind {
     PYR_EVENT_THREAD_END, /* event.thread; belongs to the tick before it (it is absent from that tick on) */
     PYR_EVENT_PROCESS_END,
     PYR_EVENT_USAGE,
+    PYR_EVENT_CPU_TIMES, /* read at the tick before it: event.cpu_times[0..cpu_time_count) of its live threads */
 };
 
 struct pyr_sample {
@@ -37,6 +38,8 @@ struct pyr_event {
     enum pyr_tick_kind tick_kind;
     const struct pyr_sample *samples; /* borrowed until the next call */
     uint32_t sample_count;
+    const struct pyr_cpu_time *cpu_times; /* likewise */
+    uint32_t cpu_time_count;
     int exit_status;
     uint64_t cpu_ns, rss_bytes; /* usage; peak RSS at process end */
 };

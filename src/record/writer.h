@@ -39,6 +39,10 @@ int64_t pyr_writer_node(struct pyr_writer *writer, uint32_t parent, uint32_t cod
 int pyr_writer_tick_begin(struct pyr_writer *writer, uint32_t process, uint64_t time_ns, enum pyr_tick_kind kind);
 int pyr_writer_sample(struct pyr_writer *writer, uint32_t thread, uint32_t node, uint8_t flags);
 int pyr_writer_thread_end(struct pyr_writer *writer, uint32_t thread); /* it is gone from this tick on */
+
+/* Within a tick, at most once per thread: what the kernel has counted for it since it began. What is recorded is the
+ * difference to the thread's last call. PYR_E_LIMIT: not in this tick any more. */
+int pyr_writer_cpu_time(struct pyr_writer *writer, uint32_t thread, uint64_t ran_ns, uint64_t waited_ns);
 int pyr_writer_tick_end(struct pyr_writer *writer);
 
 int pyr_writer_process_end(struct pyr_writer *writer, uint32_t process, uint64_t time_ns, int exit_status,

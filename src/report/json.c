@@ -71,6 +71,9 @@ static void write_quality(struct pyr_report *report, struct pyr_json *json)
     pyr_json_uint(json, "ticks_glance", quality->ticks_glance);
     pyr_json_uint(json, "ticks_exact", quality->ticks_exact);
     pyr_json_uint(json, "deadlines_missed", quality->deadlines_missed);
+    struct pyr_gap_sum gaps = pyr_shown_gaps(report->view);
+    pyr_json_number(json, "unobserved_s", gaps.unobserved_s);
+    pyr_json_number(json, "longest_gap_s", gaps.longest_s);
     pyr_json_number(json, "own_cpu_s", (double)quality->own_cpu_ns / 1e9);
     pyr_json_number(json, "rate_hz", pyr_shown_rate_hz(report->view));
     pyr_json_bool(json, "complete", model->complete);
@@ -85,6 +88,7 @@ static void write_verdict(struct pyr_report *report, struct pyr_json *json)
     pyr_json_string(json, "bound", pyr_bound_name(verdict.bound));
     pyr_json_string(json, "because", verdict.sentence);
     pyr_json_number(json, "on_cpu", verdict.on_cpu);
+    pyr_json_number(json, "waiting_for_cpu", verdict.waiting_for_cpu);
     pyr_json_number(json, "gil_held", verdict.gil_held);
     pyr_json_number(json, "gil_wanted", verdict.gil_wanted);
     pyr_json_number(json, "in_gc", verdict.in_gc);
@@ -99,9 +103,11 @@ static void write_thread(struct pyr_json *json, const struct pyr_thread_sum *sum
     pyr_json_string(json, "name", sum->facts->name);
     pyr_json_number(json, "samples", sum->ticks);
     pyr_json_number(json, "on_cpu", sum->on_cpu);
+    pyr_json_number(json, "waiting_for_cpu", sum->waits_cpu);
     pyr_json_number(json, "holding_gil", sum->has_gil);
     pyr_json_number(json, "waiting_for_gil", sum->waits_gil);
     pyr_json_number(json, "seconds", sum->seconds);
+    pyr_json_number(json, "cpu_s", sum->cpu_s);
     if (sum->facts->interpreter)
         pyr_json_uint(json, "interpreter", sum->facts->interpreter);
     pyr_json_end_object(json);

@@ -193,6 +193,8 @@ int pyr_process_exact(struct pyr_process *process, enum pyr_hold hold, enum pyr_
         rc = take_active(&exact);
     if (rc >= 0)
         rc = pyr_process_settle_resting(process);
+    if (rc >= 0)
+        rc = pyr_process_read_cpu_times(process, now_ns);
     int ended = pyr_writer_tick_end(process->writer);
     process->quality->ticks_exact++;
     return rc < 0 ? rc : ended;

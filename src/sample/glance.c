@@ -255,6 +255,8 @@ int pyr_process_glance(struct pyr_process *process, uint64_t now_ns, uint64_t ti
         rc = take_batches(process, now_ns);
     if (rc >= 0)
         rc = pyr_process_settle_resting(process);
+    if (rc >= 0)
+        rc = pyr_process_read_cpu_times(process, now_ns);
     int ended = pyr_writer_tick_end(process->writer);
     process->quality->ticks_glance++;
     return rc < 0 ? rc : ended;

@@ -40,9 +40,10 @@ struct pyr_process {
     uint64_t refresh_ns; /* when to look for new threads without being told to */
     struct pyr_tids tids;
     struct pyr_names names;
-    uint64_t soon_ns; /* how long until the next look at what is incomplete: a thread that starts; 0: nothing is */
-    bool starting;    /* a thread state had no thread yet at the last refresh */
-    size_t renamed;   /* the thread whose name is to be looked at next */
+    uint64_t cpu_due_ns; /* when CPU times are to be read */
+    uint64_t soon_ns;    /* how long until the next look at what is incomplete: a thread that starts; 0: nothing is */
+    bool starting;       /* a thread state had no thread yet at the last refresh */
+    size_t renamed;      /* the thread whose name is to be looked at next */
     pid_t namespace_pid;
     bool stale; /* the list of threads is known to be out of date */
     bool gone;
@@ -101,6 +102,9 @@ int pyr_process_settle_resting(struct pyr_process *process);
 /* A double read of one thread, and of the pulse in between. Its node; PYR_E_TORN;
  * PYR_E_AGAIN if the read was interrupted. */
 int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t now_ns, uint32_t *node);
+
+/* Records the threads' CPU times where it is time to. Last in a tick. */
+int pyr_process_read_cpu_times(struct pyr_process *process, uint64_t now_ns);
 
 /* Makes room for the pieces of a tick. */
 int pyr_process_room(struct pyr_process *process);

@@ -49,6 +49,9 @@ struct pyr_sampled {
     uint8_t flags;
     bool written;
     bool gone;
+    uint64_t cpu_due_ns, cpu_wait_ns; /* when its CPU time is to be read, and how long until the next time */
+    uint64_t cpu_slices;              /* at the last reading; it rested then, if cpu_settled */
+    bool cpu_settled;
     bool marked; /* during a refresh: it is still there */
     bool taken;  /* during an exact tick */
 };

@@ -60,7 +60,7 @@ static const char *scan_number(const char *p, const char *end, uint64_t *value)
     return p > first ? p : NULL;
 }
 
-int pyr_task_slices(const struct pyr_task *task, uint64_t *slices, uint64_t *run_ns)
+int pyr_task_times(const struct pyr_task *task, uint64_t *ran_ns, uint64_t *waited_ns, uint64_t *slices)
 {
     char text[128];
     if (task->schedstat_fd < 0)
@@ -74,10 +74,20 @@ int pyr_task_slices(const struct pyr_task *task, uint64_t *slices, uint64_t *run
     p = p ? scan_number(p, end, &count) : NULL;
     if (!p)
         return PYR_E_FORMAT;
-    *slices = count;
-    if (run_ns)
-        *run_ns = ran;
+    *ran_ns = ran;
+    *waited_ns = waited;
+    if (slices)
+        *slices = count;
     return 0;
+}
+
+int pyr_task_slices(const struct pyr_task *task, uint64_t *slices, uint64_t *run_ns)
+{
+    uint64_t ran, waited;
+    int rc = pyr_task_times(task, &ran, &waited, slices);
+    if (rc == 0 && run_ns)
+        *run_ns = ran;
+    return rc;
 }
 
 int pyr_task_state(const struct pyr_task *task, char *state, int *cpu)

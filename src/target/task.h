@@ -26,6 +26,10 @@ void pyr_task_close(struct pyr_task *task);
  * the kernel was built without this count. */
 int pyr_task_slices(const struct pyr_task *task, uint64_t *slices, uint64_t *run_ns);
 
+/* For how long it ran so far, and waited for a CPU though it could have run: brought up to date likewise. HOT: one
+ * pread, of which slices may be NULL. */
+int pyr_task_times(const struct pyr_task *task, uint64_t *ran_ns, uint64_t *waited_ns, uint64_t *slices);
+
 /* Its state letter ('R' running or runnable, 'S' …) and the CPU it runs on or ran on last. HOT: one pread. */
 int pyr_task_state(const struct pyr_task *task, char *state, int *cpu);
 
