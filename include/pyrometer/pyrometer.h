@@ -37,6 +37,10 @@ struct pyr_profile_options {
     double wait_python_s;       /* until the process has become Python: attach a short time, run for ever (<0) */
     bool attached;              /* recorded: attach, not run */
     const char *const *command; /* argv to record; NULL-terminated; may be NULL: taken from the process */
+    double flush_s;             /* how old at most what the file lacks may get; 0: up to 10 s in long recordings */
+    void (*ready)(void *); /* called once, from a thread of the profiler's own or that of pyr_profiler_run, when the
+                            * first sample is taken (rate 0: when it runs); NULL: nothing to call */
+    void *ready_context;
 };
 
 /* What came of it, for the line that a person reads at the end. */

@@ -32,6 +32,7 @@ struct pyr_profiler {
     struct pyr_quality quality;
     pthread_mutex_t lock;
     atomic_bool stop;
+    atomic_bool sampled, announced;
     uint64_t start_ns, ended_ns;
     uint64_t start_cpu_ns;
     uint64_t housekeeping_ns, flush_ns;
@@ -219,7 +220,16 @@ static void note_tick(struct pyr_profiler *profiler, struct pyr_process *process
 {
     if (rc < 0)
         profiler->quality.samples_failed++;
+    else
+        atomic_store(&profiler->sampled, true);
     note_reading(profiler, process, rc);
+}
+
+/* Outside of the lock: whoever is told may take its time. */
+static void announce(struct pyr_profiler *profiler)
+{
+    if (profiler->options.ready && atomic_load(&profiler->sampled) && !atomic_exchange(&profiler->announced, true))
+        profiler->options.ready(profiler->options.ready_context);
 }
 
 /* One glance at every calm Python process. False if there is none. */
@@ -238,6 +248,7 @@ static bool glance(struct pyr_profiler *profiler)
         any = true;
     }
     pthread_mutex_unlock(&profiler->lock);
+    announce(profiler);
     return any;
 }
 
@@ -257,6 +268,7 @@ static void take_exact(struct pyr_profiler *profiler, double rate, struct pyr_sc
         note_tick(profiler, process, pyr_process_exact(process, hold, kind, now, now - profiler->start_ns));
     }
     pthread_mutex_unlock(&profiler->lock);
+    announce(profiler);
 }
 
 static bool any_restless(struct pyr_profiler *profiler)
@@ -290,11 +302,13 @@ static void measure_own(struct pyr_profiler *profiler)
     profiler->quality.elapsed_ns = pyr_now_ns() - profiler->start_ns;
 }
 
-static uint64_t flush_wait_ns(uint64_t time_ns)
+static uint64_t flush_wait_ns(const struct pyr_profiler *profiler, uint64_t time_ns)
 {
     uint64_t soon = time_ns / 10 < FLUSH_NS ? time_ns / 10 : FLUSH_NS, late = time_ns / 20;
-    uint64_t wait = soon > late ? soon : late;
-    return wait < FLUSH_MIN_NS ? FLUSH_MIN_NS : wait < FLUSH_MAX_NS ? wait : FLUSH_MAX_NS;
+    uint64_t wait = soon > late ? soon : late, most = FLUSH_MAX_NS;
+    if (profiler->options.flush_s > 0 && profiler->options.flush_s * 1e9 < (double)FLUSH_MAX_NS)
+        most = (uint64_t)(profiler->options.flush_s * 1e9);
+    return wait < FLUSH_MIN_NS ? FLUSH_MIN_NS : wait < most ? wait : most;
 }
 
 static void keep_house(struct pyr_profiler *profiler)
@@ -308,7 +322,7 @@ static void keep_house(struct pyr_profiler *profiler)
     for (size_t i = 0; i < profiler->family.members.count; i++)
         note_problem(profiler, process_at(profiler, i));
     if (rc == 0 && now >= profiler->flush_ns) {
-        profiler->flush_ns = now + flush_wait_ns(time);
+        profiler->flush_ns = now + flush_wait_ns(profiler, time);
         measure_own(profiler);
         rc = pyr_writer_quality(profiler->writer, &profiler->quality);
         if (rc == 0)
@@ -335,6 +349,7 @@ static void *sit_and_tick(void *context)
     pyr_cpu_sit(pyr_cpu_current()); /* not to wander off between two looks */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     pyr_schedule_start(&schedule, rate, pyr_now_ns(), own_seed(profiler, 1));
+    take_exact(profiler, rate, &schedule); /* at once: at a low rate the first would come late */
     while (!over(profiler)) {
         double wanted = any_restless(profiler) ? restless_exact_rate(profiler) : calm_exact_rate(profiler);
         if (wanted != rate)
@@ -390,6 +405,8 @@ static void glance_until_over(struct pyr_profiler *profiler)
     bool any = true;
     if (rate > 0)
         pyr_schedule_start(&schedule, rate, pyr_now_ns(), own_seed(profiler, 0));
+    if (profiler->options.truth == PYR_TRUTH_NO_STOP && rate != 0)
+        glance(profiler);
     while (!over(profiler)) {
         uint64_t next = any ? profiler->housekeeping_ns : pyr_now_ns() + probe_wait_ns(profiler), skipped = 0;
         /* With nothing to glance at, waking up for it is all that it would cost. */
@@ -410,6 +427,9 @@ int pyr_profiler_run(struct pyr_profiler *profiler, struct pyr_err *err)
 {
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     keep_house(profiler);
+    if (profiler->options.rate_hz == 0)
+        atomic_store(&profiler->sampled, true);
+    announce(profiler);
     if (profiler->options.truth != PYR_TRUTH_NO_STOP && profiler->options.rate_hz != 0) {
         int rc = start_sitter(profiler);
         if (rc < 0)

@@ -1,4 +1,5 @@
 """Signals reach the program as often as they would without pyrometer, and never cost the recording."""
+import json
 import os
 import pty
 import signal
@@ -203,6 +204,46 @@ def test_attach_for_a_duration(pyrometer, sleeper):
     done = pyrometer("attach", "--duration", "300ms", str(sleeper.pid))
     assert done.returncode == 0, done.stderr
     assert [p.name for p in pyrometer.directory.glob("*.pyro")] == [f"pyrometer-code-{sleeper.pid}.pyro"]
+
+
+def attach_ready(pyrometer, pid, *options):
+    """What attach writes to its --ready-fd until that is closed, how long that took, and the process."""
+    ready, tell = os.pipe()
+    begun = time.monotonic()
+    process = pyrometer.start("attach", "-q", "-o", "a.pyro", "--force", "--ready-fd", str(tell), *options, str(pid),
+                              pass_fds=[tell])
+    os.close(tell)
+    with os.fdopen(ready) as lines:
+        said = lines.read()
+    return said, time.monotonic() - begun, process
+
+
+@pytest.mark.parametrize("options", [[], ["-r", "0"], ["-r", "0.1"], ["--no-stop"], ["--no-stop", "-r", "max"]])
+def test_attach_says_when_it_is_ready(pyrometer, sleeper, options):
+    said, took_s, process = attach_ready(pyrometer, sleeper.pid, *options)
+    assert process.poll() is None and took_s < 5
+    assert said == f"ready {sleeper.pid}\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+
+
+def test_attach_that_fails_is_never_ready(pyrometer):
+    said, _, process = attach_ready(pyrometer, os.getpid(), "-o", "no-such/a.pyro")
+    assert said == "" and process.wait(20) == 1
+    done = pyrometer("attach", "--ready-fd", "77", "1")
+    assert done.returncode == 2 and b"--ready-fd" in done.stderr
+
+
+def test_samples_begin_when_it_is_ready(pyrometer):
+    code = ("import sys, time\nprint('up', flush=True)\nsys.stdin.readline()\n"
+            "def wanted():\n    end = time.monotonic() + 0.3\n    while time.monotonic() < end: pass\nwanted()")
+    target = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    target.stdout.readline()
+    said, _, process = attach_ready(pyrometer, target.pid)
+    target.communicate(b"go\n", timeout=20)
+    assert said and process.wait(20) == 0
+    rows = json.loads(pyrometer("report", "--json", "a.pyro").stdout)["functions"]
+    assert [row["total_s"] for row in rows if row["name"] == "wanted"][0] == pytest.approx(0.3, abs=0.02)
 
 
 def test_attach_again_does_not_overwrite(pyrometer, sleeper):

@@ -229,7 +229,8 @@ static int write_cpu_times(struct model *model, struct pyr_writer *writer, uint3
     for (uint32_t t = 0; rc == 0 && t < model->threads; t++) {
         if (model->thread_process[t] != process || !model->thread_live[t] || below(model, 2))
             continue;
-        struct pyr_cpu_time time = {t, below(model, 3) * 1000ull, below(model, 2) * (random_next(&model->random) >> 20)};
+        struct pyr_cpu_time time = {t, below(model, 3) * 1000ull,
+                                    below(model, 2) * (random_next(&model->random) >> 20)};
         time.waited_ns = in_file(time.waited_ns);
         bool changes = time.ran_ns || time.waited_ns;
         model->ran_us[t] += time.ran_ns / 1000;

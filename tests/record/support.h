@@ -23,9 +23,9 @@ struct model_event {
 
 /* What was given to the writer. */
 struct model {
-    struct pyr_vec events;  /* of struct model_event */
-    struct pyr_vec samples; /* of struct pyr_sample */
-    struct pyr_vec nodes;   /* of struct model_node */
+    struct pyr_vec events;    /* of struct model_event */
+    struct pyr_vec samples;   /* of struct pyr_sample */
+    struct pyr_vec nodes;     /* of struct model_node */
     struct pyr_vec cpu_times; /* of struct pyr_cpu_time */
     uint32_t codes, processes, threads;
     uint32_t thread_process[64];
