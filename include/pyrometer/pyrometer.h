@@ -37,7 +37,6 @@ struct pyr_profile_options {
     double wait_python_s;       /* until the process has become Python: attach a short time, run for ever (<0) */
     bool attached;              /* recorded: attach, not run */
     const char *const *command; /* argv to record; NULL-terminated; may be NULL: taken from the process */
-    double flush_s;             /* how old at most what the file lacks may get; 0: up to 10 s in long recordings */
     void (*ready)(void *); /* called once, from a thread of the profiler's own or that of pyr_profiler_run, when the
                             * first sample is taken (rate 0: when it runs); NULL: nothing to call */
     void *ready_context;
@@ -67,6 +66,10 @@ void pyr_profiler_stop(struct pyr_profiler *profiler);
 
 /* Figures so far; from any thread. */
 void pyr_profiler_summary(const struct pyr_profiler *profiler, struct pyr_profile_summary *summary);
+
+/* Writes out what the file lacks so far, which it does by itself ever less often, at last every 10 s; from any thread.
+ */
+int pyr_profiler_flush(struct pyr_profiler *profiler, struct pyr_err *err);
 
 /* Completes the recording and releases the profiler (even on failure). root_exit_status: as waitpid gives it, −1 if
  * unknown. summary may be NULL. */
@@ -101,6 +104,25 @@ const struct pyr_report_format *pyr_report_formats(unsigned *count);
 
 /* Writes the report to out. */
 int pyr_report(const char *recording, const struct pyr_report_options *options, FILE *out, struct pyr_err *err);
+
+/* ---- reports from a recording that is still being written ---- */
+
+struct pyr_follow;
+
+/* Opens a recording to be followed. window_s: how much of the past pyr_follow_report looks at if it is not asked for
+ * all. discard: the space of what was read is given back to the file system where that is possible; then nothing else
+ * can read the recording any more. */
+int pyr_follow_open(struct pyr_follow **out, const char *recording, double window_s, bool discard, struct pyr_err *err);
+
+/* Takes in what was written since the last call, and only that. Memory grows with distinct stacks and threads, not with
+ * time. */
+int pyr_follow_read(struct pyr_follow *follow, struct pyr_err *err);
+
+/* Writes the text report of what was taken in, of the last window_s or of all. Of options mode, by, include_idle, limit
+ * and colour count. */
+int pyr_follow_report(struct pyr_follow *follow, const struct pyr_report_options *options, bool all, FILE *out,
+                      struct pyr_err *err);
+void pyr_follow_close(struct pyr_follow *follow); /* NULL is allowed */
 
 /* ---- stacks now ---- */
 

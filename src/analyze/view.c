@@ -102,25 +102,36 @@ static int fill(struct pyr_shown *view, const struct pyr_report_options *options
 int pyr_shown_open(struct pyr_shown *view, const char *recording, const struct pyr_report_options *options,
                    struct pyr_err *err)
 {
-    struct pyr_shown opened = {.entries = PYR_VEC(struct pyr_entry)};
+    struct pyr_shown opened = {0};
     const struct pyr_model_filter filter = {options->from_s, options->to_s, options->pid, options->thread};
     int rc = pyr_model_load(&opened.model, recording, &filter, err);
-    if (rc == 0 && (rc = fill(&opened, options)) < 0)
+    if (rc == 0 && (rc = pyr_shown_fill(&opened, options)) < 0)
         pyr_err_set(err, rc, "The recording %s could not be analysed: %s", recording, pyr_status_text(rc));
     if (rc < 0) {
         pyr_shown_release(&opened);
         return rc;
     }
-    opened.mode = options->mode_given ? options->mode : recorded_mode(&opened.model);
     *view = opened;
     return 0;
 }
 
-void pyr_shown_release(struct pyr_shown *view)
+int pyr_shown_fill(struct pyr_shown *view, const struct pyr_report_options *options)
+{
+    view->entries = PYR_VEC(struct pyr_entry);
+    view->mode = options->mode_given ? options->mode : recorded_mode(&view->model);
+    return fill(view, options);
+}
+
+void pyr_shown_empty(struct pyr_shown *view)
 {
     if (view->entries.item_size)
         pyr_vec_release(&view->entries);
     pyr_tree_release(&view->tree);
+}
+
+void pyr_shown_release(struct pyr_shown *view)
+{
+    pyr_shown_empty(view);
     pyr_model_release(&view->model);
 }
 

@@ -281,7 +281,8 @@ int pyr_counts_event(struct pyr_counts *counts, const struct pyr_event *event)
     return 0;
 }
 
-int pyr_counts_finish(struct pyr_counts *counts)
+/* All ticks so far are booked. */
+static int catch_up(struct pyr_counts *counts)
 {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < counts->threads.count; i++)
@@ -290,9 +291,24 @@ int pyr_counts_finish(struct pyr_counts *counts)
     for (uint32_t i = 0; rc == 0 && i < counts->processes.count; i++)
         if (pyr_counts_process(counts, i)->known)
             rc = pyr_segment_end(counts, pyr_counts_process(counts, i));
+    return rc;
+}
+
+int pyr_counts_pause(struct pyr_counts *counts)
+{
+    int rc = catch_up(counts);
+    for (uint32_t i = 0; rc == 0 && i < counts->threads.count; i++)
+        if (pyr_counts_thread(counts, i)->alive)
+            rc = pyr_cpu_time_settle(counts, i, PYR_SETTLE_NOW);
+    return rc;
+}
+
+int pyr_counts_finish(struct pyr_counts *counts)
+{
+    int rc = catch_up(counts);
     for (uint32_t i = 0; rc == 0 && i < counts->threads.count; i++) {
         if (pyr_counts_thread(counts, i)->known)
-            rc = pyr_cpu_time_settle(counts, i, true);
+            rc = pyr_cpu_time_settle(counts, i, PYR_SETTLE_LAST);
         pyr_counts_thread(counts, i)->alive = false;
     }
     return rc;

@@ -106,6 +106,7 @@ struct pyr_counts {
 void pyr_counts_init(struct pyr_counts *counts, const struct pyr_reader *reader, const struct pyr_model_filter *filter);
 int pyr_counts_event(struct pyr_counts *counts, const struct pyr_event *event);
 int pyr_counts_finish(struct pyr_counts *counts); /* ends every run that is still open */
+int pyr_counts_pause(struct pyr_counts *counts);  /* tallies are as they stand now; more may come */
 void pyr_counts_release(struct pyr_counts *counts);
 
 /* ---- shared by its files ---- */
@@ -157,7 +158,12 @@ int pyr_cpu_time_read(struct pyr_counts *counts, struct pyr_live_process *proces
 /* Gives the tally ticks of a known worth: at once, or when it is known how much of them the thread ran. */
 int pyr_cpu_time_book(struct pyr_counts *counts, uint32_t tally, uint64_t ticks, struct pyr_worth worth);
 
-/* At the end of a segment. last: no reading will come any more. */
-int pyr_cpu_time_settle(struct pyr_counts *counts, uint32_t number, bool last);
+/* At the end of a segment. */
+enum pyr_settle {
+    PYR_SETTLE_IF_ENOUGH,
+    PYR_SETTLE_NOW,  /* somebody wants to see it */
+    PYR_SETTLE_LAST, /* no reading will come any more */
+};
+int pyr_cpu_time_settle(struct pyr_counts *counts, uint32_t number, enum pyr_settle when);
 
 #endif

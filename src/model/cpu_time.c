@@ -138,21 +138,29 @@ static void begin_anew(struct pyr_stratum *stratum, double ran_s)
     *stratum = (struct pyr_stratum){.tallies = tallies, .ran_s = ran_s};
 }
 
-int pyr_cpu_time_settle(struct pyr_counts *counts, uint32_t number, bool last)
+static bool may_settle(const struct pyr_stratum *stratum, enum pyr_settle when)
+{
+    bool idle = !stratum->run_ticks && stratum->ran_s <= 0;
+    if (when == PYR_SETTLE_LAST || idle)
+        return true;
+    if (when == PYR_SETTLE_NOW)
+        return stratum->covered_s > 0 || !stratum->run_ticks;
+    return stratum->run_ticks >= SAMPLES_ENOUGH && stratum->covered_s > 0;
+}
+
+int pyr_cpu_time_settle(struct pyr_counts *counts, uint32_t number, enum pyr_settle when)
 {
     struct pyr_live_thread *thread = pyr_counts_thread(counts, number);
     struct pyr_live_process *process = pyr_counts_process(counts, thread->process);
     struct pyr_stratum *stratum = &thread->stratum;
+    bool last = when == PYR_SETTLE_LAST;
     if (stratum->read_now)
         stratum->covered_s = stratum->run.seconds;
     stratum->read_now = false;
-    bool idle = !stratum->run_ticks && stratum->ran_s <= 0;
-    if (!thread->measured || !stratum->tallies.count)
+    if (!thread->measured || !stratum->tallies.count || !may_settle(stratum, when))
         return 0;
-    if (!last && !idle && (stratum->run_ticks < SAMPLES_ENOUGH || stratum->covered_s <= 0))
-        return 0;
-    int rc = give_unseen(counts, number, stratum);
-    double times = extension(stratum, last), left_s = 0;
+    int rc = last ? give_unseen(counts, number, stratum) : 0;
+    double times = extension(stratum, last), left_s = last ? 0 : stratum->ran_s;
     struct parts parts = as_others(stratum, process);
     if (rc == 0 && stratum->covered_s > 0) {
         parts = divide(stratum, stratum->ran_s * times, last);

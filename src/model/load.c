@@ -1,3 +1,4 @@
+#include "model/load.h"
 #include "base/alloc.h"
 #include "model/counts.h"
 #include "model/model.h"
@@ -69,9 +70,10 @@ static void fill_process(struct pyr_model_process *process, const struct pyr_liv
     process->measured = live->measured;
 }
 
-static int fill_processes(struct pyr_model *model, const struct pyr_counts *counts,
-                          const struct pyr_model_filter *filter)
+int pyr_model_fill_processes(struct pyr_model *model, const struct pyr_counts *counts,
+                             const struct pyr_model_filter *filter)
 {
+    pyr_free(model->processes);
     model->process_count = pyr_reader_processes(model->reader);
     model->processes = pyr_alloc(model->process_count * sizeof *model->processes);
     if (!model->processes)
@@ -90,8 +92,9 @@ static int fill_processes(struct pyr_model *model, const struct pyr_counts *coun
     return 0;
 }
 
-static int fill_threads(struct pyr_model *model, const struct pyr_model_filter *filter)
+int pyr_model_fill_threads(struct pyr_model *model, const struct pyr_model_filter *filter)
 {
+    pyr_free(model->threads);
     model->thread_count = pyr_reader_threads(model->reader);
     model->threads = pyr_alloc(model->thread_count * sizeof *model->threads);
     if (!model->threads)
@@ -123,10 +126,8 @@ static int compare_tallies(const void *left, const void *right)
 }
 
 /* Nodes that the recording never defined cannot be named. */
-static void take_tallies(struct pyr_model *model, struct pyr_counts *counts)
+void pyr_model_sort_tallies(struct pyr_model *model)
 {
-    model->tallies = counts->tallies;
-    counts->tallies = PYR_VEC(struct pyr_tally);
     for (size_t i = 0; i < model->tallies.count; i++) {
         struct pyr_tally *tally = PYR_VEC_AT(&model->tallies, struct pyr_tally, i);
         if (tally->node >= model->node_count) {
@@ -138,20 +139,28 @@ static void take_tallies(struct pyr_model *model, struct pyr_counts *counts)
         qsort(model->tallies.items, model->tallies.count, sizeof(struct pyr_tally), compare_tallies);
 }
 
-static int fill(struct pyr_model *model, struct pyr_counts *counts, const struct pyr_model_filter *filter)
+void pyr_model_fill_facts(struct pyr_model *model, const struct pyr_counts *counts)
 {
     model->facts = pyr_reader_facts(model->reader);
     model->quality = *pyr_reader_quality(model->reader);
     model->complete = pyr_reader_complete(model->reader, &model->incomplete_why);
     model->end_ns = counts->end_ns > model->quality.elapsed_ns ? counts->end_ns : model->quality.elapsed_ns;
+}
+
+static int fill(struct pyr_model *model, struct pyr_counts *counts, const struct pyr_model_filter *filter)
+{
+    pyr_model_fill_facts(model, counts);
     int rc = pyr_places_init(model);
     if (rc == 0)
         rc = pyr_places_resolve(model);
     if (rc < 0)
         return rc;
-    take_tallies(model, counts);
-    rc = fill_processes(model, counts, filter);
-    return rc < 0 ? rc : fill_threads(model, filter);
+    pyr_places_settle(model);
+    model->tallies = counts->tallies;
+    counts->tallies = PYR_VEC(struct pyr_tally);
+    pyr_model_sort_tallies(model);
+    rc = pyr_model_fill_processes(model, counts, filter);
+    return rc < 0 ? rc : pyr_model_fill_threads(model, filter);
 }
 
 static int check_selection(const struct pyr_model *model, const struct pyr_model_filter *filter, struct pyr_err *err)

@@ -14,6 +14,8 @@
 
 struct pyr_reader;
 
+struct pyr_code_cache;
+
 /* What of the recording to look at. Zeroed: all of it. */
 struct pyr_model_filter {
     double from_s, to_s; /* since the recording's start; to_s 0: the end */
@@ -101,11 +103,26 @@ struct pyr_model {
     struct pyr_vec places;    /* of struct pyr_place */
     struct pyr_intern function_keys;
     struct pyr_map place_index;
+    struct pyr_code_cache *code_cache; /* private to places.c */
 };
 
 int pyr_model_load(struct pyr_model *model, const char *path, const struct pyr_model_filter *filter,
                    struct pyr_err *err);
 void pyr_model_release(struct pyr_model *model);
+
+/* ---- a recording that is still being written ---- */
+
+struct pyr_model_stream;
+
+int pyr_model_stream_open(struct pyr_model_stream **out, const char *path, double window_s, struct pyr_err *err);
+void pyr_model_stream_close(struct pyr_model_stream *stream);
+
+/* Takes in what was written since the last call; discard: and gives its space back. */
+int pyr_model_stream_read(struct pyr_model_stream *stream, bool discard, struct pyr_err *err);
+
+/* The model of the last window_s, or of all, as of the last call of pyr_model_stream_read. Borrowed until the next call
+ * of any of these; places may be added to it meanwhile. NULL: no memory. */
+struct pyr_model *pyr_model_stream_look(struct pyr_model_stream *stream, bool all);
 
 const struct pyr_place *pyr_model_place(const struct pyr_model *model, uint32_t place);
 const struct pyr_function *pyr_model_function(const struct pyr_model *model, uint32_t function);

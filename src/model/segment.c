@@ -92,7 +92,7 @@ static int settle_threads(struct pyr_counts *counts, const struct pyr_segment *s
         uint32_t number = *PYR_VEC_AT(&segment->threads, uint32_t, i);
         struct pyr_live_thread *thread = pyr_counts_thread(counts, number);
         thread->since_worth = segment->before;
-        rc = pyr_cpu_time_settle(counts, number, !thread->alive);
+        rc = pyr_cpu_time_settle(counts, number, thread->alive ? PYR_SETTLE_IF_ENOUGH : PYR_SETTLE_LAST);
     }
     return rc;
 }

@@ -68,7 +68,7 @@ static int next_frame(struct pyr_reader *reader)
     struct pyr_frame frame;
     int rc = pyr_input_frame(&reader->input, &frame, &reader->failure);
     if (rc <= 0) {
-        reader->over = true;
+        reader->over = rc < 0 || !reader->input.following;
         return rc;
     }
     rc = frame.payload ? take_frame(reader, &frame) : unknown_frame(reader, &frame);
@@ -135,6 +135,17 @@ void pyr_reader_close(struct pyr_reader *reader)
     pyr_vec_release(&reader->cpu_times);
     pyr_recent_release(&reader->recents);
     pyr_free(reader);
+}
+
+void pyr_reader_follow(struct pyr_reader *reader)
+{
+    reader->input.following = true;
+    reader->over = reader->complete;
+}
+
+void pyr_reader_discard(const struct pyr_reader *reader)
+{
+    pyr_input_discard(&reader->input);
 }
 
 int pyr_reader_next(struct pyr_reader *reader, struct pyr_event *event, struct pyr_err *err)

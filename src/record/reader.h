@@ -15,6 +15,12 @@ struct pyr_reader;
 int pyr_reader_open(struct pyr_reader **out, const char *path, struct pyr_err *err);
 void pyr_reader_close(struct pyr_reader *reader);
 
+/* From now on pyr_reader_next may be called again after it has given 0: for a file that is still being written. */
+void pyr_reader_follow(struct pyr_reader *reader);
+
+/* Gives the space of what was read back to the file system, if it can: nobody else can read it then. */
+void pyr_reader_discard(const struct pyr_reader *reader);
+
 enum pyr_event_kind {
     PYR_EVENT_END = 0,    /* no more; see pyr_reader_complete */
     PYR_EVENT_PROCESS,    /* new process: event.process_number */

@@ -302,13 +302,26 @@ static void measure_own(struct pyr_profiler *profiler)
     profiler->quality.elapsed_ns = pyr_now_ns() - profiler->start_ns;
 }
 
-static uint64_t flush_wait_ns(const struct pyr_profiler *profiler, uint64_t time_ns)
+static uint64_t flush_wait_ns(uint64_t time_ns)
 {
     uint64_t soon = time_ns / 10 < FLUSH_NS ? time_ns / 10 : FLUSH_NS, late = time_ns / 20;
-    uint64_t wait = soon > late ? soon : late, most = FLUSH_MAX_NS;
-    if (profiler->options.flush_s > 0 && profiler->options.flush_s * 1e9 < (double)FLUSH_MAX_NS)
-        most = (uint64_t)(profiler->options.flush_s * 1e9);
-    return wait < FLUSH_MIN_NS ? FLUSH_MIN_NS : wait < most ? wait : most;
+    uint64_t wait = soon > late ? soon : late;
+    return wait < FLUSH_MIN_NS ? FLUSH_MIN_NS : wait < FLUSH_MAX_NS ? wait : FLUSH_MAX_NS;
+}
+
+static int flush(struct pyr_profiler *profiler, struct pyr_err *err)
+{
+    measure_own(profiler);
+    int rc = pyr_writer_quality(profiler->writer, &profiler->quality);
+    return rc < 0 ? rc : pyr_writer_flush(profiler->writer, err);
+}
+
+int pyr_profiler_flush(struct pyr_profiler *profiler, struct pyr_err *err)
+{
+    pthread_mutex_lock(&profiler->lock);
+    int rc = flush(profiler, err);
+    pthread_mutex_unlock(&profiler->lock);
+    return rc;
 }
 
 static void keep_house(struct pyr_profiler *profiler)
@@ -322,11 +335,8 @@ static void keep_house(struct pyr_profiler *profiler)
     for (size_t i = 0; i < profiler->family.members.count; i++)
         note_problem(profiler, process_at(profiler, i));
     if (rc == 0 && now >= profiler->flush_ns) {
-        profiler->flush_ns = now + flush_wait_ns(profiler, time);
-        measure_own(profiler);
-        rc = pyr_writer_quality(profiler->writer, &profiler->quality);
-        if (rc == 0)
-            rc = pyr_writer_flush(profiler->writer, NULL);
+        profiler->flush_ns = now + flush_wait_ns(time);
+        rc = flush(profiler, NULL);
     }
     note_failure(profiler, rc);
     pthread_mutex_unlock(&profiler->lock);

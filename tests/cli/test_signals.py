@@ -1,10 +1,13 @@
 """Signals reach the program as often as they would without pyrometer, and never cost the recording."""
 import json
 import os
+import pathlib
 import pty
+import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -104,6 +107,10 @@ while True:
                 assert until is None, self.text
                 break
         return self.text.decode()
+
+    def drain(self):
+        while select.select([self.master], [], [], 0.05)[0]:
+            self.text += os.read(self.master, 4096)
 
 
 def run_in_terminal(pyrometer, code, *args):
@@ -268,6 +275,47 @@ def test_top_shows_and_ends(pyrometer, sleeper, monkeypatch):
     assert "ended 0" in terminal.read()
     assert not list(pyrometer.directory.iterdir())
     assert sleeper.poll() is None
+
+
+TURNS = """
+import time
+def ABCDEFGH(end):
+    while time.monotonic() < end: pass
+def zyxwvuts(end):
+    while time.monotonic() < end: pass
+print('up', flush=True)
+ABCDEFGH(time.monotonic() + 4)
+print('turned', flush=True)
+zyxwvuts(time.monotonic() + 30)
+"""
+
+
+def test_top_shows_what_is_new_within_a_second_and_forgets_what_is_old(pyrometer, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    folder = tempfile.mkdtemp(dir="/tmp")  # it has to be short
+    monkeypatch.setenv("TMPDIR", folder)
+    program = subprocess.Popen([sys.executable, "-c", TURNS], stdout=subprocess.PIPE)
+    try:
+        program.stdout.readline()
+        terminal = Terminal(pyrometer, "top", "--window", "2", str(program.pid))
+        terminal.read(b"ABCDEFGH")
+        program.stdout.readline()
+        turned = time.monotonic()
+        terminal.read(b"zyxwvuts")
+        assert time.monotonic() - turned < 1.2  # a second, and what drawing and reading take
+        time.sleep(3.5)
+        (file,) = pathlib.Path(folder).glob("*/top.pyro")
+        assert file.stat().st_blocks * 512 < 64 << 10
+        terminal.drain()
+        terminal.text = b""
+        terminal.type(b"a")
+        terminal.read(b"ABCDEFGH")  # drawn anew: it was gone from the window, but all of it is still known
+        terminal.type(b"q")
+        assert "ended 0" in terminal.read()
+    finally:
+        program.kill()
+        program.wait()
+    os.rmdir(folder)  # nothing is left in it
 
 
 def test_top_of_a_command_ends_it_even_if_it_will_not(pyrometer, monkeypatch):
