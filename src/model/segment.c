@@ -13,6 +13,7 @@
 #define UNREAD_NS 150000000u    /* … or where none come */
 #define TICKS_MAX 2000          /* also where there is gap after gap */
 #define GAP_TIMES 4.0           /* the usual interval; jitter makes it twice, a lost tick three times as long */
+#define GAP_MIN_NS 3000000u     /* at the highest rates ticks come in bursts */
 #define PACE_OVER 64.0          /* ticks that the usual interval is averaged over */
 #define PACE_KNOWN 16           /* intervals before one can be told from a gap */
 
@@ -154,7 +155,7 @@ void pyr_segment_take_tick(struct pyr_live_process *process, const struct pyr_ev
         return;
     }
     double limit_ns = GAP_TIMES * pace->interval_ns;
-    if ((double)since_ns > limit_ns) {
+    if ((double)since_ns > limit_ns && since_ns > GAP_MIN_NS) {
         uint64_t gap_ns = since_ns - (uint64_t)pace->interval_ns;
         process->unobserved_ns += gap_ns;
         process->longest_gap_ns = gap_ns > process->longest_gap_ns ? gap_ns : process->longest_gap_ns;
