@@ -41,7 +41,8 @@ struct pyr_segment {
     struct pyr_ticks base;
     struct pyr_worth before; /* of all segments before it */
     uint64_t start_ns;       /* the tick before its first; or its first, where there is none before */
-    uint64_t quiet_ns;       /* since when no gap */
+    uint64_t quiet_ns;       /* since when no long gap */
+    uint64_t gaps_ns;        /* long ones in it */
     bool is_first, only;
     struct pyr_vec threads, tallies; /* of uint32_t: those that changed, or were counted, in it */
 };

@@ -11,7 +11,8 @@
 #define PATIENCE_NS 1000000000u /* … but where they are rare, this is enough */
 #define READ_NS 20000000u       /* segments end where CPU times were read, if they are this long … */
 #define UNREAD_NS 150000000u    /* … or where none come */
-#define TICKS_MAX 2000          /* also where there is gap after gap */
+#define SPAN_MAX_NS 200000000u  /* also where there is gap after gap */
+#define LONG_GAP_NS 40000000u   /* shorter ones need no ticks of their own behind them */
 #define GAP_TIMES 4.0           /* the usual interval; jitter makes it twice, a lost tick three times as long */
 #define GAP_MIN_NS 3000000u     /* at the highest rates ticks come in bursts */
 #define PACE_OVER 64.0          /* ticks that the usual interval is averaged over */
@@ -21,7 +22,10 @@ static bool due(const struct pyr_live_process *process, uint64_t enough_ns)
 {
     uint64_t ticks = pyr_ticks_between(&process->segment.base, &process->now);
     uint64_t quiet_ns = process->last_ns - process->segment.quiet_ns;
-    return ticks >= TICKS_MAX || (quiet_ns >= enough_ns && (ticks >= TICKS_ENOUGH || quiet_ns >= PATIENCE_NS));
+    uint64_t span_ns = process->last_ns - process->segment.start_ns;
+    if (ticks >= TICKS_ENOUGH && span_ns - process->segment.gaps_ns >= SPAN_MAX_NS)
+        return true;
+    return quiet_ns >= enough_ns && (ticks >= TICKS_ENOUGH || quiet_ns >= PATIENCE_NS);
 }
 
 int pyr_segment_touch(struct pyr_counts *counts, uint32_t number, struct pyr_live_thread *thread)
@@ -114,6 +118,7 @@ int pyr_segment_end(struct pyr_counts *counts, struct pyr_live_process *process)
     segment->threads.count = segment->tallies.count = 0;
     segment->base = process->now;
     segment->start_ns = segment->quiet_ns = process->last_ns;
+    segment->gaps_ns = 0;
     segment->is_first = segment->is_first && !ticks;
     segment->number++;
     return rc;
@@ -159,7 +164,10 @@ void pyr_segment_take_tick(struct pyr_live_process *process, const struct pyr_ev
         uint64_t gap_ns = since_ns - (uint64_t)pace->interval_ns;
         process->unobserved_ns += gap_ns;
         process->longest_gap_ns = gap_ns > process->longest_gap_ns ? gap_ns : process->longest_gap_ns;
-        process->segment.quiet_ns = event->time_ns;
+        if (since_ns > LONG_GAP_NS) {
+            process->segment.quiet_ns = event->time_ns;
+            process->segment.gaps_ns += since_ns;
+        }
     }
     double taken_ns = (double)since_ns > limit_ns ? limit_ns : (double)since_ns;
     pace->interval_ns += (taken_ns - pace->interval_ns) / PACE_OVER;
