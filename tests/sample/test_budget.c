@@ -41,7 +41,7 @@ static void it_forgets(void **state)
     (void)state;
     struct pyr_budget budget = {0};
     assert_true(run(&budget, 1000, 1e6, 120) < 30);
-    budget = (struct pyr_budget){.tick_ns = budget.tick_ns};
+    budget = (struct pyr_budget){.tick_ns = budget.tick_ns}; /* the clocks of run begin anew */
     assert_true(run(&budget, 1000, 10e3, 120) > 900);
 }
 
