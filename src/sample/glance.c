@@ -34,8 +34,8 @@ static void add_pass(struct batch *batch, const struct pyr_sampled *sampled, enu
 
 static void add_anchor(const struct pyr_process *process, struct batch *batch, struct pyr_sampled *sampled)
 {
-    add_pieces(batch, pyr_sampled_anchor_pieces(sampled, &process->python.layout, batch->local + batch->count,
-                                                batch->remote + batch->count));
+    add_pieces(batch, pyr_nest_pieces(&sampled->nest, &process->python.layout, batch->local + batch->count,
+                                      batch->remote + batch->count));
 }
 
 static void add_pulse(struct pyr_process *process, struct batch *batch)
@@ -85,27 +85,27 @@ static void forget_foreseen(struct pyr_sampled *sampled)
 {
     sampled->window.count = 0;
     sampled->window.size = 0;
-    sampled->anchor.cframe = 0;
+    pyr_nest_forget(&sampled->nest);
 }
 
 /* Both passes, followed from the same leaf. */
 static int follow_both(struct pyr_process *process, struct pyr_sampled *sampled)
 {
     const struct pyr_layout *layout = &process->python.layout;
-    uint64_t leaf, at;
-    int rc = pyr_sampled_leaf(sampled, layout, &leaf);
+    int rc = pyr_nest_leaves(&sampled->nest, layout);
     if (rc < 0)
         return rc;
     sampled->seen.depth = sampled->seen_again.depth = 0;
     sampled->seen.truncated = sampled->seen_again.truncated = false;
-    at = leaf;
-    rc = pyr_window_follow(&sampled->window, PYR_PASS_IN, layout, &at, &sampled->seen);
+    struct pyr_nest_walk in = pyr_nest_walk_begin(&sampled->nest), out = in;
+    rc = pyr_nest_follow(&sampled->nest, &sampled->window, PYR_PASS_IN, layout, &in, &sampled->seen);
     if (rc < 0)
         return rc;
-    at = leaf;
-    rc = pyr_window_follow(&sampled->window, PYR_PASS_OUT, layout, &at, &sampled->seen_again);
+    rc = pyr_nest_follow(&sampled->nest, &sampled->window, PYR_PASS_OUT, layout, &out, &sampled->seen_again);
     if (rc < 0)
         return rc;
+    if (!pyr_process_nest_holds(process, sampled))
+        return PYR_E_TORN;
     bool proved = pyr_chain_same(&sampled->seen, &sampled->seen_again) && pyr_chain_plausible(&sampled->seen) &&
                   pyr_chain_plausible(&sampled->seen_again);
     return proved ? 0 : PYR_E_TORN;
@@ -183,7 +183,8 @@ static int take_batches(struct pyr_process *process, uint64_t now_ns)
     for (;;) {
         for (; batch.after < process->threads.count; batch.after++) {
             struct pyr_sampled *sampled = pyr_process_thread(process, batch.after);
-            if (batch.count + 2 * sampled->window.count + PYR_REGION_PIECES + PYR_ANCHOR_PIECES > BATCH_MAX)
+            if (batch.count + 2 * sampled->window.count + PYR_REGION_PIECES + pyr_nest_pieces_max(&sampled->nest) >
+                BATCH_MAX)
                 break;
             if (takes_part(sampled))
                 add_thread(process, &batch, sampled);
