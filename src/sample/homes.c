@@ -79,11 +79,13 @@ int pyr_homes_read(struct pyr_vec *homes, struct pyr_target *target, struct pyr_
 {
     const struct pyr_layout *layout = &view.python->layout;
     bool several = false;
-    for (size_t i = 0; i < states->count; i++) {
+    if (pyr_vec_reserve(homes, states->count) < 0)
+        return PYR_E_NOMEM;
+    homes->count = states->count;
+    /* The oldest first: with the main thread is found how to tell the others' ids. */
+    for (size_t i = states->count; i-- > 0;) {
         const struct pyr_thread_state *state = state_at(states, i);
-        struct pyr_home home = {.tid = pyr_tids_find(tids, view, state), .ident = state->ident};
-        if (!pyr_vec_push(homes, &home))
-            return PYR_E_NOMEM;
+        *home_at(homes, i) = (struct pyr_home){.tid = pyr_tids_find(tids, view, state), .ident = state->ident};
         several = several || state->interp_id;
     }
     if (!several || !PYR_HAS(layout, tstate_on_stack))

@@ -10,7 +10,7 @@ struct pyr_home {
     uint64_t stack_low, stack_high; /* its C stack; 0 where it is not known or not needed */
 };
 
-/* Appends a struct pyr_home for each thread state, in their order. The thread state of a
+/* Fills homes with a struct pyr_home for each thread state, in their order. The thread state of a
  * sub-interpreter may have been made by another thread than runs it now: where the version leaves something on the C
  * stack, that tells. */
 int pyr_homes_read(struct pyr_vec *homes, struct pyr_target *target, struct pyr_view view, struct pyr_tids *tids,
