@@ -71,6 +71,7 @@ FIELDS = {
     "tstate.frame": at("PyThreadState.current_frame", "PyThreadState.frame"),
     "tstate.cframe": at("PyThreadState.cframe"),
     "tstate.on_stack": at("PyThreadState.cframe"),
+    "tstate.executor": at("PyThreadState.current_executor"),
     "tstate.thread_id": at("PyThreadState.thread_id"),
     "tstate.native_thread_id": at("PyThreadState.native_thread_id"),
     "tstate.unique_id": at("PyThreadState.id"),

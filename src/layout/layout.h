@@ -36,6 +36,7 @@
     X(tstate, frame)                /* up to 3.10: PyFrameObject; 3.13+: current_frame */                              \
     X(tstate, cframe)               /* 3.11, 3.12 */                                                                   \
     X(tstate, on_stack)             /* 3.10 to 3.12: cframe, which lies on the C stack of the thread that runs */      \
+    X(tstate, executor)             /* 3.14+: current_executor, the compiled code that it runs, if any */              \
     X(tstate, thread_id)            /* pthread_t */                                                                    \
     X(tstate, native_thread_id)     /* 3.11+ */                                                                        \
     X(tstate, unique_id)            /* id: never given to another thread state */                                      \

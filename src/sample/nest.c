@@ -87,11 +87,14 @@ struct span {
 static struct span span_of(const struct pyr_layout *layout)
 {
     int32_t frame = PYR_HAS(layout, tstate_cframe) ? layout->tstate_cframe : layout->tstate_frame;
-    int32_t stack = PYR_HAS(layout, tstate_on_stack) ? layout->tstate_on_stack : frame;
-    int32_t start = frame < layout->tstate_unique_id ? frame : layout->tstate_unique_id;
-    int32_t last = frame < layout->tstate_unique_id ? layout->tstate_unique_id : frame;
-    start = stack < start ? stack : start;
-    last = stack > last ? stack : last;
+    const int32_t words[] = {layout->tstate_unique_id, layout->tstate_on_stack, layout->tstate_executor};
+    int32_t start = frame, last = frame;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (words[i] == PYR_ABSENT)
+            continue;
+        start = words[i] < start ? words[i] : start;
+        last = words[i] > last ? words[i] : last;
+    }
     return (struct span){.frame = frame, .start = start, .size = (uint32_t)(last - start) + 8};
 }
 
@@ -131,12 +134,14 @@ static int leaf_of(struct pyr_nested *nested, const struct pyr_layout *layout)
 {
     struct pyr_anchor *anchor = &nested->anchor;
     struct span span = span_of(layout);
-    anchor->on_stack = 0;
+    anchor->on_stack = anchor->executor = 0;
     if (span.size <= sizeof anchor->span) {
         anchor->unique_id = pyr_word_at(anchor->span, layout->tstate_unique_id - span.start);
         anchor->words[0] = pyr_word_at(anchor->span, span.frame - span.start);
         if (PYR_HAS(layout, tstate_on_stack))
             anchor->on_stack = pyr_word_at(anchor->span, layout->tstate_on_stack - span.start);
+        if (PYR_HAS(layout, tstate_executor))
+            anchor->executor = pyr_word_at(anchor->span, layout->tstate_executor - span.start);
     }
     if (anchor->unique_id != nested->state.unique_id)
         return PYR_E_GONE;
@@ -286,6 +291,14 @@ int pyr_nest_follow(struct pyr_nest *nest, const struct pyr_window *window, enum
             return PYR_E_TORN;
     }
     return 0;
+}
+
+bool pyr_nest_runs_compiled(const struct pyr_nest *nest)
+{
+    for (unsigned i = nest->count; i-- > 0;)
+        if (nest->count == 1 || nest->states[i].runs)
+            return nest->states[i].anchor.executor != 0;
+    return false;
 }
 
 bool pyr_nest_raise(struct pyr_nest *nest, const struct pyr_layout *layout, const struct pyr_nested *nested)

@@ -20,6 +20,7 @@ struct pyr_anchor {
     uint8_t span[PYR_ANCHOR_SPAN]; /* of the thread state, from the first to the last word wanted of it */
     uint64_t words[2];             /* frame; or cframe, and the frame of the foreseen cframe */
     uint64_t cframe;               /* foreseen */
+    uint64_t executor;             /* the compiled code that it runs; 0: none, or the version has no such thing */
     uint64_t on_stack;             /* an address on the C stack of the thread that runs it, where the version has one */
 };
 
@@ -90,6 +91,10 @@ struct pyr_nest_walk pyr_nest_walk_begin(const struct pyr_nest *nest);
  * is kept for the next try. HOT. */
 int pyr_nest_follow(struct pyr_nest *nest, const struct pyr_window *window, enum pyr_pass pass,
                     const struct pyr_layout *layout, struct pyr_nest_walk *walk, struct pyr_chain *chain);
+
+/* Whether the innermost code was being run as compiled by CPython's JIT when it was last read. Then the frame's own
+ * instruction is only brought up to date where it calls something. */
+bool pyr_nest_runs_compiled(const struct pyr_nest *nest);
 
 /* Where the order cannot be read: this one is innermost now, since it holds the GIL. False if it was not known to be.
  */

@@ -337,6 +337,8 @@ int pyr_process_sample(struct pyr_process *process, struct pyr_sampled *sampled,
         process->quality->samples_unresolved++;
     else
         process->quality->samples_taken++;
+    if (!(flags & PYR_UNRESOLVED) && pyr_nest_runs_compiled(&sampled->nest))
+        process->quality->samples_compiled++;
     if (flags & PYR_TRUNCATED)
         process->quality->samples_truncated++;
     if (sampled->written && sampled->node == node && sampled->flags == flags)

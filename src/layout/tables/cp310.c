@@ -24,6 +24,7 @@ static const struct pyr_layout cp310 = {
     .tstate_frame = 24,
     .tstate_cframe = PYR_ABSENT,
     .tstate_on_stack = 48,
+    .tstate_executor = PYR_ABSENT,
     .tstate_thread_id = 176,
     .tstate_native_thread_id = PYR_ABSENT,
     .tstate_unique_id = 256,

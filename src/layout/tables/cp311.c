@@ -24,6 +24,7 @@ static const struct pyr_layout cp311 = {
     .tstate_frame = PYR_ABSENT,
     .tstate_cframe = 56,
     .tstate_on_stack = 56,
+    .tstate_executor = PYR_ABSENT,
     .tstate_thread_id = 152,
     .tstate_native_thread_id = 160,
     .tstate_unique_id = 240,

@@ -24,6 +24,7 @@ static const struct pyr_layout cp314 = {
     .tstate_frame = 72,
     .tstate_cframe = PYR_ABSENT,
     .tstate_on_stack = PYR_ABSENT,
+    .tstate_executor = 272,
     .tstate_thread_id = 152,
     .tstate_native_thread_id = 160,
     .tstate_unique_id = 224,

@@ -24,6 +24,7 @@ static const struct pyr_layout cp315 = {
     .tstate_frame = 72,
     .tstate_cframe = PYR_ABSENT,
     .tstate_on_stack = PYR_ABSENT,
+    .tstate_executor = 304,
     .tstate_thread_id = 176,
     .tstate_native_thread_id = 184,
     .tstate_unique_id = 248,

@@ -24,6 +24,7 @@ static const struct pyr_layout cp39 = {
     .tstate_frame = 24,
     .tstate_cframe = PYR_ABSENT,
     .tstate_on_stack = PYR_ABSENT,
+    .tstate_executor = PYR_ABSENT,
     .tstate_thread_id = 176,
     .tstate_native_thread_id = PYR_ABSENT,
     .tstate_unique_id = 256,
