@@ -98,12 +98,11 @@ static struct span span_of(const struct pyr_layout *layout)
     return (struct span){.frame = frame, .start = start, .size = (uint32_t)(last - start) + 8};
 }
 
-static unsigned anchor_pieces(struct pyr_nested *nested, const struct pyr_layout *layout, struct iovec *local,
-                              struct iovec *remote)
+unsigned pyr_anchor_pieces(const struct pyr_thread_state *state, const struct pyr_layout *layout,
+                           struct pyr_anchor *anchor, struct iovec *local, struct iovec *remote)
 {
-    struct pyr_anchor *anchor = &nested->anchor;
     struct span span = span_of(layout);
-    uint64_t tstate = nested->state.at.v;
+    uint64_t tstate = state->at.v;
     unsigned n = 0;
     if (span.size <= sizeof anchor->span) {
         local[n] = (struct iovec){anchor->span, span.size};
@@ -126,7 +125,7 @@ unsigned pyr_nest_pieces(struct pyr_nest *nest, const struct pyr_layout *layout,
 {
     unsigned n = 0;
     for (unsigned i = 0; i < nest->count; i++)
-        n += anchor_pieces(&nest->states[i], layout, local + n, remote + n);
+        n += pyr_anchor_pieces(&nest->states[i].state, layout, &nest->states[i].anchor, local + n, remote + n);
     return n;
 }
 
@@ -280,11 +279,11 @@ static bool step_out(struct pyr_nest *nest, const struct pyr_layout *layout, str
     return in_order;
 }
 
-int pyr_nest_follow(struct pyr_nest *nest, const struct pyr_window *window, enum pyr_pass pass,
+int pyr_nest_follow(struct pyr_nest *nest, const struct pyr_window *window, struct pyr_side side,
                     const struct pyr_layout *layout, struct pyr_nest_walk *walk, struct pyr_chain *chain)
 {
     while (walk->left) {
-        int rc = pyr_window_follow(window, pass, layout, &walk->at, chain);
+        int rc = pyr_window_follow(window, side, layout, &walk->at, chain);
         if (rc < 0 || nest->count == 1 || chain->truncated)
             return rc;
         if (!step_out(nest, layout, walk, chain))

@@ -52,6 +52,11 @@ void pyr_nest_begin(struct pyr_nest *nest);
 int pyr_nest_add(struct pyr_nest *nest, const struct pyr_thread_state *state);
 bool pyr_nest_end(struct pyr_nest *nest);
 
+/* Appends the pieces that read a thread state into an anchor, its own or another with the same foreseen cframe. HOT.
+ * Returns how many (at most PYR_ANCHOR_PIECES). */
+unsigned pyr_anchor_pieces(const struct pyr_thread_state *state, const struct pyr_layout *layout,
+                           struct pyr_anchor *anchor, struct iovec *local, struct iovec *remote);
+
 /* The most pieces that pyr_nest_pieces will append. */
 static inline unsigned pyr_nest_pieces_max(const struct pyr_nest *nest)
 {
@@ -86,10 +91,10 @@ struct pyr_nest_walk {
 
 struct pyr_nest_walk pyr_nest_walk_begin(const struct pyr_nest *nest);
 
-/* Follows all frames through a pass's copies, innermost first, as pyr_window_follow does, which see: after PYR_E_FAULT,
- * extend for walk->at and follow on. PYR_E_TORN also where the thread states turn out to stand in another order, which
- * is kept for the next try. HOT. */
-int pyr_nest_follow(struct pyr_nest *nest, const struct pyr_window *window, enum pyr_pass pass,
+/* Follows all frames through the copies of one side, innermost first, as pyr_window_follow does, which see: after
+ * PYR_E_FAULT, extend for walk->at and follow on. PYR_E_TORN also where the thread states turn out to stand in another
+ * order, which is kept for the next try. HOT. */
+int pyr_nest_follow(struct pyr_nest *nest, const struct pyr_window *window, struct pyr_side side,
                     const struct pyr_layout *layout, struct pyr_nest_walk *walk, struct pyr_chain *chain);
 
 /* Whether the innermost code was being run as compiled by CPython's JIT when it was last read. Then the frame's own

@@ -113,6 +113,7 @@ static int read_one(struct pyr_sampled *sampled, struct pyr_view view, uint64_t 
 int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, const struct pyr_extra *extra)
 {
     const struct pyr_layout *layout = &view.python->layout;
+    const struct pyr_side side = {PYR_PASS_IN, PYR_PASS_IN};
     int rc = read_foreseen(sampled, view, extra);
     if (rc < 0)
         return rc;
@@ -121,7 +122,7 @@ int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, co
     bool foreseen = true;
     sampled->seen.depth = 0;
     sampled->seen.truncated = false;
-    while ((rc = pyr_nest_follow(&sampled->nest, &sampled->window, PYR_PASS_IN, layout, &walk, &sampled->seen)) ==
+    while ((rc = pyr_nest_follow(&sampled->nest, &sampled->window, side, layout, &walk, &sampled->seen)) ==
            PYR_E_FAULT) {
         foreseen = false;
         rc = read_missing(sampled, view, walk.at, &span);

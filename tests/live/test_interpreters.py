@@ -25,15 +25,15 @@ except ImportError:
 SPIN = """
 import time
 def inner_spin(seconds):
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
         pass
 def inner_sleep(seconds):
     time.sleep(seconds)
 """
 own = sys.argv[1] == "own"
 
-def outer_spin(seconds, clock=time.perf_counter):
+def outer_spin(seconds, clock=time.thread_time):
     end = clock() + seconds
     while clock() < end:
         pass
@@ -106,9 +106,9 @@ def gil(request, python):
 
 
 def shares(recorded, *wanted):
-    """{(outermost function wanted …, innermost): share} of the threads whose stacks have one of them."""
+    """{(names of these functions in the stack, outermost first): share of the CPU time of stacks that have any}."""
     sums = collections.Counter()
-    for stack in recorded.stacks():
+    for stack in recorded.stacks("--mode", "cpu"):
         names = tuple(frame.function for frame in stack.frames if frame and frame.function in wanted)
         if names:
             sums[names] += stack.weight
@@ -128,29 +128,28 @@ def test_one_thread_one_stack(record, python, gil, where):
     recorded = record(INTERPRETERS + WORK, gil, where)
     threads = seconds_of(recorded)
     assert set(threads) == ({"MainThread"} if where == "main" else {"MainThread", "other"})
-    assert shares(recorded, "inner_spin", "outer_spin")[("inner_spin",)] == pytest.approx(2 / 3, abs=.1)
     found = shares(recorded, "work", "inner_spin", "inner_sleep", "outer_spin")
-    assert found.pop(("work", "inner_spin")) == pytest.approx(.4, abs=.12)
-    assert found.pop(("work", "inner_sleep")) == pytest.approx(.4, abs=.12)
-    assert found.pop(("work", "outer_spin")) == pytest.approx(.2, abs=.06)
-    assert set(found) <= {("work",)} and sum(found.values()) < .1
+    assert found.pop(("work", "inner_spin")) == pytest.approx(2 / 3, abs=.1)
+    assert found.pop(("work", "outer_spin")) == pytest.approx(1 / 3, abs=.1)
+    assert sum(found.values()) < .1
+    assert recorded.function_seconds()["inner_sleep"] == pytest.approx(.6, rel=.3)
     worker = sum(row["self_s"] for row in recorded.json("--thread", "MainThread" if where == "main" else "other")
                  ["functions"])
-    assert worker == pytest.approx(recorded.said, rel=.1, abs=.1)
+    assert worker == pytest.approx(recorded.said, rel=.15, abs=.1)
 
 
 def test_an_older_interpreter_inside_a_newer_one(record, gil):
     found = shares(record(INTERPRETERS + NESTED, gil), "between", "inner_spin", "outer_spin")
     for names in (("between", "inner_spin"), ("inner_spin",), ("outer_spin",)):
-        assert found.pop(names) == pytest.approx(1 / 3, abs=.05)
-    assert sum(found.values()) < .05
+        assert found.pop(names) == pytest.approx(1 / 3, abs=.08)
+    assert sum(found.values()) < .1
 
 
 def test_code_that_runs_for_less_than_a_tick(record, gil):
     """Each time with a new thread state, where the version makes one."""
     recorded = record(INTERPRETERS + SHORT, gil, rate=1000)
     found = shares(recorded, "inner_spin", "outer_spin")
-    assert found[("inner_spin",)] == pytest.approx(.5, abs=.05)
+    assert found[("inner_spin",)] == pytest.approx(.5, abs=.08)
 
 
 @pytest.mark.parametrize("what", ["spin", "sleep"])
