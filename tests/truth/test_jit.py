@@ -36,7 +36,7 @@ while True:
 
 
 def known_impossible(result):
-    """Generators that are resumed within nanoseconds: about one stack in 30,000 had a wrong line of a caller."""
+    """Generators that are resumed within nanoseconds: about one stack in 50,000 had a wrong line of a caller."""
     return 1 + result["program"] / 5000
 
 
