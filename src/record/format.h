@@ -93,6 +93,7 @@ struct pyr_quality {
     uint64_t deadlines_missed; /* ticks dropped because the last was late */
     uint64_t own_cpu_ns;
     uint64_t elapsed_ns;
+    uint64_t samples_compiled; /* of those taken: the innermost code ran compiled, so its line may be an earlier one */
 };
 
 /* Sentinel for "no stack": the thread has no Python frame. */

@@ -54,7 +54,7 @@ static int quality_frame(struct pyr_writer *writer)
     const struct pyr_quality *q = &writer->quality;
     const uint64_t values[] = {q->ticks_glance,   q->ticks_exact,     q->samples_taken,     q->samples_unresolved,
                                q->samples_failed, q->samples_stopped, q->samples_truncated, q->deadlines_missed,
-                               q->own_cpu_ns,     q->elapsed_ns};
+                               q->own_cpu_ns,     q->elapsed_ns,      q->samples_compiled};
     pyr_buf_clear(&writer->scratch);
     pyr_buf_varint(&writer->scratch, sizeof values / sizeof *values);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)

@@ -65,6 +65,8 @@ static void write_quality(struct pyr_report *report, struct pyr_json *json)
     pyr_json_uint(json, "samples_failed", quality->samples_failed);
     pyr_json_uint(json, "samples_stopped", quality->samples_stopped);
     pyr_json_uint(json, "samples_truncated", quality->samples_truncated);
+    if (quality->samples_compiled)
+        pyr_json_uint(json, "samples_compiled", quality->samples_compiled);
     pyr_json_uint(json, "samples_exact", sums.exact);
     pyr_json_uint(json, "unresolved", sums.unresolved);
     pyr_json_number(json, "unresolved_left_s", sums.left_s);

@@ -149,6 +149,13 @@ void pyr_text_quality(struct pyr_report *report)
                 "  %.3f s (%.1f %%) were in stacks too deep to be taken whole: their outermost frames are "
                 "missing.\n",
                 sums.truncated_s, percent(sums.truncated_s, sums.all_s));
+    if (model->quality.samples_compiled)
+        fprintf(report->out,
+                "  %" PRIu64
+                " samples (%.1f %%) were of code that the JIT had compiled: functions and callers' lines are "
+                "true,\n  but the innermost line may be the one before that called something.\n",
+                model->quality.samples_compiled,
+                percent((double)model->quality.samples_compiled, (double)model->quality.samples_taken));
     fprintf(report->out, "  Measuring used %.3f s of CPU (%.2f %% of one).\n", (double)model->quality.own_cpu_ns / 1e9,
             percent((double)model->quality.own_cpu_ns, (double)model->end_ns));
     if (!model->complete) {

@@ -17,10 +17,7 @@ struct exact {
 /* A thread may be held where its frames do not fit together, as half way into a call: another moment is then taken. */
 static int read_and_resolve(const struct exact *exact, struct pyr_sampled *sampled, int tries, uint32_t *node)
 {
-    struct iovec *local = exact->process->local.items, *remote = exact->process->remote.items;
-    struct pyr_extra pulse = {local, remote, pyr_process_pulse_pieces(exact->process, local, remote)};
-    int rc = pyr_sampled_read_still(sampled, exact->process->view, &pulse);
-    pyr_process_pulse_take(exact->process);
+    int rc = pyr_process_read_still(exact->process, sampled);
     if (rc == 0 && tries + 1 < TRIES && !pyr_chain_plausible(&sampled->seen))
         return PYR_E_TORN;
     return rc < 0 ? rc : pyr_sampled_resolve(sampled, &exact->process->codes, true, exact->now_ns, node);

@@ -9,7 +9,7 @@
 static void add_thread(struct pyr_batch *batch, struct pyr_sampled *sampled)
 {
     pyr_batch_pass(batch, sampled, PYR_PASS_IN);
-    pyr_batch_anchor(batch, sampled, &sampled->anchor);
+    pyr_batch_nest(batch, sampled);
     pyr_batch_pass(batch, sampled, PYR_PASS_OUT);
 }
 
@@ -21,7 +21,7 @@ static bool takes_part(const struct pyr_sampled *sampled)
 static int prove(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t now_ns, uint32_t *node)
 {
     struct pyr_side before = {PYR_PASS_IN, PYR_PASS_IN}, after = {PYR_PASS_OUT, PYR_PASS_OUT};
-    int rc = pyr_batch_prove(process, sampled, &sampled->anchor, before, after, now_ns, node);
+    int rc = pyr_batch_prove(process, sampled, before, after, now_ns, node);
     return rc == PYR_E_FAULT ? pyr_batch_foresee(process, sampled) : rc;
 }
 
@@ -54,7 +54,8 @@ static int take_batch(struct pyr_process *process, struct pyr_batch *batch, size
     size_t first = *next;
     for (; *next < process->threads.count; ++*next) {
         struct pyr_sampled *sampled = pyr_process_thread(process, *next);
-        if (batch->count + 2 * sampled->window.count + PYR_REGION_PIECES + PYR_ANCHOR_PIECES > PYR_BATCH_MAX)
+        if (batch->count + 2 * sampled->window.count + PYR_REGION_PIECES + pyr_nest_pieces_max(&sampled->nest) >
+            PYR_BATCH_MAX)
             break;
         if (takes_part(sampled))
             add_thread(batch, sampled);
@@ -83,7 +84,7 @@ int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *samp
 {
     struct pyr_batch batch = pyr_batch_start(process);
     pyr_batch_pass(&batch, sampled, PYR_PASS_IN);
-    pyr_batch_anchor(&batch, sampled, &sampled->anchor);
+    pyr_batch_nest(&batch, sampled);
     pyr_batch_pulse(&batch);
     pyr_batch_pass(&batch, sampled, PYR_PASS_OUT);
     int rc = pyr_batch_read(&batch);
@@ -130,6 +131,13 @@ static struct pyr_sampled *only_active(const struct pyr_process *process)
     return NULL;
 }
 
+/* Where there are several interpreters, each tick has to look at all of them. */
+static bool may_burst(const struct pyr_process *process)
+{
+    const struct pyr_sampled *active = only_active(process);
+    return process->interps.count == 1 && active->nest.count == 1 && active->window.count;
+}
+
 int pyr_process_glance(struct pyr_process *process, unsigned ticks, uint64_t now_ns, uint64_t time_ns)
 {
     int rc = pyr_writer_tick_begin(process->writer, process->number, time_ns, PYR_TICK_GLANCE);
@@ -139,7 +147,7 @@ int pyr_process_glance(struct pyr_process *process, unsigned ticks, uint64_t now
     rc = pyr_roster_keep(process, now_ns);
     if (rc >= 0)
         rc = pyr_process_screen(process, PYR_SCREEN_ALL, now_ns);
-    if (rc == 1 && ticks > 1 && only_active(process)->window.count)
+    if (rc == 1 && ticks > 1 && may_burst(process))
         rc = pyr_process_burst(process, only_active(process), ticks, now_ns, time_ns);
     else if (rc >= 0)
         rc = take_batches(process, now_ns);

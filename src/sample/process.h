@@ -122,6 +122,14 @@ int pyr_process_read_resting(struct pyr_process *process, struct pyr_sampled *sa
 unsigned pyr_process_pulse_pieces(struct pyr_process *process, struct iovec *local, struct iovec *remote);
 void pyr_process_pulse_take(struct pyr_process *process);
 
+/* Reads the stack of a thread that holds still, and the pulse with it, as often as it takes to know its thread states.
+ */
+int pyr_process_read_still(struct pyr_process *process, struct pyr_sampled *sampled);
+
+/* Whether the pulse that was read with a thread's frames agrees with the order of its thread states, and with there
+ * being no new one. If not, the next try knows better. */
+bool pyr_process_nest_holds(struct pyr_process *process, struct pyr_sampled *sampled);
+
 /* Sets the thread's sample: written only if it differs from its last one. */
 int pyr_process_sample(struct pyr_process *process, struct pyr_sampled *sampled, uint32_t node, uint8_t flags);
 
