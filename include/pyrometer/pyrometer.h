@@ -45,8 +45,10 @@ struct pyr_profile_summary {
     uint64_t samples, samples_unresolved, samples_failed, samples_stopped, samples_truncated, deadlines_missed;
     uint32_t processes, python_processes, threads;
     uint64_t file_bytes;
-    char python[32];   /* version of the first Python process, "" if none was seen */
-    char problem[480]; /* why a Python process could not be profiled; "" if all could */
+    uint32_t left_running; /* processes that it started and that live on, where the root process has ended */
+    pid_t left_pid;        /* one of them */
+    char python[32];       /* version of the first Python process, "" if none was seen */
+    char problem[480];     /* why a Python process could not be profiled; "" if all could */
 };
 
 struct pyr_profiler;

@@ -50,6 +50,16 @@ void pyr_say_summary(const struct pyr_profile_summary *summary, const char *file
             python, summary->elapsed_s, rate, odd, file, file);
 }
 
+void pyr_say_left(const struct pyr_profile_summary *summary)
+{
+    if (summary->left_running)
+        pyr_say("the recording ended with its program, of which %" PRIu32
+                " %s on (such as %d): to go on with one, pyrometer "
+                "attach PID",
+                summary->left_running, summary->left_running == 1 ? "other process runs" : "other processes run",
+                (int)summary->left_pid);
+}
+
 void pyr_say_problem(const struct pyr_cmd *cmd, const struct pyr_profile_summary *summary)
 {
     if (summary->problem[0])

@@ -46,10 +46,11 @@ static void complete(struct run *run, int rc, int wait_status)
     pyr_say_problem(run->cmd, &summary);
     if (run->args->profile.quiet)
         return;
-    else if (summary.python_processes)
+    if (summary.python_processes)
         pyr_say_summary(&summary, run->file);
     else
         pyr_say("no Python was seen in %s: %s holds no samples", run->program.argv[0], run->file);
+    pyr_say_left(&summary);
 }
 
 static void abandon(struct run *run)

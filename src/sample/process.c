@@ -104,7 +104,9 @@ int pyr_process_inherit(struct pyr_process *process, const struct pyr_process *f
                         struct pyr_err *err)
 {
     process->python = from->python;
-    return become_python(process, time_ns, err);
+    process->view = (struct pyr_view){.target = process->target, .python = &process->python};
+    int rc = pyr_roster_any(process);
+    return rc <= 0 ? rc : become_python(process, time_ns, err);
 }
 
 /* A thread may sleep in a page fault, anywhere in the interpreter, for a moment in which its frames do not fit

@@ -64,9 +64,14 @@ void pyr_process_close(struct pyr_process *process);
  * start. Registers it in the recording. */
 int pyr_process_detect(struct pyr_process *process, uint64_t time_ns, struct pyr_err *err);
 
-/* The same for a process that was forked from one that is Python, and has not executed another program since. */
+/* The same for a process that was forked from one that is Python, and has not executed another program since. 0 also
+ * for one that runs no Python, being only on its way to an exec. */
 int pyr_process_inherit(struct pyr_process *process, const struct pyr_process *from, uint64_t time_ns,
                         struct pyr_err *err);
+
+/* Whether a thread of the kernel's is one of Python's: 1, 0, or a negative status. In a process forked by C code alone
+ * none is, since Python has not been told of the fork. */
+int pyr_roster_any(struct pyr_process *process);
 
 /* Brings the list of threads up to date where it is known, or due, to be stale. Within a tick. */
 int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define HOUSEKEEPING_NS 10000000u
+#define UNDECIDED_NS 2000000u
 #define FLUSH_MIN_NS                                                                                                   \
     100000000u /* soon at first, lest much be lost; later rarely, since small pieces compress badly                    \
                 */
@@ -116,6 +117,7 @@ int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_pro
     profiler->start_cpu_ns = pyr_process_cpu_ns();
     profiler->family.root = pid;
     profiler->family.follow_children = options->follow_children;
+    profiler->family.adopt_orphans = options->follow_children && !options->attached;
     profiler->family.quality = &profiler->quality;
     double rate = options->rate_hz;
     profiler->family.regimes = options->truth == PYR_TRUTH_AUTO && (rate < 0 || rate > PYR_CALM_EXACT_HZ);
@@ -305,6 +307,8 @@ static void keep_house(struct pyr_profiler *profiler)
     profiler->housekeeping_ns = now + HOUSEKEEPING_NS;
     pthread_mutex_lock(&profiler->lock);
     int rc = pyr_family_keep(&profiler->family, now, time);
+    if (profiler->family.undecided)
+        profiler->housekeeping_ns = now + UNDECIDED_NS;
     for (size_t i = 0; i < profiler->family.members.count; i++)
         note_problem(profiler, process_at(profiler, i));
     if (rc == 0 && now >= profiler->flush_ns) {
@@ -374,7 +378,7 @@ static double glance_rate(const struct pyr_profiler *profiler)
 /* A process that is new is judged quickly. */
 static uint64_t probe_wait_ns(struct pyr_profiler *profiler)
 {
-    uint64_t now = pyr_now_ns(), wait = HOUSEKEEPING_NS;
+    uint64_t now = pyr_now_ns(), wait = profiler->family.undecided ? UNDECIDED_NS : HOUSEKEEPING_NS;
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++)
         if (process_at(profiler, i)->restless && now - process_at(profiler, i)->regime_ns < YOUNG_NS)
@@ -484,6 +488,8 @@ int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, stru
     int rc = complete(profiler, root_exit_status, err);
     if (summary)
         summary->file_bytes = bytes_before;
+    if (summary)
+        summary->left_running = pyr_family_left(&profiler->family, &summary->left_pid);
     pyr_family_release(&profiler->family);
     pthread_mutex_destroy(&profiler->lock);
     pyr_free(profiler);

@@ -1,6 +1,7 @@
 /* Which threads there are: Python's thread states matched with the kernel's threads. */
 #include "base/alloc.h"
 #include "sample/process.h"
+#include "target/kernel_view.h"
 
 #include <xxhash.h>
 
@@ -177,6 +178,31 @@ static int refresh(struct pyr_process *process)
         rc = rename_threads(process);
     pyr_vec_release(&states);
     return rc;
+}
+
+static bool any_matches(struct pyr_process *process, const struct pyr_vec *states)
+{
+    for (size_t i = 0; i < states->count; i++)
+        if (pyr_tids_find(&process->tids, process->view, PYR_VEC_AT(states, struct pyr_thread_state, i)))
+            return true;
+    return false;
+}
+
+int pyr_roster_any(struct pyr_process *process)
+{
+    struct pyr_vec states = PYR_VEC(struct pyr_thread_state);
+    pid_t theirs = process->pid;
+    pyr_task_namespace_tid(process->pid, process->pid, &theirs);
+    process->interps.count = 0;
+    int rc = pyr_tids_read(&process->tids, process->pid, theirs);
+    if (rc == 0)
+        rc = pyr_interps_read(process->view, &process->interps);
+    if (rc == 0)
+        rc = pyr_thread_states_read(process->view, &process->interps, &states);
+    if (rc == 0)
+        rc = any_matches(process, &states);
+    pyr_vec_release(&states);
+    return rc == PYR_E_TORN || rc == PYR_E_FAULT ? 0 : rc;
 }
 
 static bool heads_moved(const struct pyr_process *process)
