@@ -68,6 +68,10 @@ void pyr_say_problem(const struct pyr_cmd *cmd, const struct pyr_profile_summary
 
 bool pyr_refuse_existing(const char *path, bool force, struct pyr_err *err)
 {
+    struct stat status;
+    /* What is no file is judged when the recording is opened: /dev/null loses nothing. */
+    if (!force && stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        return false;
     if (force || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
         return false;
     pyr_err_set(err, PYR_E_EXISTS, "%s exists already; choose another name, or overwrite it with --force", path);

@@ -127,7 +127,8 @@ static int start_over(struct pyr_family *family, struct pyr_member *member, uint
     return 0;
 }
 
-/* The eldest relative that is the same execution of a program: one was forked from the other, so all is where it was. */
+/* The eldest relative that is the same execution of a program: one was forked from the other, so all is where it was.
+ */
 static const struct pyr_member *find_twin(const struct pyr_family *family, const struct pyr_member *member)
 {
     for (size_t i = 0; i < family->members.count; i++) {

@@ -52,7 +52,8 @@ int pyr_family_find(struct pyr_family *family, uint64_t now_ns);
 int pyr_family_join(struct pyr_family *family, pid_t pid, uint64_t now_ns, struct pyr_err *err);
 bool pyr_family_has(const struct pyr_family *family, pid_t pid);
 
-/* How many members live on after the root has ended; 0 while it lives. *pid is one of them. Waits a moment for those that end with it. */
+/* How many members live on after the root has ended; 0 while it lives. *pid is one of them. Waits a moment for those
+ * that end with it. */
 uint32_t pyr_family_left(struct pyr_family *family, pid_t *pid);
 
 /* What they have used at the end. To be called while those that have ended are not reaped. */
