@@ -58,7 +58,7 @@ bool pyr_signals_end_wanted(const struct pyr_signals *signals);
 
 /* ---- file descriptors ---- */
 
-/* Takes as many as may be had: a thread of the target costs three. What is launched gets back what was. */
+/* Takes as many as may be had: a thread of the target is given up to three. What is launched gets back what was. */
 void pyr_files_raise(void);
 
 /* ---- the program ---- */

@@ -18,6 +18,7 @@ struct pyr_family {
     int last_pid_fd;                      /* see pyr_system_last_pid */
     unsigned scans;                       /* still to be done after it changed */
     bool undecided;                       /* a forked process may still be on its way to an exec: look again soon */
+    uint64_t scan_all_ns;                 /* when to look at all children again, not only at those that are new */
     uint64_t scan_after_ns;               /* not to spend time scanning a family of thousands of threads */
     uint32_t processes, pythons, threads; /* seen so far */
     struct pyr_err problem;               /* why a Python process could not be profiled, if one could not */

@@ -146,7 +146,7 @@ static int settle(struct pyr_process *process, struct pyr_sampled *sampled, uint
 static int settle_batch(struct pyr_process *process, const struct batch *batch, uint64_t now_ns)
 {
     for (size_t i = batch->first; i < batch->after; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
         int rc = 0;
         if (!takes_part(sampled))
             continue;
@@ -167,12 +167,12 @@ static int settle_batch(struct pyr_process *process, const struct batch *batch, 
 int pyr_process_settle_resting(struct pyr_process *process)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+    for (size_t i = 0; rc == 0 && i < process->active.count; i++) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
         if (!sampled->gone && sampled->activity == PYR_RESTING)
             rc = pyr_process_sample(process, sampled, sampled->node, pyr_process_flags(process, sampled));
     }
-    return rc;
+    return rc == 0 ? pyr_rested_settle(process) : rc;
 }
 
 static int take_batches(struct pyr_process *process, uint64_t now_ns)
@@ -181,8 +181,8 @@ static int take_batches(struct pyr_process *process, uint64_t now_ns)
     batch.count = 0;
     add_pulse(process, &batch);
     for (;;) {
-        for (; batch.after < process->threads.count; batch.after++) {
-            struct pyr_sampled *sampled = pyr_process_thread(process, batch.after);
+        for (; batch.after < process->active.count; batch.after++) {
+            struct pyr_sampled *sampled = pyr_process_active(process, batch.after);
             if (batch.count + 2 * sampled->window.count + PYR_REGION_PIECES + PYR_ANCHOR_PIECES > BATCH_MAX)
                 break;
             if (takes_part(sampled))
@@ -191,7 +191,7 @@ static int take_batches(struct pyr_process *process, uint64_t now_ns)
         int rc = read_batch(process, &batch);
         if (rc == 0)
             rc = settle_batch(process, &batch, now_ns);
-        if (rc < 0 || batch.after == process->threads.count)
+        if (rc < 0 || batch.after == process->active.count)
             return rc;
         batch.first = batch.after;
         batch.count = 0;
@@ -220,8 +220,8 @@ int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *samp
 int pyr_process_probe(struct pyr_process *process, uint64_t now_ns)
 {
     int rc = 0;
-    for (size_t i = 0; rc >= 0 && i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+    for (size_t i = 0; rc >= 0 && i < process->active.count; i++) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
         uint32_t node;
         if (!takes_part(sampled))
             continue;

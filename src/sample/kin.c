@@ -4,16 +4,18 @@
 #include "target/kernel_view.h"
 
 #define MEMBERS_MAX 4096
-#define SCANS 4u          /* a process has its number some time before it is among its parent's children */
-#define SCAN_REST 20u     /* times as long as a scan took, none is made: threads by the thousand each have children */
-#define NEWBORN_MAX 16384 /* numbers given out between two scans that are looked at */
+#define SCANS 4u      /* a process has its number some time before it is among its parent's children */
+#define SCAN_REST 20u /* times as long as a scan took, none is made */
+#define SCAN_ALL_NS 1000000000u
+#define SCAN_ALL_REST 200u /* each of a thousand threads has children of its own */
+#define NEWBORN_MAX 16384  /* numbers given out between two scans that are looked at */
 
 static struct pyr_member *member_at(const struct pyr_family *family, size_t i)
 {
     return PYR_VEC_AT(&family->members, struct pyr_member, i);
 }
 
-/* Children of each member, not descendants of the root: one whose parent has died is still followed. */
+/* All that are there already, or could not be joined before. */
 static int find_children(struct pyr_family *family, uint64_t now_ns)
 {
     struct pyr_vec pids = PYR_VEC(pid_t);
@@ -41,9 +43,17 @@ static bool executes_what_a_member_does(const struct pyr_family *family, pid_t p
 }
 
 /* A daemon forks twice, and its parent ends within a millisecond: it is found as a child of nobody's. But it has the
- * random bytes that the kernel gave to the execution of the program that it was forked from. Only numbers that are new
- * need to be looked at. */
-static int find_orphans(struct pyr_family *family, uint64_t now_ns)
+ * random bytes that the kernel gave to the execution of the program that it was forked from. */
+static bool belongs(const struct pyr_family *family, pid_t pid)
+{
+    pid_t parent;
+    if (pyr_process_parent(pid, &parent) < 0)
+        return false;
+    return pyr_family_has(family, parent) || (family->adopt_orphans && executes_what_a_member_does(family, pid));
+}
+
+/* Only numbers that are new need to be looked at; a parent has a lower one than its child, unless they began anew. */
+static int find_newborn(struct pyr_family *family, uint64_t now_ns)
 {
     pid_t first = family->older_pid + 1, last = family->last_pid;
     if (first > last + 1) /* the numbers began anew */
@@ -51,7 +61,7 @@ static int find_orphans(struct pyr_family *family, uint64_t now_ns)
     if (last - first >= NEWBORN_MAX)
         first = last - NEWBORN_MAX + 1;
     for (pid_t pid = first; pid <= last && family->members.count < MEMBERS_MAX; pid++) {
-        if (!pyr_system_is_process(pid) || pyr_family_has(family, pid) || !executes_what_a_member_does(family, pid))
+        if (!pyr_system_is_process(pid) || pyr_family_has(family, pid) || !belongs(family, pid))
             continue;
         if (pyr_family_join(family, pid, now_ns, NULL) == PYR_E_NOMEM)
             return PYR_E_NOMEM;
@@ -88,10 +98,14 @@ int pyr_family_find(struct pyr_family *family, uint64_t now_ns)
     if (now_ns < family->scan_after_ns || !scan_due(family))
         return 0;
     uint64_t begun_ns = pyr_now_ns();
-    int rc = find_children(family, now_ns);
-    if (rc == 0 && family->adopt_orphans && family->last_pid)
-        rc = find_orphans(family, now_ns);
+    bool all = now_ns >= family->scan_all_ns || !family->last_pid;
+    int rc = all ? find_children(family, now_ns) : 0;
+    uint64_t took_ns = pyr_now_ns() - begun_ns;
+    if (all)
+        family->scan_all_ns = now_ns + (took_ns * SCAN_ALL_REST > SCAN_ALL_NS ? took_ns * SCAN_ALL_REST : SCAN_ALL_NS);
+    if (rc == 0 && family->last_pid)
+        rc = find_newborn(family, now_ns);
     family->begun = true;
-    family->scan_after_ns = now_ns + (pyr_now_ns() - begun_ns) * SCAN_REST;
+    family->scan_after_ns = now_ns + (pyr_now_ns() - begun_ns - took_ns) * SCAN_REST;
     return rc;
 }

@@ -1,5 +1,6 @@
 /* Which threads there are: Python's thread states matched with the kernel's threads. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "sample/process.h"
 #include "target/kernel_view.h"
 
@@ -10,15 +11,24 @@
 #define SOON_NS 2000000u /* a thread that starts gets its number and its name soon */
 #define NAMELESS_LOOKS 4
 #define REFRESH_NS 500000000u /* thread states may change under an unchanged list head */
+#define REFRESH_REST 200u     /* times as long as a look for nothing in particular took, none is made */
 
-static struct pyr_sampled *find(struct pyr_process *process, const struct pyr_thread_state *state, pid_t tid)
+static struct pyr_sampled *find(const struct pyr_process *process, const struct pyr_thread_state *state, pid_t tid)
 {
-    for (size_t i = 0; i < process->threads.count; i++) {
+    const uint64_t *known = pyr_map_find(&process->by_state, state->at.v);
+    struct pyr_sampled *sampled = known ? (struct pyr_sampled *)(uintptr_t)*known : NULL;
+    return sampled && !sampled->gone && sampled->tid == tid ? sampled : NULL;
+}
+
+static int index_threads(struct pyr_process *process)
+{
+    int rc = 0;
+    pyr_map_clear(&process->by_state);
+    for (size_t i = 0; rc == 0 && i < process->threads.count; i++) {
         struct pyr_sampled *sampled = pyr_process_thread(process, i);
-        if (!sampled->gone && sampled->tid == tid && pyr_addr_eq(sampled->state.at, state->at))
-            return sampled;
+        rc = pyr_map_put(&process->by_state, sampled->state.at.v, (uintptr_t)sampled);
     }
-    return NULL;
+    return rc;
 }
 
 /* The name that it has now, which is NULL when out of memory. */
@@ -57,8 +67,12 @@ static int add(struct pyr_process *process, const struct pyr_thread_state *state
     int rc = pyr_sampled_open(sampled, process->pid, tid, state);
     if (rc == 0)
         rc = register_thread(process, sampled);
+    if (rc == 0 && pyr_vec_reserve(&process->active, process->active.count + 1) < 0)
+        rc = PYR_E_NOMEM;
     if (rc == 0 && !pyr_vec_push(&process->threads, &sampled))
         rc = PYR_E_NOMEM;
+    if (rc == 0)
+        pyr_vec_push(&process->active, &sampled);
     sampled->marked = true;
     if (rc < 0) {
         pyr_sampled_release(sampled);
@@ -114,6 +128,7 @@ static int remove_unmarked(struct pyr_process *process)
             continue;
         int ended = pyr_writer_thread_end(process->writer, sampled->number);
         rc = ended < 0 ? ended : rc;
+        pyr_rested_forget(process, sampled);
         pyr_sampled_release(sampled);
         pyr_free(sampled);
         pyr_vec_remove(&process->threads, i);
@@ -153,6 +168,10 @@ static int match(struct pyr_process *process, const struct pyr_vec *states, stru
     if (left_out > process->left_out)
         process->left_out = left_out;
     int removed = remove_unmarked(process);
+    int indexed = index_threads(process);
+    if (indexed == 0)
+        indexed = pyr_rested_note_strangers(process);
+    removed = removed < 0 ? removed : indexed;
     return rc < 0 ? rc : removed;
 }
 
@@ -228,8 +247,8 @@ static bool interps_moved(struct pyr_process *process, uint64_t now_ns)
            !pyr_addr_eq(newest, PYR_VEC_AT(&process->interps, struct pyr_interp, 0)->at);
 }
 
-/* What is incomplete is looked at ever less often: it may stay so. */
-static uint64_t next_look_ns(struct pyr_process *process, bool moved)
+/* What is incomplete is looked at ever less often: it may stay so. With threads by the thousand a look is dear. */
+static uint64_t next_look_ns(struct pyr_process *process, bool moved, uint64_t took_ns)
 {
     if (!process->starting && !any_nameless(process))
         process->soon_ns = 0;
@@ -237,7 +256,8 @@ static uint64_t next_look_ns(struct pyr_process *process, bool moved)
         process->soon_ns = SOON_NS;
     else if (process->soon_ns < REFRESH_NS)
         process->soon_ns += process->soon_ns / 2;
-    return process->soon_ns ? process->soon_ns : REFRESH_NS;
+    uint64_t wait = process->soon_ns ? process->soon_ns : REFRESH_NS, rest = took_ns * REFRESH_REST;
+    return wait > rest ? wait : rest;
 }
 
 int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns)
@@ -245,6 +265,7 @@ int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns)
     bool moved = process->stale || heads_moved(process) || interps_moved(process, now_ns);
     if (!moved && now_ns < process->refresh_ns)
         return 0;
+    uint64_t begun_ns = pyr_now_ns();
     int rc = refresh(process);
     if (rc == PYR_E_TORN || rc == PYR_E_FAULT) {
         /* The list changed under the walk: what was known before is still worth a sample; look again next time. */
@@ -255,7 +276,7 @@ int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns)
     if (rc == 0) {
         process->stale = false;
         process->failures = 0;
-        process->refresh_ns = now_ns + next_look_ns(process, moved);
+        process->refresh_ns = now_ns + next_look_ns(process, moved, pyr_now_ns() - begun_ns);
     }
     return rc;
 }
