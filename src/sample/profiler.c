@@ -32,7 +32,7 @@ struct pyr_profiler {
     struct pyr_family family;
     struct pyr_quality quality;
     pthread_mutex_t lock;
-    atomic_bool stop;
+    atomic_bool stop, pausing;
     uint64_t start_ns, ended_ns;
     uint64_t start_cpu_ns;
     uint64_t housekeeping_ns, flush_ns;
@@ -138,6 +138,25 @@ int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_pro
 void pyr_profiler_stop(struct pyr_profiler *profiler)
 {
     atomic_store(&profiler->stop, true);
+}
+
+void pyr_profiler_pause(struct pyr_profiler *profiler)
+{
+    atomic_store(&profiler->pausing, true);
+    pthread_mutex_lock(&profiler->lock);
+}
+
+void pyr_profiler_resume(struct pyr_profiler *profiler)
+{
+    atomic_store(&profiler->pausing, false);
+    pthread_mutex_unlock(&profiler->lock);
+}
+
+/* Who samples without a rest would have the lock again before the one that waits for it. */
+static void give_way(struct pyr_profiler *profiler)
+{
+    while (atomic_load(&profiler->pausing) && !atomic_load(&profiler->stop))
+        pyr_sleep_until_ns(pyr_now_ns() + SHORT_NAP_NS);
 }
 
 /* Records a failure that ends the run: a target that is gone, or whose memory changed under a read, is none. */
@@ -348,6 +367,7 @@ static void *sit_and_tick(void *context)
             !sleep_until(profiler, pyr_schedule_next(&schedule, pyr_now_ns(), &profiler->quality.deadlines_missed)))
             break;
         pyr_task_tidy();
+        give_way(profiler);
         take_exact(profiler, rate, &schedule);
     }
     return NULL;
@@ -403,6 +423,7 @@ static void glance_until_over(struct pyr_profiler *profiler)
             pyr_schedule_next(&schedule, next, &skipped);
         if ((rate >= 0 || !any) && !sleep_until(profiler, next))
             break;
+        give_way(profiler);
         any = rate != 0 && glance(profiler);
         if (!any && profiler->family.regimes)
             probe(profiler);

@@ -41,7 +41,8 @@ void pyr_window_release(struct pyr_window *window);
  * PYR_E_LIMIT: the frames are scattered over too many places (the outer ones are left out). */
 int pyr_window_foresee(struct pyr_window *window, const struct pyr_layout *layout, const struct pyr_chain *chain);
 
-/* Appends the pieces of one pass in its order; room for count + PYR_REGION_PIECES must be there. HOT. Returns how many. */
+/* Appends the pieces of one pass in its order; room for count + PYR_REGION_PIECES must be there. HOT. Returns how many.
+ */
 unsigned pyr_window_pieces(const struct pyr_window *window, enum pyr_pass pass, struct iovec *local,
                            struct iovec *remote);
 
