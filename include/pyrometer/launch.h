@@ -77,8 +77,8 @@ int pyr_launch_go(struct pyr_launch *launch, struct pyr_err *err);
 /* Waits until the program has ended, which leaves a zombie so that its pid names nothing else, or until other_fd (−1:
  * none) is readable. Returns true when the program has ended. Meanwhile
  *   - a signal sent to us alone is passed on; one from the terminal, which the program gets itself, is not;
- *   - where there is a terminal, we stop when the program stops, and continue it when we are continued. Then the profiler
- *     (NULL: none) holds no thread of it. */
+ *   - where there is a terminal, we stop when the program stops, and continue it when we are continued. Then the
+ * profiler (NULL: none) holds no thread of it. */
 bool pyr_launch_watch(struct pyr_launch *launch, int other_fd, struct pyr_profiler *profiler);
 
 /* Reaps the program (blocks until it ends) and returns its status as waitpid does. */

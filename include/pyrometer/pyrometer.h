@@ -63,8 +63,8 @@ int pyr_profiler_run(struct pyr_profiler *profiler, struct pyr_err *err);
 /* Makes pyr_profiler_run return soon. Async-signal-safe; may be called from any thread. */
 void pyr_profiler_stop(struct pyr_profiler *profiler);
 
-/* Between both nothing is sampled, and no thread of the target is held: to stop this process for a while. The first waits
- * for a sample that is being taken. Both from the same thread; not from a signal handler. */
+/* Between both nothing is sampled, and no thread of the target is held: to stop this process for a while. The first
+ * waits for a sample that is being taken. Both from the same thread; not from a signal handler. */
 void pyr_profiler_pause(struct pyr_profiler *profiler);
 void pyr_profiler_resume(struct pyr_profiler *profiler);
 
