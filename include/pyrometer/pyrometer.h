@@ -48,8 +48,10 @@ struct pyr_profile_summary {
     uint64_t samples, samples_unresolved, samples_failed, samples_stopped, samples_truncated, deadlines_missed;
     uint32_t processes, python_processes, threads;
     uint64_t file_bytes;
-    char python[32];   /* version of the first Python process, "" if none was seen */
-    char problem[480]; /* why a Python process could not be profiled; "" if all could */
+    uint32_t left_running; /* processes that it started and that live on, where the root process has ended */
+    pid_t left_pid;        /* one of them */
+    char python[32];       /* version of the first Python process, "" if none was seen */
+    char problem[480];     /* why a Python process could not be profiled; "" if all could */
 };
 
 struct pyr_profiler;
@@ -63,6 +65,11 @@ int pyr_profiler_run(struct pyr_profiler *profiler, struct pyr_err *err);
 
 /* Makes pyr_profiler_run return soon. Async-signal-safe; may be called from any thread. */
 void pyr_profiler_stop(struct pyr_profiler *profiler);
+
+/* Between both nothing is sampled, and no thread of the target is held: to stop this process for a while. The first
+ * waits for a sample that is being taken. Both from the same thread; not from a signal handler. */
+void pyr_profiler_pause(struct pyr_profiler *profiler);
+void pyr_profiler_resume(struct pyr_profiler *profiler);
 
 /* Figures so far; from any thread. */
 void pyr_profiler_summary(const struct pyr_profiler *profiler, struct pyr_profile_summary *summary);

@@ -100,8 +100,10 @@ static int attach(const struct pyr_cmd *cmd, const struct attach_args *attach_ar
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);
     pyr_say_problem(cmd, &summary);
-    if (!args->quiet)
+    if (!args->quiet) {
         pyr_say_summary(&summary, file);
+        pyr_say_left(&summary);
+    }
     return PYR_EXIT_DONE;
 }
 

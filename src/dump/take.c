@@ -160,7 +160,7 @@ static int take_frames(struct take *take, struct pyr_sampled *sampled, struct py
     return rc;
 }
 
-static void note_gil_wait(struct take *take, const struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
+static void note_gil_wait(struct take *take, struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
 {
     uint64_t address;
     bool running;

@@ -3,7 +3,7 @@
  * once, and the file keeps the whole frames that it has. Two statuses do not stick and leave the recording as it was:
  * PYR_E_MISUSE (a number that was not given out, a call in the wrong place, something of a thread or process that has
  * ended) and PYR_E_LIMIT (definitions have reached what a reader accepts: FORMAT.md, "Limits").
- * A pipe whose reader is gone raises SIGPIPE, a file size limit SIGXFSZ: programs that write recordings ignore both. */
+ * A file size limit raises SIGXFSZ: programs that write recordings ignore it. */
 #ifndef PYR_RECORD_WRITER_H
 #define PYR_RECORD_WRITER_H
 
@@ -15,7 +15,7 @@
 struct pyr_writer;
 
 /* Creates the file and writes its header and facts, which are copied. An existing file gives PYR_E_EXISTS unless force;
- * one that a recording is being written to always does. Pipes and /dev/null are written to as they are. */
+ * one that a recording is being written to, and what is neither a file nor /dev/null, always does. */
 int pyr_writer_open(struct pyr_writer **out, const char *path, bool force, const struct pyr_run_facts *facts,
                     struct pyr_err *err);
 

@@ -126,6 +126,8 @@ static void write_process(struct pyr_report *report, struct pyr_json *json, uint
     pyr_json_uint(json, "parent", process->facts->parent_pid);
     pyr_json_string(json, "command", process->facts->command);
     pyr_json_string(json, "python", process->facts->python);
+    pyr_json_number(json, "start_s", (double)process->start_ns / 1e9);
+    pyr_json_number(json, "end_s", (double)process->end_ns / 1e9);
     pyr_json_number(json, "sampled_s", process->elapsed_s);
     if (pyr_exit_code(process->exit_status, &code))
         pyr_json_int(json, "exit_status", code);

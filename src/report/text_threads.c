@@ -60,6 +60,16 @@ static void write_threads(struct pyr_report *report, struct pyr_thread_sum *sums
         fprintf(report->out, "  … and %zu more\n", seen - rows(report, THREAD_ROWS));
 }
 
+/* A process that became another program has an entry for each: they are told apart by when. */
+static bool is_one_of_several(const struct pyr_model *model, const struct pyr_model_process *process)
+{
+    for (uint32_t i = 0; i < model->process_count; i++)
+        if (&model->processes[i] != process && model->processes[i].facts &&
+            model->processes[i].facts->pid == process->facts->pid)
+            return true;
+    return false;
+}
+
 static void write_process(struct pyr_report *report, const struct pyr_model_process *process)
 {
     char text[40] = "";
@@ -73,6 +83,8 @@ static void write_process(struct pyr_report *report, const struct pyr_model_proc
         fputs("  (not Python)", report->out);
     if (pyr_exit_code(process->exit_status, &code) && code)
         fprintf(report->out, "  exit status %d", code);
+    if (is_one_of_several(&report->view->model, process))
+        fprintf(report->out, "  (from %.3f to %.3f s)", (double)process->start_ns / 1e9, (double)process->end_ns / 1e9);
     fputc('\n', report->out);
 }
 

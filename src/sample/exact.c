@@ -160,8 +160,8 @@ static int take_active(const struct exact *exact)
 {
     int here = pyr_cpu_current(), rc = 0;
     for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
-        for (size_t i = 0; rc >= 0 && i < exact->process->threads.count; i++) {
-            struct pyr_sampled *sampled = pyr_process_thread(exact->process, i);
+        for (size_t i = 0; rc >= 0 && i < exact->process->active.count; i++) {
+            struct pyr_sampled *sampled = pyr_process_active(exact->process, i);
             if (sampled->gone || sampled->activity != PYR_ACTIVE || sampled->taken ||
                 (sampled->cpu != here && !elsewhere))
                 continue;
@@ -184,8 +184,8 @@ int pyr_process_exact(struct pyr_process *process, enum pyr_hold hold, enum pyr_
         rc = pyr_process_screen(process, PYR_SCREEN_RESTING, now_ns);
     if (rc == 0)
         rc = read_pulse(process);
-    for (size_t i = 0; i < process->threads.count; i++)
-        pyr_process_thread(process, i)->taken = false;
+    for (size_t i = 0; i < process->active.count; i++)
+        pyr_process_active(process, i)->taken = false;
     if (rc >= 0)
         rc = take_active(&exact);
     if (rc >= 0)

@@ -40,20 +40,20 @@ static int settle(struct pyr_process *process, const struct pyr_batch *batch, st
 int pyr_process_settle_resting(struct pyr_process *process)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+    for (size_t i = 0; rc == 0 && i < process->active.count; i++) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
         if (!sampled->gone && sampled->activity == PYR_RESTING)
             rc = pyr_process_sample(process, sampled, sampled->node, pyr_process_flags(process, sampled));
     }
-    return rc;
+    return rc == 0 ? pyr_rested_settle(process) : rc;
 }
 
 /* As many threads as fit into one system call, from *next on. */
 static int take_batch(struct pyr_process *process, struct pyr_batch *batch, size_t *next, uint64_t now_ns)
 {
     size_t first = *next;
-    for (; *next < process->threads.count; ++*next) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, *next);
+    for (; *next < process->active.count; ++*next) {
+        struct pyr_sampled *sampled = pyr_process_active(process, *next);
         if (batch->count + 2 * sampled->window.count + PYR_REGION_PIECES + pyr_nest_pieces_max(&sampled->nest) >
             PYR_BATCH_MAX)
             break;
@@ -62,8 +62,8 @@ static int take_batch(struct pyr_process *process, struct pyr_batch *batch, size
     }
     int rc = pyr_batch_read(batch);
     for (size_t i = first; rc == 0 && i < *next; i++)
-        if (takes_part(pyr_process_thread(process, i)))
-            rc = settle(process, batch, pyr_process_thread(process, i), now_ns);
+        if (takes_part(pyr_process_active(process, i)))
+            rc = settle(process, batch, pyr_process_active(process, i), now_ns);
     return rc;
 }
 
@@ -76,7 +76,7 @@ static int take_batches(struct pyr_process *process, uint64_t now_ns)
         if (next == 0)
             pyr_batch_pulse(&batch);
         rc = take_batch(process, &batch, &next, now_ns);
-    } while (rc == 0 && next < process->threads.count);
+    } while (rc == 0 && next < process->active.count);
     return rc;
 }
 
@@ -100,8 +100,8 @@ int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *samp
 int pyr_process_probe(struct pyr_process *process, uint64_t now_ns)
 {
     int rc = 0;
-    for (size_t i = 0; rc >= 0 && i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+    for (size_t i = 0; rc >= 0 && i < process->active.count; i++) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
         uint32_t node;
         if (!takes_part(sampled))
             continue;
@@ -125,9 +125,9 @@ int pyr_process_room(struct pyr_process *process)
 
 static struct pyr_sampled *only_active(const struct pyr_process *process)
 {
-    for (size_t i = 0; i < process->threads.count; i++)
-        if (takes_part(pyr_process_thread(process, i)))
-            return pyr_process_thread(process, i);
+    for (size_t i = 0; i < process->active.count; i++)
+        if (takes_part(pyr_process_active(process, i)))
+            return pyr_process_active(process, i);
     return NULL;
 }
 

@@ -12,7 +12,7 @@ static void close_threads(struct pyr_process *process)
         pyr_sampled_release(pyr_process_thread(process, i));
         pyr_free(pyr_process_thread(process, i));
     }
-    process->threads.count = 0;
+    process->threads.count = process->active.count = 0;
 }
 
 void pyr_process_close(struct pyr_process *process)
@@ -20,7 +20,11 @@ void pyr_process_close(struct pyr_process *process)
     if (!process)
         return;
     close_threads(process);
+    pyr_rested_release(process);
     pyr_vec_release(&process->threads);
+    pyr_vec_release(&process->active);
+    pyr_map_release(&process->by_tid);
+    pyr_map_release(&process->by_state);
     pyr_vec_release(&process->interps);
     pyr_vec_release(&process->pulses);
     pyr_vec_release(&process->local);
@@ -42,6 +46,10 @@ int pyr_process_open(struct pyr_process **out, pid_t pid, struct pyr_writer *wri
     process->writer = writer;
     process->quality = quality;
     process->threads = PYR_VEC(struct pyr_sampled *);
+    process->active = PYR_VEC(struct pyr_sampled *);
+    process->strangers = PYR_VEC(struct pyr_task);
+    process->rested.holders = PYR_VEC(struct pyr_sampled *);
+    process->group = PYR_GROUP_CLOSED;
     process->interps = PYR_VEC(struct pyr_interp);
     process->pulses = PYR_VEC(struct pyr_pulse);
     process->local = PYR_VEC(struct iovec);
@@ -105,7 +113,9 @@ int pyr_process_inherit(struct pyr_process *process, const struct pyr_process *f
                         struct pyr_err *err)
 {
     process->python = from->python;
-    return become_python(process, time_ns, err);
+    process->view = (struct pyr_view){.target = process->target, .python = &process->python};
+    int rc = pyr_roster_any(process);
+    return rc <= 0 ? rc : become_python(process, time_ns, err);
 }
 
 static unsigned pulse_piece(void *to, size_t size, pyr_addr base, int32_t offset, struct iovec *local,
@@ -284,6 +294,7 @@ int pyr_process_read_resting(struct pyr_process *process, struct pyr_sampled *sa
     sampled->waits_gil = futex && pyr_gil_waited_for(process->view, &process->interps, futex);
     sampled->activity = PYR_RESTING;
     sampled->resting_slices = sampled->slices_before;
+    sampled->resting_since_ns = now_ns;
     sampled->node = node;
     sampled->written = false;
     return 0;
@@ -296,7 +307,7 @@ static int screen_thread(struct pyr_process *process, struct pyr_sampled *sample
     uint64_t futex;
     int rc;
     if (sampled->activity == PYR_RESTING) {
-        rc = pyr_task_slices(&sampled->task, &sampled->slices_before, NULL);
+        rc = pyr_task_slices(&sampled->task, &sampled->slices_before, &sampled->run_ns);
         if (rc < 0 || sampled->resting_slices == sampled->slices_before)
             return rc;
         sampled->activity = PYR_ACTIVE;
@@ -318,14 +329,20 @@ static int screen_thread(struct pyr_process *process, struct pyr_sampled *sample
 
 int pyr_process_screen(struct pyr_process *process, enum pyr_screen which, uint64_t now_ns)
 {
-    int active = 0;
-    for (size_t i = 0; i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+    int active = 0, kept = pyr_rested_keep(process, now_ns);
+    if (kept < 0)
+        return kept;
+    for (size_t i = 0; i < process->active.count;) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
+        bool rested = sampled->activity == PYR_RESTING && sampled->written;
         int rc = screen_thread(process, sampled, which, now_ns);
         if (rc == PYR_E_NOMEM || rc == PYR_E_IO)
             return rc;
         if (rc == PYR_E_GONE)
             sampled->gone = process->stale = true;
+        if (rc == 0 && rested && sampled->activity == PYR_RESTING && pyr_rested_take(process, i))
+            continue;
+        i++;
         active += !sampled->gone && sampled->activity == PYR_ACTIVE;
     }
     return active;
@@ -341,6 +358,11 @@ int pyr_process_sample(struct pyr_process *process, struct pyr_sampled *sampled,
         process->quality->samples_compiled++;
     if (flags & PYR_TRUNCATED)
         process->quality->samples_truncated++;
+    return pyr_process_write(process, sampled, node, flags);
+}
+
+int pyr_process_write(struct pyr_process *process, struct pyr_sampled *sampled, uint32_t node, uint8_t flags)
+{
     if (sampled->written && sampled->node == node && sampled->flags == flags)
         return 0;
     sampled->node = node;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define HOUSEKEEPING_NS 10000000u
+#define UNDECIDED_NS 2000000u
 #define FLUSH_MIN_NS                                                                                                   \
     100000000u /* soon at first, lest much be lost; later rarely, since small pieces compress badly                    \
                 */
@@ -32,7 +33,7 @@ struct pyr_profiler {
     struct pyr_family family;
     struct pyr_quality quality;
     pthread_mutex_t lock;
-    atomic_bool stop;
+    atomic_bool stop, pausing;
     atomic_bool sampled, announced;
     uint64_t start_ns, ended_ns;
     uint64_t start_cpu_ns;
@@ -118,6 +119,7 @@ int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_pro
     profiler->start_cpu_ns = pyr_process_cpu_ns();
     profiler->family.root = pid;
     profiler->family.follow_children = options->follow_children;
+    profiler->family.adopt_orphans = options->follow_children && !options->attached;
     profiler->family.quality = &profiler->quality;
     double rate = options->rate_hz;
     profiler->family.regimes = options->truth == PYR_TRUTH_AUTO && (rate < 0 || rate > PYR_CALM_EXACT_HZ);
@@ -138,6 +140,25 @@ int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_pro
 void pyr_profiler_stop(struct pyr_profiler *profiler)
 {
     atomic_store(&profiler->stop, true);
+}
+
+void pyr_profiler_pause(struct pyr_profiler *profiler)
+{
+    atomic_store(&profiler->pausing, true);
+    pthread_mutex_lock(&profiler->lock);
+}
+
+void pyr_profiler_resume(struct pyr_profiler *profiler)
+{
+    atomic_store(&profiler->pausing, false);
+    pthread_mutex_unlock(&profiler->lock);
+}
+
+/* Who samples without a rest would have the lock again before the one that waits for it. */
+static void give_way(struct pyr_profiler *profiler)
+{
+    while (atomic_load(&profiler->pausing) && !atomic_load(&profiler->stop))
+        pyr_sleep_until_ns(pyr_now_ns() + SHORT_NAP_NS);
 }
 
 /* Records a failure that ends the run: a target that is gone, or whose memory changed under a read, is none. */
@@ -347,6 +368,8 @@ static void keep_house(struct pyr_profiler *profiler)
     profiler->housekeeping_ns = now + HOUSEKEEPING_NS;
     pthread_mutex_lock(&profiler->lock);
     int rc = pyr_family_keep(&profiler->family, now, time);
+    if (profiler->family.undecided)
+        profiler->housekeeping_ns = now + UNDECIDED_NS;
     for (size_t i = 0; i < profiler->family.members.count; i++)
         note_problem(profiler, process_at(profiler, i));
     if (rc == 0 && now >= profiler->flush_ns) {
@@ -387,6 +410,7 @@ static void *sit_and_tick(void *context)
             !sleep_until(profiler, pyr_schedule_next(&schedule, pyr_now_ns(), &profiler->quality.deadlines_missed)))
             break;
         pyr_task_tidy();
+        give_way(profiler);
         take_exact(profiler, rate, &schedule);
     }
     return NULL;
@@ -417,7 +441,7 @@ static double glance_rate(const struct pyr_profiler *profiler)
 /* A process that is new is judged quickly. */
 static uint64_t probe_wait_ns(struct pyr_profiler *profiler)
 {
-    uint64_t now = pyr_now_ns(), wait = HOUSEKEEPING_NS;
+    uint64_t now = pyr_now_ns(), wait = profiler->family.undecided ? UNDECIDED_NS : HOUSEKEEPING_NS;
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++)
         if (process_at(profiler, i)->restless && now - process_at(profiler, i)->regime_ns < YOUNG_NS)
@@ -444,6 +468,7 @@ static void glance_until_over(struct pyr_profiler *profiler)
             pyr_schedule_next(&schedule, next, &skipped);
         if ((rate >= 0 || !any) && !sleep_until(profiler, next))
             break;
+        give_way(profiler);
         any = rate != 0 && glance(profiler);
         if (!any && profiler->family.regimes)
             probe(profiler);
@@ -532,6 +557,8 @@ int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, stru
     int rc = complete(profiler, root_exit_status, err);
     if (summary)
         summary->file_bytes = bytes_before;
+    if (summary)
+        summary->left_running = pyr_family_left(&profiler->family, &summary->left_pid);
     pyr_family_release(&profiler->family);
     pthread_mutex_destroy(&profiler->lock);
     pyr_free(profiler);

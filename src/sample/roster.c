@@ -1,7 +1,9 @@
 /* Which threads there are: Python's thread states matched with the kernel's threads. */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "sample/homes.h"
 #include "sample/process.h"
+#include "target/kernel_view.h"
 
 #include <xxhash.h>
 
@@ -10,15 +12,27 @@
 #define SOON_NS 2000000u /* a thread that starts gets its number and its name soon */
 #define NAMELESS_LOOKS 4
 #define REFRESH_NS 500000000u /* thread states may change under an unchanged list head */
+#define REFRESH_REST 200u     /* times as long as a look for nothing in particular took, none is made */
 
-static struct pyr_sampled *find(struct pyr_process *process, pid_t tid)
+static struct pyr_sampled *find(const struct pyr_process *process, pid_t tid)
 {
-    for (size_t i = 0; i < process->threads.count; i++) {
+    const uint64_t *known = pyr_map_find(&process->by_tid, (uint64_t)tid);
+    struct pyr_sampled *sampled = known ? (struct pyr_sampled *)(uintptr_t)*known : NULL;
+    return sampled && !sampled->gone ? sampled : NULL;
+}
+
+static int index_threads(struct pyr_process *process)
+{
+    int rc = 0;
+    pyr_map_clear(&process->by_tid);
+    pyr_map_clear(&process->by_state);
+    for (size_t i = 0; rc == 0 && i < process->threads.count; i++) {
         struct pyr_sampled *sampled = pyr_process_thread(process, i);
-        if (!sampled->gone && sampled->tid == tid)
-            return sampled;
+        rc = pyr_map_put(&process->by_tid, (uint64_t)sampled->tid, (uintptr_t)sampled);
+        for (unsigned k = 0; rc == 0 && k < sampled->nest.count; k++)
+            rc = pyr_map_put(&process->by_state, sampled->nest.states[k].state.at.v, (uintptr_t)sampled);
     }
-    return NULL;
+    return rc;
 }
 
 /* The name that it has now, which is NULL when out of memory. */
@@ -57,8 +71,16 @@ static int add(struct pyr_process *process, const struct pyr_home *home, int64_t
     int rc = pyr_sampled_open(sampled, process->pid, home->tid, home->ident);
     if (rc == 0)
         rc = register_thread(process, sampled, interp_id);
-    if (rc == 0 && !pyr_vec_push(&process->threads, &sampled))
+    if (rc == 0 && pyr_vec_reserve(&process->active, process->active.count + 1) < 0)
         rc = PYR_E_NOMEM;
+    if (rc == 0)
+        rc = pyr_map_put(&process->by_tid, (uint64_t)sampled->tid, (uintptr_t)sampled);
+    if (rc == 0 && !pyr_vec_push(&process->threads, &sampled)) {
+        pyr_map_put(&process->by_tid, (uint64_t)sampled->tid, 0);
+        rc = PYR_E_NOMEM;
+    }
+    if (rc == 0)
+        pyr_vec_push(&process->active, &sampled);
     if (rc < 0) {
         pyr_sampled_release(sampled);
         pyr_free(sampled);
@@ -113,6 +135,7 @@ static int remove_unmarked(struct pyr_process *process)
             continue;
         int ended = pyr_writer_thread_end(process->writer, sampled->number);
         rc = ended < 0 ? ended : rc;
+        pyr_rested_forget(process, sampled);
         pyr_sampled_release(sampled);
         pyr_free(sampled);
         pyr_vec_remove(&process->threads, i);
@@ -144,14 +167,18 @@ static int place(struct pyr_process *process, const struct pyr_thread_state *sta
     return rc == PYR_E_LIMIT ? 0 : rc;
 }
 
-static void end_nests(struct pyr_process *process)
+static int end_nests(struct pyr_process *process)
 {
+    int rc = 0;
     for (size_t i = 0; i < process->threads.count; i++) {
         struct pyr_sampled *sampled = pyr_process_thread(process, i);
-        if (pyr_nest_end(&sampled->nest))
-            sampled->activity = PYR_ACTIVE; /* what it was seen doing may not be all */
+        if (pyr_nest_end(&sampled->nest)) { /* what it was seen doing may not be all */
+            int woken = pyr_rested_wake(process, sampled);
+            rc = woken < 0 ? woken : rc;
+        }
         sampled->marked = sampled->nest.count > 0;
     }
+    return rc;
 }
 
 static int match(struct pyr_process *process, const struct pyr_vec *states, struct pyr_tids *tids)
@@ -172,10 +199,15 @@ static int match(struct pyr_process *process, const struct pyr_vec *states, stru
         }
     }
     pyr_vec_release(&homes);
-    end_nests(process);
+    int ended = end_nests(process);
+    rc = rc < 0 ? rc : ended;
     if (left_out > process->left_out)
         process->left_out = left_out;
     int removed = remove_unmarked(process);
+    int indexed = index_threads(process);
+    if (indexed == 0)
+        indexed = pyr_rested_note_strangers(process);
+    removed = removed < 0 ? removed : indexed;
     return rc < 0 ? rc : removed;
 }
 
@@ -201,6 +233,31 @@ static int refresh(struct pyr_process *process)
         rc = rename_threads(process);
     pyr_vec_release(&states);
     return rc;
+}
+
+static bool any_matches(struct pyr_process *process, const struct pyr_vec *states)
+{
+    for (size_t i = 0; i < states->count; i++)
+        if (pyr_tids_find(&process->tids, process->view, PYR_VEC_AT(states, struct pyr_thread_state, i)))
+            return true;
+    return false;
+}
+
+int pyr_roster_any(struct pyr_process *process)
+{
+    struct pyr_vec states = PYR_VEC(struct pyr_thread_state);
+    pid_t theirs = process->pid;
+    pyr_task_namespace_tid(process->pid, process->pid, &theirs);
+    process->interps.count = 0;
+    int rc = pyr_tids_read(&process->tids, process->pid, theirs);
+    if (rc == 0)
+        rc = pyr_interps_read(process->view, &process->interps);
+    if (rc == 0)
+        rc = pyr_thread_states_read(process->view, &process->interps, &states);
+    if (rc == 0)
+        rc = any_matches(process, &states);
+    pyr_vec_release(&states);
+    return rc == PYR_E_TORN || rc == PYR_E_FAULT ? 0 : rc;
 }
 
 static bool heads_moved(const struct pyr_process *process)
@@ -252,16 +309,18 @@ static void look_at_interps(struct pyr_process *process)
         pyr_nest_stack_take(&pyr_process_thread(process, threads)->nest, layout);
 }
 
+/* With one interpreter only the threads that are read can be found to be. */
 static bool any_outdated(const struct pyr_process *process)
 {
-    for (size_t i = 0; i < process->threads.count; i++)
-        if (pyr_process_thread(process, i)->nest.outdated)
+    const struct pyr_vec *threads = process->interps.count < 2 ? &process->active : &process->threads;
+    for (size_t i = 0; i < threads->count; i++)
+        if ((*PYR_VEC_AT(threads, struct pyr_sampled *, i))->nest.outdated)
             return true;
     return false;
 }
 
-/* What is incomplete is looked at ever less often: it may stay so. */
-static uint64_t next_look_ns(struct pyr_process *process, bool moved)
+/* What is incomplete is looked at ever less often: it may stay so. With threads by the thousand a look is dear. */
+static uint64_t next_look_ns(struct pyr_process *process, bool moved, uint64_t took_ns)
 {
     if (!process->starting && !any_nameless(process))
         process->soon_ns = 0;
@@ -269,7 +328,8 @@ static uint64_t next_look_ns(struct pyr_process *process, bool moved)
         process->soon_ns = SOON_NS;
     else if (process->soon_ns < REFRESH_NS)
         process->soon_ns += process->soon_ns / 2;
-    return process->soon_ns ? process->soon_ns : REFRESH_NS;
+    uint64_t wait = process->soon_ns ? process->soon_ns : REFRESH_NS, rest = took_ns * REFRESH_REST;
+    return wait > rest ? wait : rest;
 }
 
 int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns)
@@ -278,6 +338,7 @@ int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns)
     bool moved = process->stale || heads_moved(process) || interps_moved(process, now_ns) || any_outdated(process);
     if (!moved && now_ns < process->refresh_ns)
         return 0;
+    uint64_t begun_ns = pyr_now_ns();
     int rc = refresh(process);
     if (rc == PYR_E_TORN || rc == PYR_E_FAULT) {
         /* The list changed under the walk: what was known before is still worth a sample; look again next time. */
@@ -288,7 +349,7 @@ int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns)
     if (rc == 0) {
         process->stale = false;
         process->failures = 0;
-        process->refresh_ns = now_ns + next_look_ns(process, moved);
+        process->refresh_ns = now_ns + next_look_ns(process, moved, pyr_now_ns() - begun_ns);
     }
     return rc;
 }

@@ -22,10 +22,13 @@ struct pyr_sampled {
     unsigned nameless;  /* looks that found no name of Python's */
     enum pyr_activity activity;
     uint64_t resting_slices; /* it has not run while its slices are these */
-    uint64_t slices_before;  /* during one tick */
-    uint64_t odd_slices;     /* the slices at which its frames last did not fit together */
-    bool waits_gil;          /* it rests because another thread has the GIL */
-    int cpu;                 /* where it ran last */
+    uint64_t run_ns;         /* with them */
+    uint64_t resting_since_ns;
+    bool rested;            /* not looked at by itself any more: see rest.c */
+    uint64_t slices_before; /* during one tick */
+    uint64_t odd_slices;    /* the slices at which its frames last did not fit together */
+    bool waits_gil;         /* it rests because another thread has the GIL */
+    int cpu;                /* where it ran last */
     struct pyr_window window;
     struct pyr_chain seen;       /* of pass IN, or of a still read */
     struct pyr_chain seen_again; /* of pass OUT */

@@ -68,7 +68,7 @@ class Terminal:
     """pyrometer as the foreground job of a terminal, below a little shell that notes how its job fares."""
 
     SHELL = """
-import os, signal, sys
+import os, signal, sys, time
 pid = os.fork()
 if pid == 0:
     os.setpgid(0, 0)
@@ -82,17 +82,19 @@ while True:
         print("ended", os.waitstatus_to_exitcode(status), flush=True)
         break
     print("stopped", flush=True)
+    time.sleep(float(os.environ.get("PAUSE", 0)))
     os.killpg(pid, signal.SIGCONT)
 """
 
-    def __init__(self, pyrometer, *args):
+    def __init__(self, pyrometer, *args, pause_s=0):
         self.master, slave = pty.openpty()
 
         def control():
             os.setsid()
             os.close(os.open(os.ttyname(0), os.O_RDWR))
         self.process = subprocess.Popen([sys.executable, "-c", self.SHELL, pyrometer.binary, *args], stdin=slave,
-                                        stdout=slave, stderr=slave, cwd=pyrometer.directory, preexec_fn=control)
+                                        stdout=slave, stderr=slave, cwd=pyrometer.directory, preexec_fn=control,
+                                        env={**os.environ, "PAUSE": str(pause_s)})
         os.close(slave)
         self.text = b""
 
@@ -144,6 +146,46 @@ def test_ctrl_z_stops_the_job_and_it_goes_on(pyrometer):
     terminal.read(b"stopped")
     text = terminal.read()
     assert "over" in text and "ended 4" in text and text.count("stopped") == 1
+
+
+def states(pid):
+    found = set()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat") as file:
+            found.add(file.read().rpartition(")")[2].split()[0])
+    return found
+
+
+BUSY_THREADS = """
+import os, threading, time
+def busy():
+    end = time.monotonic() + 4
+    while time.monotonic() < end: sum(range(100))
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for thread in threads: thread.start()
+print("up", os.getpid(), os.getppid(), "!", flush=True)
+for thread in threads: thread.join()
+print("over", flush=True)
+raise SystemExit(4)
+"""
+
+
+@pytest.mark.parametrize("truth", ["stop", "auto"])
+def test_ctrl_z_while_threads_are_held(pyrometer, truth):
+    """All of both stop, none of them in the hand of a tracer; and all go on."""
+    terminal = Terminal(pyrometer, "run", "-q", "-r", "max", "--truth", truth, "-o", "r.pyro", "--python", sys.executable,
+                        "-c", BUSY_THREADS, pause_s=0.4)
+    program, tool = map(int, terminal.read(b"!").split()[1:3])
+    for count in range(1, 5):
+        terminal.type(b"\x1a")
+        while terminal.text.count(b"stopped") < count:
+            terminal.text += os.read(terminal.master, 4096)
+        time.sleep(0.1)
+        assert states(program) == {"T"} and states(tool) == {"T"}
+        wait_for(lambda: "T" not in states(program) | states(tool))
+        time.sleep(0.05)
+    text = terminal.read()
+    assert "over" in text and "ended 4" in text and text.count("stopped") == 4
 
 
 def test_program_that_stops_itself_stops_the_job(pyrometer):
