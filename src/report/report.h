@@ -35,6 +35,9 @@ struct pyr_report {
 PYR_FORMATS(PYR_FORMAT_WRITER)
 #undef PYR_FORMAT_WRITER
 
+/* What became of writing it, in rc and in report->out; described. */
+int pyr_report_finish(struct pyr_report *report, const char *name, int rc);
+
 /* ---- memory (memory.c) ---- */
 
 struct pyr_allocations;

@@ -98,6 +98,8 @@ void pyr_process_info_release(struct pyr_process_info *info);
 struct pyr_vec;
 int pyr_process_children(pid_t pid, bool descendants, struct pyr_vec *pids);
 
+int pyr_process_parent(pid_t pid, pid_t *parent);
+
 /* Whether the environment that the process was started with has the variable, not empty, and (unless part is NULL) the
  * text in its value. False also if it cannot be read. */
 bool pyr_process_started_with(pid_t pid, const char *name, const char *part);
