@@ -9,16 +9,14 @@ int pyr_run_refused(const struct run *run, int rc)
     return rc == PYR_E_NOT_FOUND ? 127 : rc == PYR_E_PERMISSION ? 126 : PYR_EXIT_FAILED;
 }
 
-/* Where nobody asked for it, its failure is no reason not to measure the time. */
+/* Where nobody asked for it, its failure is no reason not to measure the time: it is told when that has begun. */
 static int prepare_memory(struct run *run)
 {
     int how = run->args->profile.memory;
-    int rc = how == MEMORY_OFF ? 0 : pyr_preload_open(&run->preload, &run->err);
-    if (rc < 0 && how == MEMORY_DEFAULT) {
-        if (!run->args->profile.quiet)
-            pyr_say("run: no memory figures: %s", run->err.text);
+    struct pyr_err *err = how == MEMORY_DEFAULT ? &run->memory_err : &run->err;
+    int rc = how == MEMORY_OFF ? 0 : pyr_preload_open(&run->preload, err);
+    if (rc < 0 && how == MEMORY_DEFAULT)
         return 0;
-    }
     if (run->preload)
         run->program.environment = pyr_preload_environment(run->preload);
     return rc;
@@ -87,6 +85,8 @@ static void abandon(struct run *run)
 
 static int measure(struct run *run)
 {
+    if (run->memory_err.status && !run->args->profile.quiet)
+        pyr_say("run: no memory figures: %s", run->memory_err.text);
     /* With a duration the recording is complete, and can be read, while the program runs on. */
     int early = run->args->profile.duration_s > 0 ? pyr_session_fd(run->session) : -1;
     bool ended = pyr_launch_watch(run->launch, early, run->profiler);

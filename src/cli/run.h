@@ -24,7 +24,7 @@ struct run {
     struct pyr_profiler *profiler;
     struct pyr_session *session;
     char *file;
-    struct pyr_err err;
+    struct pyr_err err, memory_err;
 };
 
 /* Runs the resolved program; returns the exit status. */

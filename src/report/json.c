@@ -286,10 +286,8 @@ static void write_timeline(struct pyr_json *json, const struct pyr_allocations *
 static void write_memory(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *memory)
 {
     const struct pyr_model *model = &report->view->model;
-    if (!memory->heaps && !memory->why) {
-        pyr_json_null(json, "memory");
+    if (!memory->heaps && !memory->why)
         return;
-    }
     pyr_json_object(json, "memory");
     pyr_json_uint(json, "peak_bytes", memory->peak_bytes);
     write_known(json, "peak_at_s", memory->peak_ns > 0, (double)memory->peak_ns / 1e9);

@@ -512,8 +512,8 @@ def test_current_directory_is_gone(tool):
 
 
 def test_empty_environment(tool):
-    done = tool("run", "-q", "-o", "r.pyro", "--python", newest(), "-c", BUSY + "busy(0.3); import os; print(dict(os.environ))",
-                env={})
+    done = tool("run", "-q", "-o", "r.pyro", "--memory", "off", "--python", newest(), "-c",
+                BUSY + "busy(0.3); import os; print(dict(os.environ))", env={})
     assert b"PYR" not in done.stdout
     assert "busy" in functions_of(tool.report())
 
