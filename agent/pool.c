@@ -103,8 +103,7 @@ static struct pyr_arena *arena_new(struct pyr_heap *heap)
     arena->free_count = USABLE_POOLS;
     heap->arena_count++;
     heap->spare.count++;
-    if (heap->spare.allowed < heap->arena_count && heap->spare.given_ns &&
-        now_ns() - heap->spare.given_ns < regret_ns)
+    if (heap->spare.allowed < heap->arena_count && heap->spare.given_ns && now_ns() - heap->spare.given_ns < regret_ns)
         heap->spare.allowed = 2 * heap->spare.allowed + 1;
     arena_link(arena);
     state_arenas(heap);
