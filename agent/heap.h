@@ -134,6 +134,8 @@ struct pyr_heap {
     /* The sites used last, in pairs: the newer one of a pair is where pyr_cache_slot says, the other one beside it. */
     struct pyr_cached_site cache[PYR_CACHE_SLOTS] __attribute__((aligned(64)));
 
+    struct pyr_pool
+        *emptied[PYR_CLASSES]; /* of each class the one last: if it is still free, its blocks are still linked */
     /* By number of free pools; arenas without any are in no list. */
     struct pyr_arena *arenas[PYR_POOLS_PER_ARENA];
     uint64_t arenas_present; /* a bit for each list that is not empty */
