@@ -294,7 +294,7 @@ static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_ac
     {                                                                                                                  \
         (void)context;                                                                                                 \
         size_t bytes;                                                                                                  \
-        if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes > PYR_SMALL_MAX))                   \
+        if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes > PYR_SMALL_MAX))                        \
             return rare_calloc(count, size);                                                                           \
         void *block = malloc_through(bytes, access, chain);                                                            \
         return block ? memset(block, 0, bytes) : NULL;                                                                 \
@@ -312,14 +312,19 @@ ENTRY(cframe_tls, PYR_ACCESS_TLS, PYR_CHAIN_CFRAME)
 ENTRY(cframe_call, PYR_ACCESS_CALL, PYR_CHAIN_CFRAME)
 ENTRY(direct_tls, PYR_ACCESS_TLS, PYR_CHAIN_DIRECT)
 ENTRY(direct_call, PYR_ACCESS_CALL, PYR_CHAIN_DIRECT)
+ENTRY(usual_tls, PYR_ACCESS_TLS, PYR_CHAIN_USUAL)
 
-#define ALLOCATOR(name) {NULL, name##_malloc, name##_calloc, name##_realloc, heap_free}
+#define ALLOCATOR(name)                                                                                                \
+    {                                                                                                                  \
+        NULL, name##_malloc, name##_calloc, name##_realloc, heap_free                                                  \
+    }
 static const struct pyr_py_allocator allocators[][3] = {
     [PYR_CHAIN_OBJECT] = {[PYR_ACCESS_CALL] = ALLOCATOR(object_call), [PYR_ACCESS_GLOBAL] = ALLOCATOR(object_global)},
     [PYR_CHAIN_CFRAME] = {[PYR_ACCESS_CALL] = ALLOCATOR(cframe_call),
                           [PYR_ACCESS_GLOBAL] = ALLOCATOR(cframe_global),
                           [PYR_ACCESS_TLS] = ALLOCATOR(cframe_tls)},
     [PYR_CHAIN_DIRECT] = {[PYR_ACCESS_CALL] = ALLOCATOR(direct_call), [PYR_ACCESS_TLS] = ALLOCATOR(direct_tls)},
+    [PYR_CHAIN_USUAL] = {[PYR_ACCESS_CALL] = ALLOCATOR(direct_call), [PYR_ACCESS_TLS] = ALLOCATOR(usual_tls)},
 };
 
 static void set(enum pyr_access access)

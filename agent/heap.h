@@ -23,8 +23,8 @@ enum {
     PYR_CACHE_SLOTS = 1 << 12,
 };
 
-/* The tag of a block: its site, and the rest of the size that was asked for, less one, by PYR_CLASS_STEP. The highest bit
- * says that it is a code object that sites know by address. */
+/* The tag of a block: its site, and the rest of the size that was asked for, less one, by PYR_CLASS_STEP. The highest
+ * bit says that it is a code object that sites know by address. */
 #define PYR_TAG_REST 15u
 #define PYR_TAG_CODE (1u << 31)
 #define PYR_TAG_SITE_SHIFT 4
@@ -35,21 +35,22 @@ static inline uint32_t pyr_tag_rest(size_t size)
 }
 
 /* 16 KiB of blocks of one size. The descriptors of an arena's pools lie together at its start, not in the pools: those
- * of 16 KiB-aligned pools would all fall into one set of the first-level cache, and a free pool can be given back whole.
+ * of 16 KiB-aligned pools would all fall into one set of the first-level cache, and a free pool can be given back
+ * whole.
  *
  * A block's tag is at tags + index * stride. Where at least four bytes of each block are slack, it is in them: the last
  * four of the block. Else the tags are an array at the end of the pool. */
 struct pyr_pool {
-    void *free;      /* list of free blocks, through their first words */
-    uint32_t used;   /* blocks in use */
-    uint32_t alarm;  /* what `used` falls to when something must be done: 0; in a full pool, that is in no list, one less
-                        than all */
+    void *free;     /* list of free blocks, through their first words */
+    uint32_t used;  /* blocks in use */
+    uint32_t alarm; /* what `used` falls to when something must be done: 0; in a full pool, that is in no list, one less
+                       than all */
     char *tags;
     uint32_t stride;
     uint32_t reciprocal; /* of the size, times 2^PYR_RECIPROCAL_SHIFT, rounded up */
-    uint16_t least; /* bytes that a block of its class can have been asked for; see pyr_pool_size */
-    uint16_t fresh; /* from this offset on, blocks have never been used */
-    uint16_t end;   /* offset behind the last block */
+    uint16_t least;      /* bytes that a block of its class can have been asked for; see pyr_pool_size */
+    uint16_t fresh;      /* from this offset on, blocks have never been used */
+    uint16_t end;        /* offset behind the last block */
     uint8_t class;
     uint8_t number; /* in its arena */
     struct pyr_heap *heap;
@@ -112,26 +113,29 @@ struct pyr_site_index {
  * again within a moment keeps more the next time; and what it then does not use for a while is given back after all. */
 struct pyr_spare {
     uint32_t count, allowed;
-    uint32_t least;          /* that there were since `since_ns` */
+    uint32_t least; /* that there were since `since_ns` */
     uint64_t since_ns;
-    uint64_t given_ns;       /* when one was given back last */
+    uint64_t given_ns; /* when one was given back last */
 };
 
 struct pyr_heap {
     uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
-    uint32_t tag_end;  /* the tags of all sites are lower */
-    uint32_t saved;    /* the last site that was saved since the peak; PYR_SAVED_END: none was */
+    uint32_t tag_end; /* the tags of all sites are lower */
+    uint32_t saved;   /* the last site that was saved since the peak; PYR_SAVED_END: none was */
     struct pyr_heap_file *file;
     const void *interpreter;
     uint32_t site_count;
     /* pyr_class_of, as a table: one load is less than eight instructions. Size 0 has a class that has no pool. */
     uint8_t class_of[PYR_SMALL_MAX + 1];
-    struct pyr_pool *pools[PYR_CLASSES + 1]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
+    struct pyr_pool
+        *pools[PYR_CLASSES + 1]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
 
     /* The sites used last, in pairs: the newer one of a pair is where pyr_cache_slot says, the other one beside it. */
     struct pyr_cached_site cache[PYR_CACHE_SLOTS] __attribute__((aligned(64)));
 
+    struct pyr_pool
+        *emptied[PYR_CLASSES]; /* of each class the one last: if it is still free, its blocks are still linked */
     /* By number of free pools; arenas without any are in no list. */
     struct pyr_arena *arenas[PYR_POOLS_PER_ARENA];
     uint64_t arenas_present; /* a bit for each list that is not empty */

@@ -96,9 +96,12 @@ static void find_access(struct pyr_inside *inside)
 static void copy_offsets(struct pyr_inside *inside)
 {
     const struct pyr_layout *layout = &inside->layout;
-    inside->chain = layout->frame_kind == PYR_FRAME_OBJECT    ? PYR_CHAIN_OBJECT
+    inside->chain = layout->frame_kind == PYR_FRAME_OBJECT  ? PYR_CHAIN_OBJECT
                     : PYR_HAS(layout, cframe_current_frame) ? PYR_CHAIN_CFRAME
                                                             : PYR_CHAIN_DIRECT;
+    if (inside->chain == PYR_CHAIN_DIRECT && layout->tstate_frame == PYR_USUAL_TSTATE_FRAME &&
+        layout->frame_instr == PYR_USUAL_FRAME_INSTR)
+        inside->chain = PYR_CHAIN_USUAL;
     inside->tstate_interp = layout->tstate_interp;
     inside->tstate_frame = layout->tstate_frame;
     inside->tstate_cframe = layout->tstate_cframe;

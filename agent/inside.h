@@ -4,12 +4,14 @@
 #define PYR_AGENT_INSIDE_H
 
 #include "layout/layout.h"
+#include "layout/usual.h"
 
 /* From the thread state to the innermost frame, and what in a frame tells the instruction. */
 enum pyr_chain {
     PYR_CHAIN_OBJECT, /* frame objects: code and index */
     PYR_CHAIN_CFRAME, /* interpreter frames, by way of the cframe: address */
     PYR_CHAIN_DIRECT, /* interpreter frames: address */
+    PYR_CHAIN_USUAL,  /* the same, where the offsets are those of layout/usual.h */
 };
 
 /* Where the current thread state is. */
@@ -70,7 +72,7 @@ static inline __attribute__((always_inline)) void *pyr_frame_of(const void *tsta
     if (chain == PYR_CHAIN_CFRAME) {
         return pyr_at(pyr_at(tstate, pyr_inside.tstate_cframe), pyr_inside.cframe_frame);
     }
-    return pyr_at(tstate, pyr_inside.tstate_frame);
+    return pyr_at(tstate, chain == PYR_CHAIN_USUAL ? PYR_USUAL_TSTATE_FRAME : pyr_inside.tstate_frame);
 }
 
 static inline void *pyr_code_of(const void *frame)
@@ -87,7 +89,8 @@ static inline __attribute__((always_inline)) uint64_t pyr_key_of(const void *fra
         uint64_t index = (uint32_t)(pyr_int_in(frame, pyr_inside.frame_instr) + 1);
         return (uint64_t)(uintptr_t)pyr_code_of(frame) >> 4 | index << 43;
     }
-    return (uint64_t)(uintptr_t)pyr_at(frame, pyr_inside.frame_instr);
+    return (uint64_t)(uintptr_t)pyr_at(frame,
+                                       chain == PYR_CHAIN_USUAL ? PYR_USUAL_FRAME_INSTR : pyr_inside.frame_instr);
 }
 
 /* Fills it. False if this is no Python that we know: then why is a sentence. */

@@ -50,8 +50,7 @@ static uint32_t new_number(struct pyr_nodes *nodes)
         nodes->dropped = node_at(nodes, number)->next;
         return number;
     }
-    if (nodes->top == UINT32_MAX - 1 ||
-        !pyr_vector_reserve(&nodes->items, ((size_t)nodes->top + 2) * nodes->stride))
+    if (nodes->top == UINT32_MAX - 1 || !pyr_vector_reserve(&nodes->items, ((size_t)nodes->top + 2) * nodes->stride))
         return 0;
     return ++nodes->top;
 }

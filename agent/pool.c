@@ -103,8 +103,7 @@ static struct pyr_arena *arena_new(struct pyr_heap *heap)
     arena->free_count = USABLE_POOLS;
     heap->arena_count++;
     heap->spare.count++;
-    if (heap->spare.allowed < heap->arena_count && heap->spare.given_ns &&
-        now_ns() - heap->spare.given_ns < regret_ns)
+    if (heap->spare.allowed < heap->arena_count && heap->spare.given_ns && now_ns() - heap->spare.given_ns < regret_ns)
         heap->spare.allowed = 2 * heap->spare.allowed + 1;
     arena_link(arena);
     state_arenas(heap);
@@ -146,6 +145,22 @@ static void arena_emptied(struct pyr_heap *heap, struct pyr_arena *arena)
     }
 }
 
+static struct pyr_arena *arena_of(struct pyr_pool *pool)
+{
+    return (struct pyr_arena *)(void *)(pool - pool->number);
+}
+
+static void pool_claim(struct pyr_heap *heap, struct pyr_arena *arena, unsigned number)
+{
+    arena_unlink(arena);
+    heap->spare.count -= arena->free_count == USABLE_POOLS;
+    if (heap->spare.count < heap->spare.least)
+        heap->spare.least = heap->spare.count;
+    arena->free &= ~((uint64_t)1 << number);
+    arena->free_count--;
+    arena_link(arena);
+}
+
 /* From the fullest arena that has one, so that the emptiest become empty. */
 static struct pyr_pool *pool_take(struct pyr_heap *heap)
 {
@@ -154,22 +169,28 @@ static struct pyr_pool *pool_take(struct pyr_heap *heap)
     if (!arena)
         return NULL;
     unsigned number = (unsigned)__builtin_ctzll(arena->free);
-    arena_unlink(arena);
-    heap->spare.count -= arena->free_count == USABLE_POOLS;
-    if (heap->spare.count < heap->spare.least)
-        heap->spare.least = heap->spare.count;
-    arena->free &= arena->free - 1;
-    arena->free_count--;
-    arena_link(arena);
+    pool_claim(heap, arena, number);
     struct pyr_pool *pool = (struct pyr_pool *)arena + number;
     pool->number = (uint8_t)number;
+    return pool;
+}
+
+/* A class that has one block at a time gets the same pool again and again, as it was. In an arena that has been given
+ * back, or taken anew, nothing is left of it. */
+static struct pyr_pool *pool_take_again(struct pyr_heap *heap, uint32_t class)
+{
+    struct pyr_pool *pool = heap->emptied[class];
+    if (!pool || pool->heap != heap || pool->class != class || !(arena_of(pool)->free >> pool->number & 1))
+        return NULL;
+    pool_claim(heap, arena_of(pool), pool->number);
     return pool;
 }
 
 static void pool_give(struct pyr_pool *pool)
 {
     struct pyr_heap *heap = pool->heap;
-    struct pyr_arena *arena = (struct pyr_arena *)(pool - pool->number);
+    struct pyr_arena *arena = arena_of(pool);
+    heap->emptied[pool->class] = pool;
     arena_unlink(arena);
     arena->free |= (uint64_t)1 << pool->number;
     arena->free_count++;
@@ -202,15 +223,18 @@ static void pool_shape(struct pyr_pool *pool, uint32_t class)
 
 static struct pyr_pool *pool_new(struct pyr_heap *heap, uint32_t class)
 {
-    struct pyr_pool *pool = pool_take(heap);
-    if (!pool)
-        return NULL;
-    pool->heap = heap;
-    pool->free = NULL;
+    struct pyr_pool *pool = pool_take_again(heap, class);
+    if (!pool) {
+        pool = pool_take(heap);
+        if (!pool)
+            return NULL;
+        pool->heap = heap;
+        pool->free = NULL;
+        pool->fresh = 0;
+        pool_shape(pool, class);
+    }
     pool->used = 0;
     pool->alarm = 0;
-    pool->fresh = 0;
-    pool_shape(pool, class);
     pool_link(pool);
     return pool;
 }
@@ -251,9 +275,6 @@ void pyr_pool_alarm(struct pyr_pool *pool)
         pool_link(pool);
         return;
     }
-    /* The only one of its class stays: it would be back at once. */
-    if (!pool->previous && pool->next == &pyr_no_pool)
-        return;
     pool_unlink(pool);
     pool_give(pool);
 }

@@ -12,8 +12,8 @@
 /* Makes the file PID.N.memory and maps it. 0 or a negative status. */
 int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err *err);
 
-/* Before a fork: the child's file, with what the heap holds now, for afterwards the parent goes on changing its own. The
- * texts that are there already are not copied: the child's file names this one. */
+/* Before a fork: the child's file, with what the heap holds now, for afterwards the parent goes on changing its own.
+ * The texts that are there already are not copied: the child's file names this one. */
 void pyr_share_before_fork(struct pyr_heap *heap);
 void pyr_share_in_parent(void);
 

@@ -93,7 +93,7 @@ static size_t encode(char *out, uint32_t c)
 
 static uint32_t char_at(const char *data, size_t i, unsigned width)
 {
-    return width == 1 ? ((const uint8_t *)data)[i]
+    return width == 1   ? ((const uint8_t *)data)[i]
            : width == 2 ? ((const uint16_t *)(const void *)data)[i]
                         : ((const uint32_t *)(const void *)data)[i];
 }

@@ -27,8 +27,8 @@ static bool backed(char *at, size_t bytes)
 bool pyr_window_open(struct pyr_window *window, void *at, int file, uint64_t offset, size_t limit, size_t bytes)
 {
     bytes = (bytes + PAGE - 1) & ~(size_t)(PAGE - 1);
-    void *got = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED_NOREPLACE : 0), file,
-                     (off_t)offset);
+    void *got =
+        mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED_NOREPLACE : 0), file, (off_t)offset);
     if (got == MAP_FAILED)
         return false;
     /* Else each page that is new would be read for, with its neighbours, from a file that has none of them. */
@@ -44,8 +44,8 @@ bool pyr_window_open(struct pyr_window *window, void *at, int file, uint64_t off
 bool pyr_window_continue(struct pyr_window *window, int file, uint64_t offset, size_t own, size_t bytes)
 {
     size_t end = own + ((bytes + PAGE - 1) & ~(size_t)(PAGE - 1));
-    void *got = mmap(window->at + own, end - own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
-                     (off_t)(offset + own));
+    void *got =
+        mmap(window->at + own, end - own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, (off_t)(offset + own));
     if (got == MAP_FAILED)
         return false;
     madvise(got, end - own, MADV_RANDOM);

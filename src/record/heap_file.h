@@ -37,7 +37,7 @@ struct pyr_heap_site {
     uint64_t allocated_blocks, allocated_bytes; /* bytes as asked for */
     uint64_t freed_blocks, freed_bytes;
     uint64_t peak_blocks, peak_bytes;
-    uint32_t saved;       /* 0, or the next site of a list that only the process follows */
+    uint32_t saved; /* 0, or the next site of a list that only the process follows */
     uint32_t reserved;
     uint32_t code;        /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
@@ -66,7 +66,7 @@ struct pyr_heap_file {
     uint64_t large_blocks;     /* live ones that lie in the C heap */
     uint64_t lost_sites;       /* allocations that went to PYR_SITE_OTHER */
     uint64_t children_inside;  /* forked without the memory for a file of their own: they count here too */
-    uint64_t peak_bytes; /* the highest sum of what all sites held at once */
+    uint64_t peak_bytes;       /* the highest sum of what all sites held at once */
 };
 
 enum pyr_heap_text_kind { PYR_HEAP_TEXT_STRING = 1, PYR_HEAP_TEXT_CODE = 2 };
