@@ -31,8 +31,10 @@ static int settle(struct pyr_process *process, const struct pyr_batch *batch, st
     uint32_t node = sampled->node;
     if (batch->incomplete)
         pyr_batch_forget(sampled);
-    if (!batch->incomplete && !batch->slow)
-        return pyr_batch_settle(process, sampled, prove(process, sampled, now_ns, &node), node);
+    if (!batch->incomplete && !batch->slow) {
+        int rc = prove(process, sampled, now_ns, &node);
+        return pyr_batch_settle(process, sampled, rc, node);
+    }
     return pyr_process_sample(process, sampled, node, (uint8_t)(pyr_process_flags(process, sampled) | PYR_UNRESOLVED));
 }
 
