@@ -1,5 +1,6 @@
 #include "analyze/view.h"
 
+#include "base/alloc.h"
 #include "model/estimate.h"
 
 #include <stdlib.h>
@@ -76,12 +77,12 @@ static void merge_entries(struct pyr_shown *view)
     view->entries.count = kept + 1;
 }
 
-static int fill(struct pyr_shown *view, const struct pyr_report_options *options)
+static int fill(struct pyr_shown *view, enum pyr_fold by)
 {
     struct pyr_vec weights = PYR_VEC(struct pyr_weight);
     int rc = pyr_estimate(&view->model, &weights);
     if (rc == 0)
-        rc = pyr_tree_build(&view->tree, &view->model, options->by == PYR_BY_FUNCTION);
+        rc = pyr_tree_build(&view->tree, &view->model, by);
     if (rc == 0)
         rc = push_weights(view, &weights);
     if (rc == 0)
@@ -91,12 +92,15 @@ static int fill(struct pyr_shown *view, const struct pyr_report_options *options
 }
 
 int pyr_shown_open(struct pyr_shown *view, const char *recording, const struct pyr_report_options *options,
-                   struct pyr_err *err)
+                   bool expressions, struct pyr_err *err)
 {
+    enum pyr_fold by = expressions ? PYR_FOLD_EXPRESSIONS : PYR_FOLD_LINES;
     struct pyr_shown opened = {.entries = PYR_VEC(struct pyr_entry)};
     const struct pyr_model_filter filter = {options->from_s, options->to_s, options->pid, options->thread};
     int rc = pyr_model_load(&opened.model, recording, &filter, err);
-    if (rc == 0 && (rc = fill(&opened, options)) < 0)
+    if (options->by == PYR_BY_FUNCTION)
+        by = PYR_FOLD_FUNCTIONS;
+    if (rc == 0 && (rc = fill(&opened, by)) < 0)
         pyr_err_set(err, rc, "The recording %s could not be analysed: %s", recording, pyr_status_text(rc));
     if (rc < 0) {
         pyr_shown_release(&opened);
@@ -113,6 +117,16 @@ void pyr_shown_release(struct pyr_shown *view)
         pyr_vec_release(&view->entries);
     pyr_tree_release(&view->tree);
     pyr_model_release(&view->model);
+}
+
+uint32_t *pyr_shown_places(const struct pyr_shown *view)
+{
+    uint32_t *numbers = pyr_alloc(view->model.places.count * sizeof *numbers), last = 0;
+    for (uint32_t i = 1; numbers && i < view->tree.nodes.count; i++)
+        numbers[pyr_tree_at(&view->tree, i)->place] = 1;
+    for (uint32_t i = 0; numbers && i < view->model.places.count; i++)
+        numbers[i] = numbers[i] ? ++last : 0;
+    return numbers;
 }
 
 bool pyr_shown_next(const struct pyr_shown *view, const struct pyr_selection *selection, size_t *next,
