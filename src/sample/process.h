@@ -71,9 +71,9 @@ int pyr_process_inherit(struct pyr_process *process, const struct pyr_process *f
 /* Brings the list of threads up to date where it is known, or due, to be stale. Within a tick. */
 int pyr_roster_keep(struct pyr_process *process, uint64_t now_ns);
 
-/* One tick while the target runs: two reads, what differs is unresolved. HOT: no allocation but for what is new.
- * time_ns: since the recording's start. */
-int pyr_process_glance(struct pyr_process *process, uint64_t now_ns, uint64_t time_ns);
+/* One tick while the target runs: two reads, what differs is unresolved; or, where one thread runs, up to so many ticks
+ * at once. HOT: no allocation but for what is new. time_ns: since the recording's start. */
+int pyr_process_glance(struct pyr_process *process, unsigned ticks, uint64_t now_ns, uint64_t time_ns);
 
 enum pyr_hold { PYR_HOLD_SIT, PYR_HOLD_STOP };
 
@@ -101,6 +101,11 @@ int pyr_process_settle_resting(struct pyr_process *process);
 /* A double read of one thread, and of the pulse in between. Its node; PYR_E_TORN;
  * PYR_E_AGAIN if the read was interrupted. */
 int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t now_ns, uint32_t *node);
+
+/* The only active thread's samples, in up to so many ticks, the first of which has begun, and the last of which is left
+ * open. Its window must not be empty. */
+int pyr_process_burst(struct pyr_process *process, struct pyr_sampled *sampled, unsigned ticks, uint64_t now_ns,
+                      uint64_t time_ns);
 
 /* Makes room for the pieces of a tick. */
 int pyr_process_room(struct pyr_process *process);

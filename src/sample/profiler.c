@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "pyrometer/pyrometer.h"
+#include "sample/budget.h"
 #include "sample/family.h"
 #include "sample/regime.h"
 #include "sample/schedule.h"
@@ -226,13 +227,14 @@ static void note_tick(struct pyr_profiler *profiler, struct pyr_process *process
 static bool glance(struct pyr_profiler *profiler)
 {
     bool any = false;
+    unsigned ticks = profiler->options.rate_hz < 0 ? PYR_BURST : 1;
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++) {
         struct pyr_process *process = process_at(profiler, i);
         if (!process->is_python || process->restless || process->hidden)
             continue;
         uint64_t now = pyr_now_ns();
-        note_tick(profiler, process, pyr_process_glance(process, now, now - profiler->start_ns));
+        note_tick(profiler, process, pyr_process_glance(process, ticks, now, now - profiler->start_ns));
         if (profiler->options.truth == PYR_TRUTH_AUTO)
             pyr_regime_keep(process, now);
         any = true;
@@ -257,6 +259,19 @@ static void take_exact(struct pyr_profiler *profiler, double rate, struct pyr_sc
         note_tick(profiler, process, pyr_process_exact(process, hold, kind, now, now - profiler->start_ns));
     }
     pthread_mutex_unlock(&profiler->lock);
+}
+
+/* An always exact mode is an oracle: it takes what it needs. */
+static double within_budget(const struct pyr_profiler *profiler, struct pyr_budget *budget, double rate)
+{
+    if (exact_only(profiler))
+        return rate;
+    return pyr_budget_rate(budget, rate, pyr_now_ns(), pyr_thread_cpu_ns());
+}
+
+static bool differs(double rate, double other)
+{
+    return rate > 1.1 * other || other > 1.1 * rate;
 }
 
 static bool any_restless(struct pyr_profiler *profiler)
@@ -330,6 +345,7 @@ static void *sit_and_tick(void *context)
 {
     struct pyr_profiler *profiler = context;
     struct pyr_schedule schedule;
+    struct pyr_budget budget = {0};
     double rate = calm_exact_rate(profiler);
     pyr_cpu_wake_promptly();
     pyr_cpu_sit(pyr_cpu_current()); /* not to wander off between two looks */
@@ -337,9 +353,11 @@ static void *sit_and_tick(void *context)
     pyr_schedule_start(&schedule, rate, pyr_now_ns(), own_seed(profiler, 1));
     while (!over(profiler)) {
         double wanted = any_restless(profiler) ? restless_exact_rate(profiler) : calm_exact_rate(profiler);
-        if (wanted != rate)
+        wanted = within_budget(profiler, &budget, wanted);
+        if (differs(wanted, rate)) {
             pyr_schedule_start(&schedule, wanted, pyr_now_ns(), schedule.seed);
-        rate = wanted;
+            rate = wanted;
+        }
         if (rate > 0 &&
             !sleep_until(profiler, pyr_schedule_next(&schedule, pyr_now_ns(), &profiler->quality.deadlines_missed)))
             break;

@@ -44,10 +44,9 @@ static struct anchor_span anchor_span(const struct pyr_layout *layout)
     return (struct anchor_span){.frame = frame, .start = start, .size = (uint32_t)(last - start) + 8};
 }
 
-unsigned pyr_sampled_anchor_pieces(struct pyr_sampled *sampled, const struct pyr_layout *layout, struct iovec *local,
-                                   struct iovec *remote)
+unsigned pyr_sampled_anchor_pieces(const struct pyr_sampled *sampled, const struct pyr_layout *layout,
+                                   struct pyr_anchor *anchor, struct iovec *local, struct iovec *remote)
 {
-    struct pyr_anchor *anchor = &sampled->anchor;
     struct anchor_span span = anchor_span(layout);
     uint64_t tstate = sampled->state.at.v;
     unsigned n = 0;
@@ -67,9 +66,9 @@ unsigned pyr_sampled_anchor_pieces(struct pyr_sampled *sampled, const struct pyr
     return n;
 }
 
-int pyr_sampled_leaf(struct pyr_sampled *sampled, const struct pyr_layout *layout, uint64_t *leaf)
+int pyr_sampled_leaf(const struct pyr_sampled *sampled, const struct pyr_layout *layout, struct pyr_anchor *anchor,
+                     uint64_t *leaf)
 {
-    struct pyr_anchor *anchor = &sampled->anchor;
     struct anchor_span span = anchor_span(layout);
     if (span.size <= sizeof anchor->span) {
         anchor->unique_id = pyr_word_at(anchor->span, layout->tstate_unique_id - span.start);
@@ -96,7 +95,7 @@ static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, cons
     const struct pyr_layout *layout = &view.python->layout;
     struct iovec local[PIECES_MAX], remote[PIECES_MAX];
     unsigned n = pyr_window_pieces(&sampled->window, PYR_PASS_IN, local, remote);
-    n += pyr_sampled_anchor_pieces(sampled, layout, local + n, remote + n);
+    n += pyr_sampled_anchor_pieces(sampled, layout, &sampled->anchor, local + n, remote + n);
     for (unsigned i = 0; extra && i < extra->count && i < PYR_EXTRA_MAX; i++, n++) {
         local[n] = extra->local[i];
         remote[n] = extra->remote[i];
@@ -114,12 +113,12 @@ static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, cons
     }
     for (int tries = 0; tries < 3; tries++) {
         bool complete = (size_t)got >= wanted;
-        int rc = complete ? pyr_sampled_leaf(sampled, layout, leaf) : PYR_E_TORN;
+        int rc = complete ? pyr_sampled_leaf(sampled, layout, &sampled->anchor, leaf) : PYR_E_TORN;
         if (rc != PYR_E_TORN)
             return rc;
         if (!complete)
             sampled->anchor.cframe = 0;
-        n = pyr_sampled_anchor_pieces(sampled, layout, local, remote);
+        n = pyr_sampled_anchor_pieces(sampled, layout, &sampled->anchor, local, remote);
         wanted = 0;
         for (unsigned i = 0; i < n; i++)
             wanted += local[i].iov_len;
@@ -179,6 +178,7 @@ static int read_one(struct pyr_sampled *sampled, struct pyr_view view, uint64_t 
 int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, const struct pyr_extra *extra)
 {
     const struct pyr_layout *layout = &view.python->layout;
+    const struct pyr_side side = {PYR_PASS_IN, PYR_PASS_IN};
     uint64_t at;
     int rc = read_foreseen(sampled, view, extra, &at);
     if (rc < 0)
@@ -187,7 +187,7 @@ int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, co
     bool foreseen = true;
     sampled->seen.depth = 0;
     sampled->seen.truncated = false;
-    while ((rc = pyr_window_follow(&sampled->window, PYR_PASS_IN, layout, &at, &sampled->seen)) == PYR_E_FAULT) {
+    while ((rc = pyr_window_follow(&sampled->window, side, layout, &at, &sampled->seen)) == PYR_E_FAULT) {
         foreseen = false;
         rc = read_missing(sampled, view, at, &span);
         if (rc == PYR_E_LIMIT)

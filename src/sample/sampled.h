@@ -56,14 +56,15 @@ struct pyr_sampled {
 int pyr_sampled_open(struct pyr_sampled *sampled, pid_t pid, pid_t tid, const struct pyr_thread_state *state);
 void pyr_sampled_release(struct pyr_sampled *sampled);
 
-/* Appends the pieces that read where its innermost frame is. HOT. Returns how many (at most
- * PYR_ANCHOR_PIECES). */
-unsigned pyr_sampled_anchor_pieces(struct pyr_sampled *sampled, const struct pyr_layout *layout, struct iovec *local,
-                                   struct iovec *remote);
+/* Appends the pieces that read where its innermost frame is, into an anchor: its own, or another with the same foreseen
+ * cframe. HOT. Returns how many (at most PYR_ANCHOR_PIECES). */
+unsigned pyr_sampled_anchor_pieces(const struct pyr_sampled *sampled, const struct pyr_layout *layout,
+                                   struct pyr_anchor *anchor, struct iovec *local, struct iovec *remote);
 
 /* The innermost frame that those pieces brought; PYR_E_TORN if it was not where foreseen (and foresees anew);
  * PYR_E_GONE if the thread state is another's by now. */
-int pyr_sampled_leaf(struct pyr_sampled *sampled, const struct pyr_layout *layout, uint64_t *leaf);
+int pyr_sampled_leaf(const struct pyr_sampled *sampled, const struct pyr_layout *layout, struct pyr_anchor *anchor,
+                     uint64_t *leaf);
 
 /* More pieces to read in the same call; not more than PYR_EXTRA_MAX. */
 #define PYR_EXTRA_MAX 512
