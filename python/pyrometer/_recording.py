@@ -30,6 +30,7 @@ class Quality:
     samples_failed: int = 0
     samples_stopped: int = 0
     samples_truncated: int = 0
+    samples_compiled: int = 0
     deadlines_missed: int = 0
     own_cpu_s: float = 0.0
     rate_hz: Optional[float] = None

@@ -42,6 +42,11 @@ int pyr_shown_open(struct pyr_shown *view, const char *recording, const struct p
                    bool expressions, struct pyr_err *err);
 void pyr_shown_release(struct pyr_shown *view);
 
+/* The same for a model that was moved into the view, and that is to be moved out again: fill makes the rest, empty
+ * releases it (also where fill failed). */
+int pyr_shown_fill(struct pyr_shown *view, const struct pyr_report_options *options, bool expressions);
+void pyr_shown_empty(struct pyr_shown *view);
+
 static inline const struct pyr_entry *pyr_shown_entry(const struct pyr_shown *view, size_t i)
 {
     return PYR_VEC_AT(&view->entries, struct pyr_entry, i);

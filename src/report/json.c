@@ -73,12 +73,17 @@ static void write_quality(struct pyr_report *report, struct pyr_json *json)
     pyr_json_uint(json, "samples_failed", quality->samples_failed);
     pyr_json_uint(json, "samples_stopped", quality->samples_stopped);
     pyr_json_uint(json, "samples_truncated", quality->samples_truncated);
+    if (quality->samples_compiled)
+        pyr_json_uint(json, "samples_compiled", quality->samples_compiled);
     pyr_json_uint(json, "samples_exact", sums.exact);
     pyr_json_uint(json, "unresolved", sums.unresolved);
     pyr_json_number(json, "unresolved_left_s", sums.left_s);
     pyr_json_uint(json, "ticks_glance", quality->ticks_glance);
     pyr_json_uint(json, "ticks_exact", quality->ticks_exact);
     pyr_json_uint(json, "deadlines_missed", quality->deadlines_missed);
+    struct pyr_gap_sum gaps = pyr_shown_gaps(report->view);
+    pyr_json_number(json, "unobserved_s", gaps.unobserved_s);
+    pyr_json_number(json, "longest_gap_s", gaps.longest_s);
     pyr_json_number(json, "own_cpu_s", (double)quality->own_cpu_ns / 1e9);
     pyr_json_number(json, "rate_hz", pyr_shown_rate_hz(report->view));
     pyr_json_bool(json, "complete", model->complete);
@@ -93,6 +98,7 @@ static void write_verdict(struct pyr_report *report, struct pyr_json *json)
     pyr_json_string(json, "bound", pyr_bound_name(verdict.bound));
     pyr_json_string(json, "because", verdict.sentence);
     pyr_json_number(json, "on_cpu", verdict.on_cpu);
+    pyr_json_number(json, "waiting_for_cpu", verdict.waiting_for_cpu);
     pyr_json_number(json, "gil_held", verdict.gil_held);
     pyr_json_number(json, "gil_wanted", verdict.gil_wanted);
     pyr_json_number(json, "in_gc", verdict.in_gc);
@@ -107,9 +113,11 @@ static void write_thread(struct pyr_json *json, const struct pyr_thread_sum *sum
     pyr_json_string(json, "name", sum->facts->name);
     pyr_json_number(json, "samples", sum->ticks);
     pyr_json_number(json, "on_cpu", sum->on_cpu);
+    pyr_json_number(json, "waiting_for_cpu", sum->waits_cpu);
     pyr_json_number(json, "holding_gil", sum->has_gil);
     pyr_json_number(json, "waiting_for_gil", sum->waits_gil);
     pyr_json_number(json, "seconds", sum->seconds);
+    pyr_json_number(json, "cpu_s", sum->cpu_s);
     if (sum->facts->interpreter)
         pyr_json_uint(json, "interpreter", sum->facts->interpreter);
     pyr_json_end_object(json);
@@ -126,6 +134,8 @@ static void write_process(struct pyr_report *report, struct pyr_json *json, uint
     pyr_json_uint(json, "parent", process->facts->parent_pid);
     pyr_json_string(json, "command", process->facts->command);
     pyr_json_string(json, "python", process->facts->python);
+    pyr_json_number(json, "start_s", (double)process->start_ns / 1e9);
+    pyr_json_number(json, "end_s", (double)process->end_ns / 1e9);
     pyr_json_number(json, "sampled_s", process->elapsed_s);
     if (pyr_exit_code(process->exit_status, &code))
         pyr_json_int(json, "exit_status", code);

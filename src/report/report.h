@@ -34,6 +34,9 @@ struct pyr_report {
 PYR_FORMATS(PYR_FORMAT_WRITER)
 #undef PYR_FORMAT_WRITER
 
+/* What became of writing it, in rc and in report->out; described. */
+int pyr_report_finish(struct pyr_report *report, const char *name, int rc);
+
 /* ---- names (names.c) ---- */
 
 /* How a name is made fit to be shown: control characters and invalid UTF-8 become '?', and so do the characters in

@@ -30,10 +30,16 @@ void pyr_batch_pass(struct pyr_batch *batch, const struct pyr_sampled *sampled, 
                pyr_window_pieces(&sampled->window, pass, batch->local + batch->count, batch->remote + batch->count));
 }
 
-void pyr_batch_anchor(struct pyr_batch *batch, const struct pyr_sampled *sampled, struct pyr_anchor *anchor)
+void pyr_batch_nest(struct pyr_batch *batch, struct pyr_sampled *sampled)
 {
-    add_pieces(batch, pyr_sampled_anchor_pieces(sampled, &batch->process->python.layout, anchor,
-                                                batch->local + batch->count, batch->remote + batch->count));
+    add_pieces(batch, pyr_nest_pieces(&sampled->nest, &batch->process->python.layout, batch->local + batch->count,
+                                      batch->remote + batch->count));
+}
+
+void pyr_batch_anchor(struct pyr_batch *batch, const struct pyr_nested *nested, struct pyr_anchor *anchor)
+{
+    add_pieces(batch, pyr_anchor_pieces(&nested->state, &batch->process->python.layout, anchor,
+                                        batch->local + batch->count, batch->remote + batch->count));
 }
 
 void pyr_batch_inner(struct pyr_batch *batch, const struct pyr_sampled *sampled, unsigned pass)
@@ -77,37 +83,37 @@ void pyr_batch_forget(struct pyr_sampled *sampled)
 {
     sampled->window.count = 0;
     sampled->window.size = 0;
-    sampled->anchor.cframe = 0;
+    pyr_nest_forget(&sampled->nest);
 }
 
-/* Both sides, followed from the same leaf. */
-static int follow_both(struct pyr_process *process, struct pyr_sampled *sampled, struct pyr_anchor *anchor,
-                       struct pyr_side before, struct pyr_side after)
+/* Both sides, followed from the same leaves. */
+static int follow_both(struct pyr_process *process, struct pyr_sampled *sampled, struct pyr_side before,
+                       struct pyr_side after)
 {
     const struct pyr_layout *layout = &process->python.layout;
-    uint64_t leaf, at;
-    int rc = pyr_sampled_leaf(sampled, layout, anchor, &leaf);
+    int rc = pyr_nest_leaves(&sampled->nest, layout);
     if (rc < 0)
         return rc;
     sampled->seen.depth = sampled->seen_again.depth = 0;
     sampled->seen.truncated = sampled->seen_again.truncated = false;
-    at = leaf;
-    rc = pyr_window_follow(&sampled->window, before, layout, &at, &sampled->seen);
+    struct pyr_nest_walk in = pyr_nest_walk_begin(&sampled->nest), out = in;
+    rc = pyr_nest_follow(&sampled->nest, &sampled->window, before, layout, &in, &sampled->seen);
     if (rc < 0)
         return rc;
-    at = leaf;
-    rc = pyr_window_follow(&sampled->window, after, layout, &at, &sampled->seen_again);
+    rc = pyr_nest_follow(&sampled->nest, &sampled->window, after, layout, &out, &sampled->seen_again);
     if (rc < 0)
         return rc;
+    if (!pyr_process_nest_holds(process, sampled))
+        return PYR_E_TORN;
     bool proved = pyr_chain_same(&sampled->seen, &sampled->seen_again) && pyr_chain_plausible(&sampled->seen) &&
                   pyr_chain_plausible(&sampled->seen_again);
     return proved ? 0 : PYR_E_TORN;
 }
 
-int pyr_batch_prove(struct pyr_process *process, struct pyr_sampled *sampled, struct pyr_anchor *anchor,
-                    struct pyr_side before, struct pyr_side after, uint64_t now_ns, uint32_t *node)
+int pyr_batch_prove(struct pyr_process *process, struct pyr_sampled *sampled, struct pyr_side before,
+                    struct pyr_side after, uint64_t now_ns, uint32_t *node)
 {
-    int rc = follow_both(process, sampled, anchor, before, after);
+    int rc = follow_both(process, sampled, before, after);
     return rc < 0 ? rc : pyr_sampled_resolve(sampled, &process->codes, false, now_ns, node);
 }
 

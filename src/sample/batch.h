@@ -22,7 +22,8 @@ struct pyr_batch pyr_batch_start(struct pyr_process *process);
 /* Append pieces. */
 void pyr_batch_pulse(struct pyr_batch *batch);
 void pyr_batch_pass(struct pyr_batch *batch, const struct pyr_sampled *sampled, enum pyr_pass pass);
-void pyr_batch_anchor(struct pyr_batch *batch, const struct pyr_sampled *sampled, struct pyr_anchor *anchor);
+void pyr_batch_nest(struct pyr_batch *batch, struct pyr_sampled *sampled);
+void pyr_batch_anchor(struct pyr_batch *batch, const struct pyr_nested *nested, struct pyr_anchor *anchor);
 void pyr_batch_inner(struct pyr_batch *batch, const struct pyr_sampled *sampled, unsigned pass);
 void pyr_batch_outer(struct pyr_batch *batch, const struct pyr_sampled *sampled, unsigned pass, bool inside_out);
 
@@ -34,10 +35,10 @@ int pyr_batch_read(struct pyr_batch *batch);
 /* After an incomplete read: the thread begins with nothing foreseen. */
 void pyr_batch_forget(struct pyr_sampled *sampled);
 
-/* The stack at the instant of the anchor, if the copies of both sides say the same of it: its node. PYR_E_TORN if they
- * do not, PYR_E_FAULT if a frame is outside the window, PYR_E_GONE if the thread is. */
-int pyr_batch_prove(struct pyr_process *process, struct pyr_sampled *sampled, struct pyr_anchor *anchor,
-                    struct pyr_side before, struct pyr_side after, uint64_t now_ns, uint32_t *node);
+/* The stack at the instant of the anchors of its nest, if the copies of both sides say the same of it: its node.
+ * PYR_E_TORN if they do not, PYR_E_FAULT if a frame is outside the window, PYR_E_GONE if the thread is. */
+int pyr_batch_prove(struct pyr_process *process, struct pyr_sampled *sampled, struct pyr_side before,
+                    struct pyr_side after, uint64_t now_ns, uint32_t *node);
 
 /* After PYR_E_FAULT: to foresee more next time, the stack is walked as it is now. While it runs that proves nothing,
  * but it shows where frames are. PYR_E_TORN, or why that is impossible. */

@@ -22,12 +22,13 @@ static unsigned ticks_that_fit(const struct pyr_sampled *sampled, unsigned ticks
 
 static void lay_out(struct pyr_batch *batch, struct pyr_sampled *sampled, struct pyr_anchor *anchors, unsigned ticks)
 {
+    const struct pyr_nested *nested = sampled->nest.states;
     pyr_batch_pulse(batch);
     pyr_batch_outer(batch, sampled, 0, false);
     pyr_batch_inner(batch, sampled, 0);
     for (unsigned k = 0; k < ticks; k++) {
-        anchors[k].cframe = sampled->anchor.cframe;
-        pyr_batch_anchor(batch, sampled, &anchors[k]);
+        anchors[k].cframe = nested->anchor.cframe;
+        pyr_batch_anchor(batch, nested, &anchors[k]);
         pyr_batch_inner(batch, sampled, k + 1);
     }
     pyr_batch_outer(batch, sampled, ticks, true);
@@ -45,11 +46,12 @@ static int next_tick(struct pyr_process *process, uint64_t time_ns)
 }
 
 /* The node of tick k of n. */
-static int prove(struct pyr_process *process, struct pyr_sampled *sampled, struct pyr_anchor *anchor, unsigned k,
+static int prove(struct pyr_process *process, struct pyr_sampled *sampled, const struct pyr_anchor *anchor, unsigned k,
                  unsigned n, uint64_t now_ns, uint32_t *node)
 {
     struct pyr_side before = {.inner = k, .outer = 0}, after = {.inner = k + 1, .outer = n};
-    return pyr_batch_prove(process, sampled, anchor, before, after, now_ns, node);
+    sampled->nest.states[0].anchor = *anchor;
+    return pyr_batch_prove(process, sampled, before, after, now_ns, node);
 }
 
 int pyr_process_burst(struct pyr_process *process, struct pyr_sampled *sampled, unsigned ticks, uint64_t now_ns,
@@ -74,7 +76,6 @@ int pyr_process_burst(struct pyr_process *process, struct pyr_sampled *sampled, 
         if (!batch.incomplete && !batch.slow)
             proved = prove(process, sampled, &anchors[k], k, ticks, now_ns, &node);
         foresee |= proved == PYR_E_FAULT;
-        sampled->anchor.cframe = anchors[k].cframe;
         if (rc >= 0)
             rc = pyr_batch_settle(process, sampled, proved == PYR_E_FAULT ? PYR_E_TORN : proved, node);
     }

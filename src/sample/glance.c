@@ -9,7 +9,7 @@
 static void add_thread(struct pyr_batch *batch, struct pyr_sampled *sampled)
 {
     pyr_batch_pass(batch, sampled, PYR_PASS_IN);
-    pyr_batch_anchor(batch, sampled, &sampled->anchor);
+    pyr_batch_nest(batch, sampled);
     pyr_batch_pass(batch, sampled, PYR_PASS_OUT);
 }
 
@@ -21,7 +21,7 @@ static bool takes_part(const struct pyr_sampled *sampled)
 static int prove(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t now_ns, uint32_t *node)
 {
     struct pyr_side before = {PYR_PASS_IN, PYR_PASS_IN}, after = {PYR_PASS_OUT, PYR_PASS_OUT};
-    int rc = pyr_batch_prove(process, sampled, &sampled->anchor, before, after, now_ns, node);
+    int rc = pyr_batch_prove(process, sampled, before, after, now_ns, node);
     return rc == PYR_E_FAULT ? pyr_batch_foresee(process, sampled) : rc;
 }
 
@@ -31,8 +31,10 @@ static int settle(struct pyr_process *process, const struct pyr_batch *batch, st
     uint32_t node = sampled->node;
     if (batch->incomplete)
         pyr_batch_forget(sampled);
-    if (!batch->incomplete && !batch->slow)
-        return pyr_batch_settle(process, sampled, prove(process, sampled, now_ns, &node), node);
+    if (!batch->incomplete && !batch->slow) {
+        int rc = prove(process, sampled, now_ns, &node); /* by itself: it fills node */
+        return pyr_batch_settle(process, sampled, rc, node);
+    }
     return pyr_process_sample(process, sampled, node, (uint8_t)(pyr_process_flags(process, sampled) | PYR_UNRESOLVED));
 }
 
@@ -40,29 +42,30 @@ static int settle(struct pyr_process *process, const struct pyr_batch *batch, st
 int pyr_process_settle_resting(struct pyr_process *process)
 {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+    for (size_t i = 0; rc == 0 && i < process->active.count; i++) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
         if (!sampled->gone && sampled->activity == PYR_RESTING)
             rc = pyr_process_sample(process, sampled, sampled->node, pyr_process_flags(process, sampled));
     }
-    return rc;
+    return rc == 0 ? pyr_rested_settle(process) : rc;
 }
 
 /* As many threads as fit into one system call, from *next on. */
 static int take_batch(struct pyr_process *process, struct pyr_batch *batch, size_t *next, uint64_t now_ns)
 {
     size_t first = *next;
-    for (; *next < process->threads.count; ++*next) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, *next);
-        if (batch->count + 2 * sampled->window.count + PYR_REGION_PIECES + PYR_ANCHOR_PIECES > PYR_BATCH_MAX)
+    for (; *next < process->active.count; ++*next) {
+        struct pyr_sampled *sampled = pyr_process_active(process, *next);
+        if (batch->count + 2 * sampled->window.count + PYR_REGION_PIECES + pyr_nest_pieces_max(&sampled->nest) >
+            PYR_BATCH_MAX)
             break;
         if (takes_part(sampled))
             add_thread(batch, sampled);
     }
     int rc = pyr_batch_read(batch);
     for (size_t i = first; rc == 0 && i < *next; i++)
-        if (takes_part(pyr_process_thread(process, i)))
-            rc = settle(process, batch, pyr_process_thread(process, i), now_ns);
+        if (takes_part(pyr_process_active(process, i)))
+            rc = settle(process, batch, pyr_process_active(process, i), now_ns);
     return rc;
 }
 
@@ -75,7 +78,7 @@ static int take_batches(struct pyr_process *process, uint64_t now_ns)
         if (next == 0)
             pyr_batch_pulse(&batch);
         rc = take_batch(process, &batch, &next, now_ns);
-    } while (rc == 0 && next < process->threads.count);
+    } while (rc == 0 && next < process->active.count);
     return rc;
 }
 
@@ -83,7 +86,7 @@ int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *samp
 {
     struct pyr_batch batch = pyr_batch_start(process);
     pyr_batch_pass(&batch, sampled, PYR_PASS_IN);
-    pyr_batch_anchor(&batch, sampled, &sampled->anchor);
+    pyr_batch_nest(&batch, sampled);
     pyr_batch_pulse(&batch);
     pyr_batch_pass(&batch, sampled, PYR_PASS_OUT);
     int rc = pyr_batch_read(&batch);
@@ -99,8 +102,8 @@ int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *samp
 int pyr_process_probe(struct pyr_process *process, uint64_t now_ns)
 {
     int rc = 0;
-    for (size_t i = 0; rc >= 0 && i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
+    for (size_t i = 0; rc >= 0 && i < process->active.count; i++) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
         uint32_t node;
         if (!takes_part(sampled))
             continue;
@@ -124,10 +127,17 @@ int pyr_process_room(struct pyr_process *process)
 
 static struct pyr_sampled *only_active(const struct pyr_process *process)
 {
-    for (size_t i = 0; i < process->threads.count; i++)
-        if (takes_part(pyr_process_thread(process, i)))
-            return pyr_process_thread(process, i);
+    for (size_t i = 0; i < process->active.count; i++)
+        if (takes_part(pyr_process_active(process, i)))
+            return pyr_process_active(process, i);
     return NULL;
+}
+
+/* Where there are several interpreters, each tick has to look at all of them. */
+static bool may_burst(const struct pyr_process *process)
+{
+    const struct pyr_sampled *active = only_active(process);
+    return process->interps.count == 1 && active->nest.count == 1 && active->window.count;
 }
 
 int pyr_process_glance(struct pyr_process *process, unsigned ticks, uint64_t now_ns, uint64_t time_ns)
@@ -139,12 +149,14 @@ int pyr_process_glance(struct pyr_process *process, unsigned ticks, uint64_t now
     rc = pyr_roster_keep(process, now_ns);
     if (rc >= 0)
         rc = pyr_process_screen(process, PYR_SCREEN_ALL, now_ns);
-    if (rc == 1 && ticks > 1 && only_active(process)->window.count)
+    if (rc == 1 && ticks > 1 && may_burst(process))
         rc = pyr_process_burst(process, only_active(process), ticks, now_ns, time_ns);
     else if (rc >= 0)
         rc = take_batches(process, now_ns);
     if (rc >= 0)
         rc = pyr_process_settle_resting(process);
+    if (rc >= 0)
+        rc = pyr_process_read_cpu_times(process, now_ns);
     int ended = pyr_writer_tick_end(process->writer);
     return rc < 0 ? rc : ended;
 }

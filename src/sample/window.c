@@ -18,6 +18,7 @@
 
 void pyr_window_release(struct pyr_window *window)
 {
+    pyr_free(window->regions);
     for (unsigned pass = 0; pass < window->passes; pass++)
         pyr_free(window->copies[pass]);
     *window = (struct pyr_window){0};
@@ -30,6 +31,13 @@ struct pyr_link pyr_link_of(uint64_t at, const struct pyr_frame *frame)
                              .instr = frame->instr,
                              .activity = (uint8_t)frame->activity,
                              .is_entry = frame->is_entry};
+}
+
+static int make_regions(struct pyr_window *window)
+{
+    if (!window->regions)
+        window->regions = pyr_alloc(PYR_REGIONS_MAX * sizeof *window->regions);
+    return window->regions ? 0 : PYR_E_NOMEM;
 }
 
 static int make_room(struct pyr_window *window)
@@ -149,7 +157,9 @@ int pyr_window_foresee(struct pyr_window *window, const struct pyr_layout *layou
     uint32_t header = pyr_frame_header_size(layout);
     struct pyr_region old[PYR_REGIONS_MAX], kept[KEPT_REGIONS];
     unsigned old_count = window->count;
-    int rc = 0;
+    int rc = make_regions(window);
+    if (rc < 0)
+        return rc;
     memcpy(old, window->regions, old_count * sizeof *old);
     window->count = 0;
     for (unsigned i = chain->depth; i-- > 0;) {
@@ -274,6 +284,8 @@ int pyr_window_extend(struct pyr_window *window, const struct pyr_layout *layout
 {
     if (window->count == PYR_REGIONS_MAX || window->size > SIZE_LIMIT)
         return PYR_E_LIMIT;
+    if (make_regions(window) < 0)
+        return PYR_E_NOMEM;
     uint64_t start = span < frame ? frame - span : frame;
     struct pyr_region *region = &window->regions[window->count];
     *region = (struct pyr_region){

@@ -30,7 +30,7 @@ struct pyr_link pyr_link_of(uint64_t at, const struct pyr_frame *frame);
 
 /* Zeroed it is empty and releasable. Regions stand outermost first. */
 struct pyr_window {
-    struct pyr_region regions[PYR_REGIONS_MAX];
+    struct pyr_region *regions; /* room for PYR_REGIONS_MAX, from first use on */
     unsigned count;
     uint32_t size;
     uint8_t *copies[PYR_PASSES]; /* of each pass, as many as are used */

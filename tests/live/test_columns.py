@@ -5,8 +5,11 @@ import pytest
 
 pytestmark = pytest.mark.needs("run", "report")
 
+# Phases are short and of many lengths: on a busy machine the scheduler wakes the sampler up in step with its own clock,
+# and a program with a period of its own would be met at the same place again and again.
 # Letters beyond ASCII stand before the calls: characters and bytes of the line differ.
 CALLERS = r'''
+import random
 SECONDS = {"left": 0.0, "right": 0.0, "light": 0.0}
 
 def burn(name, seconds, clock=time.perf_counter):
@@ -15,26 +18,29 @@ def burn(name, seconds, clock=time.perf_counter):
         pass
     SECONDS[name] += clock() - start
 
-for _ in range(200):
-    größe = "naïve" and [burn("left", 0.006), burn("right", 0.006), burn("light", 0.0012)]
+for _ in range(3000):
+    some = random.random() * 0.0006
+    größe = "naïve" and [burn("left", some), burn("right", some), burn("light", some / 5)]
 tell(SECONDS)
 '''
-CALLS = {name: f'burn("{name}", {seconds})' for name, seconds in (("left", "0.006"), ("right", "0.006"), ("light", "0.0012"))}
+CALLS = {"left": 'burn("left", some)', "right": 'burn("right", some)', "light": 'burn("light", some / 5)'}
 
 LEAVES = r'''
-DATA = {"left": list(range(400000)), "right": list(range(400000)), "light": list(range(40000))}
-LEFT, RIGHT, LIGHT = DATA["left"], DATA["right"], DATA["light"]
-SECONDS = dict.fromkeys(DATA, 0.0)
+import random
+ROWS = [list(range(random.randrange(40000))) for _ in range(30)]
+FEW = [rows[:len(rows) // 10] for rows in ROWS]
+SECONDS = dict.fromkeys(("left", "right", "light"), 0.0)
 now = time.perf_counter
 
-for _ in range(300):
-    ö = 1; a = now(); sum(LEFT); b = now(); sum(RIGHT); c = now(); sum(LIGHT); d = now()
+for n in range(6000):
+    rows, few = random.choice(ROWS), random.choice(FEW)
+    ö = 1; a = now(); sum(rows); b = now(); sum(iter(rows)); c = now(); sum(few); d = now()
     SECONDS["left"] += b - a
     SECONDS["right"] += c - b
     SECONDS["light"] += d - c
 tell(SECONDS)
 '''
-SUMS = {"left": "sum(LEFT)", "right": "sum(RIGHT)", "light": "sum(LIGHT)"}
+SUMS = {"left": "sum(rows)", "right": "sum(iter(rows))", "light": "sum(few)"}
 
 
 def has_columns(python):
