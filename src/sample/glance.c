@@ -35,7 +35,7 @@ static int settle(struct pyr_process *process, const struct pyr_batch *batch, st
     if (batch->incomplete)
         pyr_batch_forget(sampled);
     if (!batch->incomplete && !batch->slow) {
-        int rc = prove(process, sampled, now_ns, &node);
+        int rc = prove(process, sampled, now_ns, &node); /* by itself: it fills node */
         return pyr_batch_settle(process, sampled, rc, node);
     }
     return pyr_process_sample(process, sampled, node, (uint8_t)(pyr_process_flags(process, sampled) | PYR_UNRESOLVED));
