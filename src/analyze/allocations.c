@@ -60,7 +60,8 @@ static int add_sites(struct pyr_allocations *sums, struct pyr_shown *view, const
             return (int)leaf;
         struct pyr_allocation stack = {heap->process, (uint32_t)leaf, *site};
         struct pyr_allocation merged = {0, (uint32_t)leaf, *site};
-        struct pyr_allocation line = {0, pyr_tree_at(&view->tree, (uint32_t)leaf)->place, *site};
+        uint32_t place = pyr_tree_at(&view->tree, (uint32_t)leaf)->place;
+        struct pyr_allocation line = {0, pyr_model_place(&view->model, place)->whole, *site};
         if (!pyr_vec_push(&sums->stacks, &stack) || !pyr_vec_push(&sums->merged, &merged) ||
             !pyr_vec_push(&sums->lines, &line))
             return PYR_E_NOMEM;

@@ -7,7 +7,7 @@
 /* What a stack or a line allocated; figures.node means nothing. */
 struct pyr_allocation {
     uint32_t process; /* of the model; meaningless where processes are merged */
-    uint32_t leaf;    /* node of the tree; of the lines: a place */
+    uint32_t leaf;    /* node of the tree; of the lines: the place that is the whole line */
     struct pyr_memory_site figures;
 };
 

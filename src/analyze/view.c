@@ -1,5 +1,6 @@
 #include "analyze/view.h"
 
+#include "base/alloc.h"
 #include "model/estimate.h"
 
 #include <stdlib.h>
@@ -85,12 +86,12 @@ static void merge_entries(struct pyr_shown *view)
     view->entries.count = kept + 1;
 }
 
-static int fill(struct pyr_shown *view, const struct pyr_report_options *options)
+static int fill(struct pyr_shown *view, enum pyr_fold by)
 {
     struct pyr_vec weights = PYR_VEC(struct pyr_weight);
     int rc = pyr_estimate(&view->model, &weights);
     if (rc == 0)
-        rc = pyr_tree_build(&view->tree, &view->model, options->by == PYR_BY_FUNCTION);
+        rc = pyr_tree_build(&view->tree, &view->model, by);
     if (rc == 0)
         rc = push_weights(view, &weights);
     if (rc == 0)
@@ -100,12 +101,12 @@ static int fill(struct pyr_shown *view, const struct pyr_report_options *options
 }
 
 int pyr_shown_open(struct pyr_shown *view, const char *recording, const struct pyr_report_options *options,
-                   struct pyr_err *err)
+                   bool expressions, struct pyr_err *err)
 {
     struct pyr_shown opened = {0};
     const struct pyr_model_filter filter = {options->from_s, options->to_s, options->pid, options->thread};
     int rc = pyr_model_load(&opened.model, recording, &filter, err);
-    if (rc == 0 && (rc = pyr_shown_fill(&opened, options)) < 0)
+    if (rc == 0 && (rc = pyr_shown_fill(&opened, options, expressions)) < 0)
         pyr_err_set(err, rc, "The recording %s could not be analysed: %s", recording, pyr_status_text(rc));
     if (rc < 0) {
         pyr_shown_release(&opened);
@@ -115,11 +116,12 @@ int pyr_shown_open(struct pyr_shown *view, const char *recording, const struct p
     return 0;
 }
 
-int pyr_shown_fill(struct pyr_shown *view, const struct pyr_report_options *options)
+int pyr_shown_fill(struct pyr_shown *view, const struct pyr_report_options *options, bool expressions)
 {
+    enum pyr_fold by = expressions ? PYR_FOLD_EXPRESSIONS : PYR_FOLD_LINES;
     view->entries = PYR_VEC(struct pyr_entry);
     view->mode = options->mode_given ? options->mode : recorded_mode(&view->model);
-    return fill(view, options);
+    return fill(view, options->by == PYR_BY_FUNCTION ? PYR_FOLD_FUNCTIONS : by);
 }
 
 void pyr_shown_empty(struct pyr_shown *view)
@@ -133,6 +135,16 @@ void pyr_shown_release(struct pyr_shown *view)
 {
     pyr_shown_empty(view);
     pyr_model_release(&view->model);
+}
+
+uint32_t *pyr_shown_places(const struct pyr_shown *view)
+{
+    uint32_t *numbers = pyr_alloc(view->model.places.count * sizeof *numbers), last = 0;
+    for (uint32_t i = 1; numbers && i < view->tree.nodes.count; i++)
+        numbers[pyr_tree_at(&view->tree, i)->place] = 1;
+    for (uint32_t i = 0; numbers && i < view->model.places.count; i++)
+        numbers[i] = numbers[i] ? ++last : 0;
+    return numbers;
 }
 
 bool pyr_shown_next(const struct pyr_shown *view, const struct pyr_selection *selection, size_t *next,

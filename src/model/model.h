@@ -5,8 +5,8 @@
 
 #include "base/arena.h"
 #include "base/intern.h"
-#include "base/map.h"
 #include "base/vec.h"
+#include "model/linetable.h"
 #include "pyrometer/err.h"
 #include "record/format.h"
 
@@ -29,9 +29,12 @@ struct pyr_function {
     uint32_t line; /* of its definition */
 };
 
-/* A line of a function: what a frame of a report is. */
+/* A line of a function, or an expression on it: what a frame of a report is. */
 struct pyr_place {
     uint32_t function, line;
+    uint32_t whole;             /* the place that is the whole line; its own number if it is that */
+    uint32_t end_line;          /* of the expression; line where it is the whole line */
+    int32_t column, end_column; /* UTF-8 bytes from 0, the end is behind the last; PYR_COLUMN_UNKNOWN: a whole line */
 };
 
 /* Places that are no line of Python; always there, under these numbers. Their functions have the same numbers. */
@@ -102,7 +105,7 @@ struct pyr_model {
     struct pyr_vec functions; /* of struct pyr_function */
     struct pyr_vec places;    /* of struct pyr_place */
     struct pyr_intern function_keys;
-    struct pyr_map place_index;
+    struct pyr_intern place_keys;
     struct pyr_code_cache *code_cache; /* private to places.c */
 };
 
@@ -134,6 +137,10 @@ static inline const struct pyr_function *pyr_model_place_function(const struct p
 /* Numbers for a function or a line of one, new or known; or a negative status. Strings are borrowed. */
 int64_t pyr_model_intern_function(struct pyr_model *model, const char *name, const char *file, uint32_t line);
 int64_t pyr_model_intern_place(struct pyr_model *model, uint32_t function, uint32_t line);
+
+/* The number of the expression on a line that an entry of its code's line table speaks of; of the whole line where the
+ * entry says nothing of columns. */
+int64_t pyr_model_intern_expression(struct pyr_model *model, uint32_t whole, const struct pyr_line_entry *entry);
 
 /* A bound of a time window in the recording's own unit; never overflows. */
 uint64_t pyr_window_ns(double seconds);

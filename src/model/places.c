@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define WHOLE_IS_ITSELF UINT32_MAX
+
 /* Codes seen so far: their function, and their line table once it was needed. */
 struct pyr_code_cache {
     uint32_t *functions; /* number + 1 */
@@ -30,17 +32,46 @@ int64_t pyr_model_intern_function(struct pyr_model *model, const char *name, con
     return number;
 }
 
+static int64_t intern(struct pyr_model *model, struct pyr_place place)
+{
+    int is_new = 0;
+    int64_t number = pyr_intern_put(&model->place_keys, &place, sizeof place, &is_new);
+    if (number >= 0 && is_new) {
+        if (place.whole == WHOLE_IS_ITSELF)
+            place.whole = (uint32_t)number;
+        if (!pyr_vec_push(&model->places, &place))
+            return PYR_E_NOMEM;
+    }
+    return number;
+}
+
 int64_t pyr_model_intern_place(struct pyr_model *model, uint32_t function, uint32_t line)
 {
-    uint64_t key = (uint64_t)function << 32 | line;
-    uint64_t *known = pyr_map_find(&model->place_index, key);
-    if (known)
-        return (int64_t)*known;
-    struct pyr_place place = {function, line};
-    if (!pyr_vec_push(&model->places, &place))
-        return PYR_E_NOMEM;
-    int rc = pyr_map_put(&model->place_index, key, model->places.count - 1);
-    return rc < 0 ? rc : (int64_t)model->places.count - 1;
+    return intern(model, (struct pyr_place){.function = function,
+                                            .line = line,
+                                            .whole = WHOLE_IS_ITSELF,
+                                            .end_line = line,
+                                            .column = PYR_COLUMN_UNKNOWN,
+                                            .end_column = PYR_COLUMN_UNKNOWN});
+}
+
+/* The table is hostile: what is no range of text is taken for the whole line. */
+static bool has_range(const struct pyr_line_entry *entry)
+{
+    if (entry->line <= 0 || entry->column < 0 || entry->end_column < 0)
+        return false;
+    return entry->end_line == entry->line ? entry->end_column > entry->column : entry->end_line > entry->line;
+}
+
+int64_t pyr_model_intern_expression(struct pyr_model *model, uint32_t whole, const struct pyr_line_entry *entry)
+{
+    struct pyr_place place = *pyr_model_place(model, whole);
+    if (!entry || !has_range(entry) || (uint32_t)entry->line != place.line)
+        return whole;
+    place.end_line = (uint32_t)entry->end_line;
+    place.column = entry->column;
+    place.end_column = entry->end_column;
+    return intern(model, place);
 }
 
 const struct pyr_place *pyr_model_place(const struct pyr_model *model, uint32_t place)
@@ -87,8 +118,11 @@ static int64_t node_place(struct pyr_model *model, struct pyr_code_cache *cache,
     int64_t function = code < cache->count ? code_function(model, cache, code) : PYR_PLACE_UNRESOLVED;
     if (function < PYR_PLACES_SPECIAL)
         return function;
-    uint32_t line = pyr_linetable_line(&cache->tables[code], instruction);
-    return pyr_model_intern_place(model, (uint32_t)function, line);
+    const struct pyr_linetable *table = &cache->tables[code];
+    int64_t whole = pyr_model_intern_place(model, (uint32_t)function, pyr_linetable_line(table, instruction));
+    if (whole < 0)
+        return whole;
+    return pyr_model_intern_expression(model, (uint32_t)whole, pyr_linetable_find(table, instruction));
 }
 
 static int resolve_nodes(struct pyr_model *model, struct pyr_code_cache *cache, uint32_t from)
@@ -172,5 +206,5 @@ void pyr_places_release(struct pyr_model *model)
     if (model->places.item_size)
         pyr_vec_release(&model->places);
     pyr_intern_release(&model->function_keys);
-    pyr_map_release(&model->place_index);
+    pyr_intern_release(&model->place_keys);
 }

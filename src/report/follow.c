@@ -48,7 +48,7 @@ int pyr_follow_report(struct pyr_follow *follow, const struct pyr_report_options
     struct pyr_shown view = {.model = *model};
     struct pyr_report report = {
         .view = &view, .options = options, .recording = follow->recording, .out = out, .err = err};
-    int rc = pyr_shown_fill(&view, options);
+    int rc = pyr_shown_fill(&view, options, false);
     report.selection.mode = view.mode;
     if (rc == 0)
         rc = pyr_write_text(&report);

@@ -3,13 +3,17 @@
 #include <errno.h>
 #include <string.h>
 
-#define FACTS(name, describe, binary) {#name, describe, binary},
+#define FACTS(name, describe, binary, expressions) {#name, describe, binary},
 static const struct pyr_report_format formats[] = {PYR_FORMATS(FACTS)};
 #undef FACTS
 
-#define WRITER(name, describe, binary) pyr_write_##name,
+#define WRITER(name, describe, binary, expressions) pyr_write_##name,
 static int (*const writers[])(struct pyr_report *) = {PYR_FORMATS(WRITER)};
 #undef WRITER
+
+#define EXPRESSIONS(name, describe, binary, expressions) expressions,
+static const bool by_expression[] = {PYR_FORMATS(EXPRESSIONS)};
+#undef EXPRESSIONS
 
 #define FORMATS (sizeof formats / sizeof *formats)
 
@@ -92,7 +96,7 @@ int pyr_report(const char *recording, const struct pyr_report_options *options, 
     if (rc == 0)
         rc = check_weight(options, name, err);
     if (rc == 0)
-        rc = pyr_shown_open(&view, recording, options, err);
+        rc = pyr_shown_open(&view, recording, options, by_expression[format], err);
     if (rc < 0)
         return rc;
     struct pyr_report report = {.view = &view, .options = options, .recording = recording, .out = out, .err = err};

@@ -3,12 +3,20 @@
 #include "analyze/facts.h"
 #include "analyze/totals.h"
 #include "analyze/verdict.h"
+#include "base/alloc.h"
 #include "base/json_out.h"
 #include "model/estimate.h"
 #include "record/reader.h"
+#include "report/expressions.h"
 #include "report/report.h"
 
 #include <time.h>
+
+/* The expressions on lines, and where they stand. */
+struct columns {
+    struct pyr_vec expressions; /* grouped by the place of their line */
+    struct pyr_range *ranges;   /* by place */
+};
 
 static void write_started(struct pyr_json *json, uint64_t wall_ns)
 {
@@ -192,8 +200,28 @@ static void write_line_memory(struct pyr_json *json, const struct pyr_allocation
     pyr_json_uint(json, "peak_bytes", figures->peak_bytes);
 }
 
+static void write_columns(struct pyr_json *json, const struct pyr_model *model, const struct columns *columns,
+                          uint32_t line)
+{
+    size_t count;
+    const struct pyr_expression *expressions = pyr_expressions_of(&columns->expressions, line, &count);
+    pyr_json_row_array(json, "columns");
+    for (size_t i = 0; i < count; i++) {
+        const struct pyr_range *range = &columns->ranges[expressions[i].place];
+        pyr_json_row(json, NULL);
+        pyr_json_uint(json, "column", range->column);
+        pyr_json_uint(json, "end_column", range->end_column);
+        pyr_json_uint(json, "end_line", pyr_model_place(model, expressions[i].place)->end_line);
+        pyr_json_bool(json, "in_bytes", range->in_bytes);
+        pyr_json_number(json, "self_s", expressions[i].self_s);
+        pyr_json_number(json, "total_s", expressions[i].total_s);
+        pyr_json_end_object(json);
+    }
+    pyr_json_end_array(json);
+}
+
 static void write_line(struct pyr_json *json, const struct pyr_model *model, const struct pyr_totals *totals,
-                       uint32_t number, const struct pyr_allocations *memory)
+                       uint32_t number, const struct columns *columns, const struct pyr_allocations *memory)
 {
     const struct pyr_place *place = pyr_model_place(model, number);
     const struct pyr_function *function = pyr_model_function(model, place->function);
@@ -204,6 +232,7 @@ static void write_line(struct pyr_json *json, const struct pyr_model *model, con
     pyr_json_uint(json, "line", place->line);
     pyr_json_string(json, "function", function->name);
     write_seconds(json, totals, &totals->sums[number]);
+    write_columns(json, model, columns, number);
     write_line_memory(json, memory, number);
     pyr_json_end_object(json);
 }
@@ -225,23 +254,24 @@ static int write_functions(struct pyr_report *report, struct pyr_json *json)
 }
 
 /* Those with time, the most first, then those that only allocate. */
-static int write_lines(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *memory)
+static int write_lines(struct pyr_report *report, struct pyr_json *json, const struct columns *columns,
+                       const struct pyr_allocations *memory)
 {
     const struct pyr_model *model = &report->view->model;
     struct pyr_totals totals = {0};
     struct pyr_vec order = PYR_VEC(uint32_t), allocating = PYR_VEC(const struct pyr_allocation *);
-    int rc = pyr_totals_places(&totals, report->view, &report->selection);
+    int rc = pyr_totals_lines(&totals, report->view, &report->selection);
     if (rc == 0)
         rc = pyr_totals_rank(&totals, false, SIZE_MAX, &order);
     if (rc == 0)
         rc = pyr_allocations_rank(memory, PYR_WEIGH_ALLOCATED, SIZE_MAX, &allocating);
     pyr_json_array(json, "lines");
     for (size_t i = 0; rc == 0 && i < order.count; i++)
-        write_line(json, model, &totals, *PYR_VEC_AT(&order, uint32_t, i), memory);
+        write_line(json, model, &totals, *PYR_VEC_AT(&order, uint32_t, i), columns, memory);
     for (size_t i = 0; rc == 0 && i < allocating.count; i++) {
         uint32_t place = (*PYR_VEC_AT(&allocating, const struct pyr_allocation *, i))->leaf;
         if (totals.sums[place].total_s <= 0)
-            write_line(json, model, &totals, place, memory);
+            write_line(json, model, &totals, place, columns, memory);
     }
     pyr_json_end_array(json);
     pyr_totals_release(&totals);
@@ -313,6 +343,22 @@ static int load_memory(struct pyr_report *report, struct pyr_allocations *memory
     return is_part ? 0 : pyr_allocations_load(memory, report->view);
 }
 
+static int find_columns(struct pyr_report *report, struct columns *columns)
+{
+    const struct pyr_model *model = &report->view->model;
+    struct pyr_totals by_place = {0};
+    uint32_t *lines = pyr_alloc(model->places.count * sizeof *lines);
+    columns->ranges = pyr_ranges_make(model);
+    int rc = lines && columns->ranges ? pyr_totals_places(&by_place, report->view, &report->selection) : PYR_E_NOMEM;
+    for (uint32_t i = 0; lines && i < model->places.count; i++)
+        lines[i] = pyr_model_place(model, i)->whole;
+    if (rc == 0)
+        rc = pyr_expressions_rank(&columns->expressions, model, &by_place, lines);
+    pyr_totals_release(&by_place);
+    pyr_free(lines);
+    return rc;
+}
+
 int pyr_write_json(struct pyr_report *report)
 {
     struct pyr_json json = {.out = report->out};
@@ -329,8 +375,13 @@ int pyr_write_json(struct pyr_report *report)
     rc = write_processes(report, &json);
     if (rc == 0)
         rc = write_functions(report, &json);
+    struct columns columns = {.expressions = PYR_VEC(struct pyr_expression)};
     if (rc == 0)
-        rc = write_lines(report, &json, &memory);
+        rc = find_columns(report, &columns);
+    if (rc == 0)
+        rc = write_lines(report, &json, &columns, &memory);
+    pyr_vec_release(&columns.expressions);
+    pyr_free(columns.ranges);
     write_memory(report, &json, &memory);
     pyr_json_end_object(&json);
     pyr_allocations_release(&memory);

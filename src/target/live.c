@@ -174,13 +174,13 @@ static int check_abi(const struct pyr_target *target, struct pyr_err *err)
     if (got != (ssize_t)sizeof head)
         return 0;
     unsigned machine = head[18] | (unsigned)head[19] << 8;
-    if (head[EI_CLASS] == ELFCLASS64 && head[EI_DATA] == ELFDATA2LSB && machine == pyr_image_machine())
+    if (head[EI_CLASS] == ELFCLASS64 && head[EI_DATA] == ELFDATA2LSB && machine == pyr_machine())
         return 0;
     return pyr_err_set(
         err, PYR_E_UNSUPPORTED,
-        "process %d runs a program for another kind of processor (%s-bit, ELF machine %u): only 64-bit programs "
-        "for this one can be read",
-        (int)target->pid, head[EI_CLASS] == ELFCLASS32 ? "32" : "64", machine);
+        "process %d runs a program for another kind of processor (%s, ELF machine %u): only 64-bit programs for %s "
+        "can be read",
+        (int)target->pid, pyr_machine_name(machine), machine, pyr_machine_name(pyr_machine()));
 }
 
 static int check_is_process(pid_t pid, struct pyr_err *err)

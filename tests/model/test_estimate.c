@@ -46,7 +46,7 @@ static void world_make(struct world *world)
     world->model.places = PYR_VEC(struct pyr_place);
     world->model.tallies = PYR_VEC(struct pyr_tally);
     for (uint32_t i = 0; i < PLACES; i++) {
-        struct pyr_place place = {i / 2, i};
+        struct pyr_place place = {.function = i / 2, .line = i, .whole = i};
         assert_non_null(pyr_vec_push(&world->model.places, &place));
         world->nodes[i + 1] = (struct pyr_stack_node){0, i};
     }

@@ -8,7 +8,7 @@ from .tool import HERE, recording, report
 
 CASES = [("plain", "text", {}), ("plain", "lines", {}), ("plain", "tree", {}), ("plain", "text", {"mode": "cpu"}),
          ("processes", "text", {}), ("no_stop", "text", {}), ("empty", "text", {}),
-         ("plain", "collapsed", {}), ("plain", "json", {}),
+         ("plain", "collapsed", {}), ("plain", "json", {}), ("expressions", "lines", {}),
          ("memory", "text", {}), ("memory", "memory", {}), ("memory", "leaks", {}), ("memory", "memory", {"pid": "101"}),
          ("memory", "collapsed", {"weight": "peak"}), ("memory", "json", {})]
 

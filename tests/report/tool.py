@@ -13,8 +13,8 @@ FORMATS = ["text", "lines", "tree", "json", "collapsed", "speedscope", "pprof", 
 _folder = tempfile.TemporaryDirectory()
 
 
-def run(*arguments):
-    return subprocess.run([TOOL, *arguments], cwd=HERE, env=dict(os.environ, TZ="UTC"), stdout=subprocess.PIPE,
+def run(*arguments, cwd=HERE):
+    return subprocess.run([TOOL, *arguments], cwd=cwd, env=dict(os.environ, TZ="UTC"), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False)
 
 
@@ -26,8 +26,8 @@ def recording(scenario, size=0):
     return path
 
 
-def report_path(path, form, **options):
-    done = run("report", path, form, *["%s=%s" % pair for pair in options.items()])
+def report_path(path, form, cwd=HERE, **options):
+    done = run("report", path, form, *["%s=%s" % pair for pair in options.items()], cwd=cwd)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 

@@ -1,11 +1,11 @@
-/* CPython 3.10.13, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.10.13, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp310 = {
     .runtime_initialized = 12,
     .runtime_interpreters_head = 32,
     .runtime_finalizing = 16,
-    .runtime_tstate_current = 568,
+    .runtime_tstate_current = PYR_BY_MACHINE(568, 584),
     .runtime_gc_collecting = PYR_ABSENT,
     .runtime_main_thread = 72,
     .interp_next = 0,
@@ -139,7 +139,7 @@ static const struct pyr_layout cp310 = {
 
 const struct pyr_layout_source pyr_layout_cp310 = {
     .layout = &cp310,
-    .runtime_main_interp = 576,
+    .runtime_main_interp = PYR_BY_MACHINE(576, 592),
     .interp_generations = 640,
     .interp_generation0 = 712,
 };

@@ -1,11 +1,11 @@
-/* CPython 3.11.7, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.11.7, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp311 = {
     .runtime_initialized = 16,
     .runtime_interpreters_head = 40,
     .runtime_finalizing = 24,
-    .runtime_tstate_current = 576,
+    .runtime_tstate_current = PYR_BY_MACHINE(576, 592),
     .runtime_gc_collecting = PYR_ABSENT,
     .runtime_main_thread = 80,
     .interp_next = 0,
@@ -139,7 +139,7 @@ static const struct pyr_layout cp311 = {
 
 const struct pyr_layout_source pyr_layout_cp311 = {
     .layout = &cp311,
-    .runtime_main_interp = 584,
+    .runtime_main_interp = PYR_BY_MACHINE(584, 600),
     .interp_generations = 672,
     .interp_generation0 = 744,
 };

@@ -1,4 +1,4 @@
-/* CPython 3.12.1, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.12.1, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp312 = {
@@ -105,7 +105,7 @@ static const struct pyr_layout cp312 = {
     .module_dict = 16,
     .generator_frame = 72,
     .generator_state = 67,
-    .interp_size = 383552,
+    .interp_size = PYR_BY_MACHINE(383552, 383568),
     .tstate_size = 288,
     .frame_size = 80,
     .code_size = 200,

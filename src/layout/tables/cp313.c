@@ -1,4 +1,4 @@
-/* CPython 3.13.18, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.13.18, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp313 = {
@@ -105,7 +105,7 @@ static const struct pyr_layout cp313 = {
     .module_dict = 16,
     .generator_frame = 72,
     .generator_state = 67,
-    .interp_size = 194984,
+    .interp_size = PYR_BY_MACHINE(194984, 195000),
     .tstate_size = 312,
     .frame_size = 80,
     .code_size = 208,

@@ -1,4 +1,4 @@
-/* CPython 3.15.2, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.15.2, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp315 = {
@@ -105,7 +105,7 @@ static const struct pyr_layout cp315 = {
     .module_dict = 16,
     .generator_frame = 72,
     .generator_state = 67,
-    .interp_size = 226232,
+    .interp_size = PYR_BY_MACHINE(226232, 226248),
     .tstate_size = 888,
     .frame_size = 88,
     .code_size = 216,

@@ -1,11 +1,11 @@
-/* CPython 3.8.18, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.8.18, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp38 = {
     .runtime_initialized = 12,
     .runtime_interpreters_head = 32,
     .runtime_finalizing = 16,
-    .runtime_tstate_current = 1368,
+    .runtime_tstate_current = PYR_BY_MACHINE(1368, 1384),
     .runtime_gc_collecting = 544,
     .runtime_main_thread = 72,
     .interp_next = 0,
@@ -139,7 +139,7 @@ static const struct pyr_layout cp38 = {
 
 const struct pyr_layout_source pyr_layout_cp38 = {
     .layout = &cp38,
-    .runtime_main_interp = 1384,
+    .runtime_main_interp = PYR_BY_MACHINE(1384, 1400),
     .interp_generations = PYR_ABSENT,
     .interp_generation0 = PYR_ABSENT,
 };
