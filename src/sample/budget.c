@@ -21,5 +21,7 @@ double pyr_budget_rate(struct pyr_budget *budget, double wanted_hz, uint64_t now
         judge(budget, now_ns, cpu_ns);
     budget->ticks++;
     double allowed_hz = budget->tick_ns > 0 ? PYR_BUDGET_SHARE * 1e9 / budget->tick_ns : wanted_hz;
+    if (allowed_hz < PYR_BUDGET_FLOOR_HZ)
+        allowed_hz = PYR_BUDGET_FLOOR_HZ;
     return wanted_hz < allowed_hz ? wanted_hz : allowed_hz;
 }

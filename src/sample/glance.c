@@ -6,10 +6,13 @@
 
 #define TORN_OVER 64.0 /* the share of torn glances is averaged over about as many */
 
-static void add_thread(struct pyr_batch *batch, struct pyr_sampled *sampled)
+/* The pulse is read at the instant of the first thread's anchor, that is most often of the only one. */
+static void add_thread(struct pyr_batch *batch, struct pyr_sampled *sampled, bool with_pulse)
 {
     pyr_batch_pass(batch, sampled, PYR_PASS_IN);
     pyr_batch_nest(batch, sampled);
+    if (with_pulse)
+        pyr_batch_pulse(batch);
     pyr_batch_pass(batch, sampled, PYR_PASS_OUT);
 }
 
@@ -54,14 +57,17 @@ int pyr_process_settle_resting(struct pyr_process *process)
 static int take_batch(struct pyr_process *process, struct pyr_batch *batch, size_t *next, uint64_t now_ns)
 {
     size_t first = *next;
+    bool wants_pulse = first == 0;
     for (; *next < process->active.count; ++*next) {
         struct pyr_sampled *sampled = pyr_process_active(process, *next);
         if (batch->count + 2 * sampled->window.count + PYR_REGION_PIECES + pyr_nest_pieces_max(&sampled->nest) >
             PYR_BATCH_MAX)
             break;
         if (takes_part(sampled))
-            add_thread(batch, sampled);
+            add_thread(batch, sampled, wants_pulse && !batch->has_pulse);
     }
+    if (wants_pulse && !batch->has_pulse)
+        pyr_batch_pulse(batch);
     int rc = pyr_batch_read(batch);
     for (size_t i = first; rc == 0 && i < *next; i++)
         if (takes_part(pyr_process_active(process, i)))
@@ -75,8 +81,6 @@ static int take_batches(struct pyr_process *process, uint64_t now_ns)
     int rc;
     do {
         struct pyr_batch batch = pyr_batch_start(process);
-        if (next == 0)
-            pyr_batch_pulse(&batch);
         rc = take_batch(process, &batch, &next, now_ns);
     } while (rc == 0 && next < process->active.count);
     return rc;

@@ -281,6 +281,8 @@ def test_threads_that_rest_and_wake(record):
             thread.join()
         tell(sum(spent))
     ''', rate=1000)
-    seen = {row["name"].rpartition(".")[2]: row["total_s"] for row in recorded.json("--mode", "wall")["functions"]}
-    assert seen["moment"] == pytest.approx(recorded.said, rel=0.2)
+    report = recorded.json("--mode", "wall")
+    seen = {row["name"].rpartition(".")[2]: row["total_s"] for row in report["functions"]}
+    overlooked = report["quality"].get("unobserved_s", 0)  # by a profiler that got no CPU; about one moment is always on
+    assert seen["moment"] == pytest.approx(recorded.said, abs=0.2 * recorded.said + 2 * overlooked)
     assert seen["wake_now_and_then"] > 150 * 4.5
