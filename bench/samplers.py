@@ -5,11 +5,14 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+GRACE_S = 3
 BINARY = pathlib.Path(os.environ.get("PYROMETER", ROOT / "build" / "pyrometer"))
 
 
@@ -27,6 +30,7 @@ class Run:
 class Sampler:
     """Subclasses say how to start one. `oldest` and `newest`: the CPython versions that it can read, inclusive."""
     name = ""
+    good_ends = (0,)  # exit statuses
     oldest, newest = (3, 8), (3, 99)
 
     def version(self):
@@ -50,22 +54,28 @@ class Sampler:
         """rate: samples per second, or "max"."""
         if output.exists():
             output.unlink()
-        return Started(self, self.command(pid, rate, seconds, output), output)
+        return Started(self, self.command(pid, rate, seconds, output), output, seconds)
 
 
 class Started:
-    def __init__(self, sampler, command, output):
-        self.sampler, self.output = sampler, output
+    """seconds: how long it is to run; one that goes on (py-spy counts samples instead, and may fall behind) is
+    interrupted."""
+
+    def __init__(self, sampler, command, output, seconds):
+        self.sampler, self.output, self.seconds = sampler, output, seconds
         self.began = time.monotonic()
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True)
 
     def finish(self):
+        late = threading.Timer(self.seconds + GRACE_S, self.process.send_signal, (signal.SIGINT,))
+        late.start()
         said = self.process.stdout.read()
         _, status, usage = os.wait4(self.process.pid, 0)
+        late.cancel()
         self.process.returncode = os.waitstatus_to_exitcode(status)
         run = Run(usage.ru_utime + usage.ru_stime, time.monotonic() - self.began, self.output, said)
-        if self.process.returncode != 0:
+        if self.process.returncode not in self.sampler.good_ends:
             raise RuntimeError(f"{self.sampler.name} ended with {self.process.returncode}: {said.strip()[-300:]}")
         self.sampler.figures(run)
         return run
@@ -177,22 +187,36 @@ class PySpy(Sampler):
 
 
 class Austin(Sampler):
+    """Austin 4 writes a binary format: mojo2austin (of austin-python) must be there too."""
     name = "austin"
-    newest = (3, 13)
+    good_ends = (0, 254)  # 254: it was ended by --exposure, with the target alive
+    newest = (3, 14)
 
     def __init__(self):
-        self.path = find("austin")
+        self.path, self.converter = find("austin"), find("mojo2austin")
 
     def version(self):
-        return self.path and first_line([self.path, "--version"])
+        return self.path and self.converter and first_line([self.path, "--version"])
 
     def command(self, pid, rate, seconds, output):
         interval_us = 1 if rate == "max" else max(1, round(1e6 / rate))
         return [self.path, "-i", f"{interval_us}us", "-x", max(1, round(seconds)), "-o", output, "-p", pid]
 
+    def text(self, run):
+        converted = run.output.with_suffix(".austin")
+        subprocess.run([self.converter, run.output, converted], check=True, capture_output=True)
+        return converted.read_text(errors="replace")
+
+    def figures(self, run):
+        """From the last lines of its statistics: "Error rate . . . 12/3456 (0.35%)"."""
+        counted = re.search(r"Error rate\D*?(\d+)/(\d+)", re.sub(r"\x1b\[[\d;]*m", "", run.said))
+        if counted:
+            run.samples = float(counted.group(2))
+            run.dropped = float(counted.group(1)) / max(1.0, run.samples)
+
     def collapsed(self, run):
         """Its frames are file:function:line, under one each for the process and the thread; weights are microseconds."""
-        kept = (line for line in run.output.read_text(errors="replace").splitlines() if line and not line.startswith("#"))
+        kept = (line for line in self.text(run).splitlines() if line and not line.startswith("#"))
         return "\n".join(map(self.line, kept))
 
     @staticmethod

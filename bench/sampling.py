@@ -126,7 +126,7 @@ def highest(setting):
         time.sleep(1)
         try:
             run = sampler.start(target.pid, "max", setting.seconds, setting.output()).finish()
-            rate = f"{run.samples / setting.seconds:,.0f}" if run.samples else "not said"
+            rate = f"{run.samples / run.wall_s:,.0f}" if run.samples else "not said"
             dropped = "not said" if run.dropped is None else f"{100 * run.dropped:.2f} %"
             yield sampler.name, rate, dropped, f"{100 * run.cpu_s / setting.seconds:.0f} %"
         except RuntimeError as error:

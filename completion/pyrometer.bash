@@ -35,7 +35,7 @@ _pyrometer() {
     local profile="--output --force --rate --mode --no-children --no-stop --duration --quiet --help" options
     case $command in
     run) options="$profile --memory --python -m -c" ;;
-    attach) options=$profile ;;
+    attach) options="$profile --ready-fd" ;;
     top) options="--rate --mode --interval --window --no-children --no-stop --help" ;;
     dump) options="--locals --json --help" ;;
     report) options="--format --json --output --force --weight --mode --by --no-threads --thread --pid --from --to --limit

@@ -21,6 +21,7 @@ complete -c pyrometer -s h -l help -d 'Print help'
 
 complete -c pyrometer -n $profiling -s o -l output -r -F -d 'The recording'
 complete -c pyrometer -n $profiling -l force -d 'Overwrite the file'
+complete -c pyrometer -n '__fish_seen_subcommand_from attach' -l ready-fd -x -d 'Say "ready PID" there when the first sample is taken'
 complete -c pyrometer -n $profiling -l duration -x -d 'End the profiling after this time'
 complete -c pyrometer -n $profiling -s q -l quiet -d 'Print nothing but failures'
 complete -c pyrometer -n $measuring -s r -l rate -x -a '100 1k 10k max' -d 'Samples per second'

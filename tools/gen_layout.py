@@ -2,15 +2,21 @@
 """Generates src/layout/tables from the headers of installed CPythons.
 
     tools/gen_layout.py [--out DIR] INCLUDE_DIR...      write cpXY.c for each, and tables.c for all in DIR
-    tools/gen_layout.py --json INCLUDE_DIR              print the facts of one
+    tools/gen_layout.py --json INCLUDE_DIR              print the facts of one, on this machine
 
 INCLUDE_DIR holds Python.h and internal/. To add a CPython version: run this on its headers, read the diff, and add
 candidates to gen_layout_fields.py for what comes out absent and should not.
+
+Tables are for all machines in MACHINES: each needs its (cross) compiler, and qemu-user-static where it is not this one.
+Debian keeps pyconfig.h apart for each machine: unpack python3.X-dev's libpython3.X-dev of all of them (apt-get download
+libpython3.X-dev:arm64; dpkg-deb -x) into one directory, and give its usr/include/python3.X.
 """
 import argparse
 import json
 import os
+import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +25,17 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import gen_layout_fields as spec
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+# What the macro PYR_BY_MACHINE chooses from, in its order: (uname -m, compiler).
+MACHINES = [("x86_64", "x86_64-linux-gnu-gcc"), ("aarch64", "aarch64-linux-gnu-gcc")]
+
+# A pyconfig.h that was made on one machine serves for another only where this holds.
+SAME_SIZES = """
+_Static_assert(SIZEOF_VOID_P == sizeof(void *) && SIZEOF_LONG == sizeof(long) && SIZEOF_SIZE_T == sizeof(size_t) &&
+               SIZEOF_WCHAR_T == sizeof(wchar_t) && SIZEOF_TIME_T == sizeof(time_t) && SIZEOF_OFF_T == sizeof(off_t) &&
+               SIZEOF_PID_T == sizeof(pid_t) && SIZEOF_PTHREAD_T == sizeof(pthread_t), "pyconfig.h of another machine");
+"""
 
 
 def field_list():
@@ -31,11 +48,13 @@ def field_list():
 
 
 class Headers:
-    """One CPython's headers, and what a compiler says about them."""
+    """One CPython's headers, and what a machine's compiler says about them."""
 
-    def __init__(self, include, compiler="gcc"):
+    def __init__(self, include, machine):
         self.include = os.path.abspath(include)
-        self.compiler = compiler
+        self.foreign = machine != platform.machine()
+        self.compiler = dict(MACHINES)[machine] if self.foreign else "gcc"
+        self.runner = [f"qemu-{machine}-static"] if self.foreign else []
         with open(os.path.join(include, "patchlevel.h"), encoding="utf-8") as file:
             text = file.read()
         self.text = re.search(r'#define\s+PY_VERSION\s+"([^"]+)"', text).group(1)
@@ -50,8 +69,8 @@ class Headers:
         return flags + ["-idirafter", os.path.dirname(self.include)]
 
     def prelude(self):
-        lines = ["#define Py_BUILD_CORE 1", '#include "Python.h"', "#include <stddef.h>", "#include <stdio.h>",
-                 "#include <string.h>", '#include "frameobject.h"']
+        lines = ["#define Py_BUILD_CORE 1", '#include "Python.h"', "#include <pthread.h>", "#include <stddef.h>",
+                 "#include <stdio.h>", "#include <string.h>", '#include "frameobject.h"', SAME_SIZES]
         for name in spec.HEADERS:
             if os.path.exists(os.path.join(self.include, name)):
                 lines.append(f'#include "{name}"')
@@ -85,11 +104,11 @@ class Headers:
         with tempfile.TemporaryDirectory() as directory:
             program = os.path.join(directory, "values")
             # Inline functions of the headers call into libpython; nothing here does.
-            result = self.compile(source, "-O1", "-ffunction-sections", "-Wl,--gc-sections",
+            result = self.compile(source, *["-static"] * self.foreign, "-O1", "-ffunction-sections", "-Wl,--gc-sections",
                                   "-Wl,--unresolved-symbols=ignore-all", "-o", program)
             if result.returncode:
                 raise SystemExit(f"{self.include}: {result.stderr[:2000]}")
-            output = subprocess.run([program], text=True, capture_output=True, check=True).stdout
+            output = subprocess.run([*self.runner, program], text=True, capture_output=True, check=True).stdout
         return [int(line) for line in output.split()]
 
     def first_valid(self, wanted):
@@ -130,9 +149,9 @@ def debug_fields(headers, absent, chosen):
     return rows, values["size"]
 
 
-def facts(include):
-    """Everything a table holds, as a dict."""
-    headers = Headers(include)
+def facts(include, machine=platform.machine()):
+    """Everything a table holds about one machine, as a dict."""
+    headers = Headers(include, machine)
     fields = field_list()
     unknown = [f"{s}.{f}" for s, f in fields if f"{s}.{f}" not in spec.FIELDS]
     if unknown:
@@ -160,19 +179,40 @@ def facts(include):
     }
 
 
+def can_ask(machine):
+    """Whether this computer can tell what the headers mean on that machine."""
+    return machine == platform.machine() or bool(shutil.which(dict(MACHINES)[machine]) and
+                                                 shutil.which(f"qemu-{machine}-static"))
+
+
+def merged(values):
+    """The same dict for each machine; where their values differ, it holds a tuple of them."""
+    first = values[0]
+    if not isinstance(first, dict):
+        return first if all(value == first for value in values) else tuple(values)
+    return {key: merged([value[key] for value in values]) for key in first}
+
+
 def spell(value):
+    if isinstance(value, tuple):
+        return f"PYR_BY_MACHINE({', '.join(map(spell, value))})"
+    if value is None:
+        return "PYR_ABSENT"
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
-def table_source(fact):
-    """cpXY.c"""
+def table_source(by_machine):
+    """cpXY.c, from the facts of each machine."""
+    fact = merged(by_machine)
+    if isinstance(fact["debug"], tuple) or isinstance(fact["debug_size"], tuple):
+        raise SystemExit(f"{fact['text']}: _Py_DebugOffsets is not the same on all machines")
     name = f"cp{fact['major']}{fact['minor']}"
-    lines = [f"/* CPython {fact['text']}, x86-64, from its headers by tools/gen_layout.py: do not edit. */",
+    lines = [f"/* CPython {fact['text']}, from its headers by tools/gen_layout.py: do not edit. */",
              '#include "layout/source.h"', "", f"static const struct pyr_layout {name} = {{"]
     for field, offset in fact["offsets"].items():
-        lines.append(f"    .{field.replace('.', '_')} = {'PYR_ABSENT' if offset is None else offset},")
+        lines.append(f"    .{field.replace('.', '_')} = {spell(offset)},")
     for group in ("sizes", "properties"):
         for field, value in fact[group].items():
             lines.append(f"    .{field} = {spell(value)},")
@@ -190,7 +230,7 @@ def table_source(fact):
     lines.append(f"const struct pyr_layout_source pyr_layout_{name} = {{")
     lines.append(f"    .layout = &{name},")
     for anchor, offset in fact["anchors"].items():
-        lines.append(f"    .{anchor} = {'PYR_ABSENT' if offset is None else offset},")
+        lines.append(f"    .{anchor} = {spell(offset)},")
     if fact["debug"]:
         lines += [f"    .debug = {name}_debug,", f"    .debug_count = sizeof {name}_debug / sizeof {name}_debug[0],",
                   f"    .debug_size = {fact['debug_size']},"]
@@ -232,11 +272,12 @@ def main():
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     for include in options.include:
-        fact = facts(include)
         if options.json:
-            print(json.dumps(fact, indent=1))
+            print(json.dumps(facts(include), indent=1))
             continue
-        write(os.path.join(options.out, f"cp{fact['major']}{fact['minor']}.c"), table_source(fact))
+        by_machine = [facts(include, machine) for machine, _ in MACHINES]
+        fact = by_machine[0]
+        write(os.path.join(options.out, f"cp{fact['major']}{fact['minor']}.c"), table_source(by_machine))
         missing = [name for name, value in fact["offsets"].items() if value is None]
         print(f"{fact['text']}: {len(fact['offsets']) - len(missing)} fields; absent: {' '.join(missing)}")
     if not options.json:

@@ -70,6 +70,8 @@ FIELDS = {
     "tstate.interp": at("PyThreadState.interp"),
     "tstate.frame": at("PyThreadState.current_frame", "PyThreadState.frame"),
     "tstate.cframe": at("PyThreadState.cframe"),
+    "tstate.on_stack": at("PyThreadState.cframe"),
+    "tstate.executor": at("PyThreadState.current_executor"),
     "tstate.thread_id": at("PyThreadState.thread_id"),
     "tstate.native_thread_id": at("PyThreadState.native_thread_id"),
     "tstate.unique_id": at("PyThreadState.id"),
@@ -208,6 +210,7 @@ def properties(version, chosen, values):
         "gil_kind": "PYR_GIL_INTERP" if "interp.gil" in chosen else "PYR_GIL_RUNTIME_CURRENT",
         "stacktop_kind": "PYR_STACKTOP_POINTER" if had("frame.stacktop", "stackpointer") else
                          "PYR_STACKTOP_INT" if had("frame.stacktop", "stacktop") else "PYR_STACKTOP_NONE",
+        "tstate_numbers_borrowed": "tstate.status" not in chosen,
         "frame_executing_states": executing,
         "dictkeys_form": "PYR_DICTKEYS_LOG2" if had("dictkeys.log2_size", "log2") else "PYR_DICTKEYS_SIZE",
         "long_kind": "PYR_LONG_TAG" if had("long.tag", "lv_tag") else "PYR_LONG_SIGNED_SIZE",

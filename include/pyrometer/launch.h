@@ -58,7 +58,7 @@ bool pyr_signals_end_wanted(const struct pyr_signals *signals);
 
 /* ---- file descriptors ---- */
 
-/* Takes as many as may be had: a thread of the target costs three. What is launched gets back what was. */
+/* Takes as many as may be had: a thread of the target is given up to three. What is launched gets back what was. */
 void pyr_files_raise(void);
 
 /* ---- the program ---- */
@@ -77,8 +77,9 @@ int pyr_launch_go(struct pyr_launch *launch, struct pyr_err *err);
 /* Waits until the program has ended, which leaves a zombie so that its pid names nothing else, or until other_fd (−1:
  * none) is readable. Returns true when the program has ended. Meanwhile
  *   - a signal sent to us alone is passed on; one from the terminal, which the program gets itself, is not;
- *   - where there is a terminal, we stop when the program stops, and continue it when we are continued. */
-bool pyr_launch_watch(struct pyr_launch *launch, int other_fd);
+ *   - where there is a terminal, we stop when the program stops, and continue it when we are continued. Then the
+ * profiler (NULL: none) holds no thread of it. */
+bool pyr_launch_watch(struct pyr_launch *launch, int other_fd, struct pyr_profiler *profiler);
 
 /* Reaps the program (blocks until it ends) and returns its status as waitpid does. */
 int pyr_launch_reap(struct pyr_launch *launch);

@@ -37,6 +37,9 @@ struct pyr_profile_options {
     double wait_python_s;       /* until the process has become Python: attach a short time, run for ever (<0) */
     bool attached;              /* recorded: attach, not run */
     const char *const *command; /* argv to record; NULL-terminated; may be NULL: taken from the process */
+    void (*ready)(void *); /* called once, from a thread of the profiler's own or that of pyr_profiler_run, when the
+                            * first sample is taken (rate 0: when it runs); NULL: nothing to call */
+    void *ready_context;
 };
 
 /* What came of it, for the line that a person reads at the end. */
@@ -45,8 +48,10 @@ struct pyr_profile_summary {
     uint64_t samples, samples_unresolved, samples_failed, samples_stopped, samples_truncated, deadlines_missed;
     uint32_t processes, python_processes, threads;
     uint64_t file_bytes;
-    char python[32];   /* version of the first Python process, "" if none was seen */
-    char problem[480]; /* why a Python process could not be profiled; "" if all could */
+    uint32_t left_running; /* processes that it started and that live on, where the root process has ended */
+    pid_t left_pid;        /* one of them */
+    char python[32];       /* version of the first Python process, "" if none was seen */
+    char problem[480];     /* why a Python process could not be profiled; "" if all could */
 };
 
 struct pyr_profiler;
@@ -61,8 +66,17 @@ int pyr_profiler_run(struct pyr_profiler *profiler, struct pyr_err *err);
 /* Makes pyr_profiler_run return soon. Async-signal-safe; may be called from any thread. */
 void pyr_profiler_stop(struct pyr_profiler *profiler);
 
+/* Between both nothing is sampled, and no thread of the target is held: to stop this process for a while. The first
+ * waits for a sample that is being taken. Both from the same thread; not from a signal handler. */
+void pyr_profiler_pause(struct pyr_profiler *profiler);
+void pyr_profiler_resume(struct pyr_profiler *profiler);
+
 /* Figures so far; from any thread. */
 void pyr_profiler_summary(const struct pyr_profiler *profiler, struct pyr_profile_summary *summary);
+
+/* Writes out what the file lacks so far, which it does by itself ever less often, at last every 10 s; from any thread.
+ */
+int pyr_profiler_flush(struct pyr_profiler *profiler, struct pyr_err *err);
 
 /* Completes the recording and releases the profiler (even on failure). root_exit_status: as waitpid gives it, −1 if
  * unknown. summary may be NULL. */
@@ -97,6 +111,25 @@ const struct pyr_report_format *pyr_report_formats(unsigned *count);
 
 /* Writes the report to out. */
 int pyr_report(const char *recording, const struct pyr_report_options *options, FILE *out, struct pyr_err *err);
+
+/* ---- reports from a recording that is still being written ---- */
+
+struct pyr_follow;
+
+/* Opens a recording to be followed. window_s: how much of the past pyr_follow_report looks at if it is not asked for
+ * all. discard: the space of what was read is given back to the file system where that is possible; then nothing else
+ * can read the recording any more. */
+int pyr_follow_open(struct pyr_follow **out, const char *recording, double window_s, bool discard, struct pyr_err *err);
+
+/* Takes in what was written since the last call, and only that. Memory grows with distinct stacks and threads, not with
+ * time. */
+int pyr_follow_read(struct pyr_follow *follow, struct pyr_err *err);
+
+/* Writes the text report of what was taken in, of the last window_s or of all. Of options mode, by, include_idle, limit
+ * and colour count. */
+int pyr_follow_report(struct pyr_follow *follow, const struct pyr_report_options *options, bool all, FILE *out,
+                      struct pyr_err *err);
+void pyr_follow_close(struct pyr_follow *follow); /* NULL is allowed */
 
 /* ---- stacks now ---- */
 

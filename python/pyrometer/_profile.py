@@ -3,6 +3,7 @@ import ctypes
 import functools
 import inspect
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ from ._binary import Path, PyrometerError, complaint, find_binary
 _PR_SET_PTRACER = 0x59616D61
 _ANY = ctypes.c_ulong(-1).value
 _READY_S = 20.0
-_POLL_S = 0.001
+_LOOK_MS = 100
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -51,38 +52,50 @@ class Profile:
         self._errors: Optional[IO[bytes]] = None
 
     def start(self) -> "Profile":
-        """Begins, and returns when sampling does. Raises PyrometerError if it cannot, or if it runs already."""
+        """Begins, and returns when the first sample has been taken. Raises PyrometerError if it cannot, or if it runs
+        already."""
         if not self._running.acquire(blocking=False):
             raise PyrometerError("this profile runs already; stop it first, or use another one for the inner part")
         try:
             self._launch([find_binary(), "attach", str(os.getpid()), "-o", self.path, *self._options])
-            self._wait_ready()
         except BaseException:
             self._abandon()
             raise
         return self
 
     def _launch(self, command: List[str]) -> None:
-        if os.path.isfile(self.path):
-            os.unlink(self.path)  # so that its appearance says that sampling begins
         self._errors = tempfile.TemporaryFile()
+        ready, tell = os.pipe()
         _allow_tracer(_ANY)  # until its pid is known
         try:
-            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                           stderr=self._errors, start_new_session=True)
+            self._child = subprocess.Popen([*command, "--ready-fd", str(tell)], stdin=subprocess.DEVNULL,
+                                           stdout=subprocess.DEVNULL, stderr=self._errors, start_new_session=True,
+                                           pass_fds=[tell])
+            _allow_tracer(self._child.pid)
+            os.close(tell)
+            tell = -1
+            self._wait_ready(ready)
         except OSError as error:
             raise PyrometerError("pyrometer could not be started: %s" % error) from error
-        _allow_tracer(self._child.pid)
+        finally:
+            os.close(ready)
+            if tell >= 0:
+                os.close(tell)
 
-    def _wait_ready(self) -> None:
+    def _wait_ready(self, ready: int) -> None:
+        """Until a line comes from it; its end without one is a failure."""
         assert self._child is not None
+        poll = select.poll()
+        poll.register(ready, select.POLLIN)
         due = time.monotonic() + _READY_S
-        while not os.path.exists(self.path):
-            if self._child.poll() is not None:
-                raise complaint(self._said(), self._child.returncode)
-            if time.monotonic() > due:
-                raise PyrometerError("pyrometer did not begin within %d s; what is wrong here says: pyrometer doctor" % _READY_S)
-            time.sleep(_POLL_S)
+        # A process forked meanwhile holds the pipe open: its end may not come.
+        while not poll.poll(_LOOK_MS) and self._child.poll() is None and time.monotonic() < due:
+            pass
+        if self._child.poll() is None and not poll.poll(0):
+            raise PyrometerError("pyrometer did not begin within %d s; what is wrong here says: pyrometer doctor" % _READY_S)
+        if not poll.poll(0) or not os.read(ready, 64):
+            status = self._child.wait()
+            raise complaint(self._said(), status)
 
     def _said(self) -> bytes:
         assert self._errors is not None

@@ -30,6 +30,7 @@ class Quality:
     samples_failed: int = 0
     samples_stopped: int = 0
     samples_truncated: int = 0
+    samples_compiled: int = 0
     deadlines_missed: int = 0
     own_cpu_s: float = 0.0
     rate_hz: Optional[float] = None
@@ -67,8 +68,21 @@ class Function:
 
 
 @dataclasses.dataclass(frozen=True)
+class Column:
+    """An expression on a line: from column (the first is 1) to before end_column of end_line, in characters, or in bytes
+    of UTF-8 where the source could not be read."""
+    column: int = 0
+    end_column: int = 0
+    end_line: int = 0
+    in_bytes: bool = False
+    self_s: float = 0.0
+    total_s: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Line:
-    """A line of code: its time, and its allocations where memory was recorded."""
+    """A line of code: its time, and its allocations where memory was recorded. columns: its expressions, the greatest
+    total time first (from Python 3.11)."""
     file: str = ""
     line: int = 0
     function: str = ""
@@ -79,6 +93,7 @@ class Line:
     live_bytes: Optional[int] = None
     live_blocks: Optional[int] = None
     peak_bytes: Optional[int] = None
+    columns: List[Column] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +140,10 @@ def _process(facts: Dict[str, Any]) -> Process:
     return _record(Process, facts, threads=[_record(Thread, thread) for thread in facts.get("threads", [])])
 
 
+def _line(facts: Dict[str, Any]) -> Line:
+    return _record(Line, facts, columns=[_record(Column, column) for column in facts.get("columns") or []])
+
+
 def _memory(facts: Optional[Dict[str, Any]]) -> Optional[Memory]:
     if not facts:
         return None
@@ -146,7 +165,7 @@ def from_json(text: str) -> Recording:
     return Recording(pyrometer=facts["pyrometer"], run=_record(Run, facts["run"]), quality=_record(Quality, facts["quality"]),
                      processes=[_process(process) for process in facts["processes"]],
                      functions=[_record(Function, function) for function in facts["functions"]],
-                     lines=[_record(Line, line) for line in facts["lines"]],
+                     lines=[_line(line) for line in facts["lines"]],
                      memory=_memory(facts.get("memory")), gc=_collector(facts.get("gc")))
 
 

@@ -43,6 +43,17 @@ struct pyr_sample_sums pyr_shown_samples(const struct pyr_shown *view)
     return sums;
 }
 
+struct pyr_gap_sum pyr_shown_gaps(const struct pyr_shown *view)
+{
+    struct pyr_gap_sum worst = {0};
+    for (uint32_t i = 0; i < view->model.process_count; i++) {
+        const struct pyr_model_process *process = &view->model.processes[i];
+        if (process->selected && (process->unobserved_s > worst.unobserved_s || worst.elapsed_s <= 0))
+            worst = (struct pyr_gap_sum){process->unobserved_s, process->longest_gap_s, process->elapsed_s};
+    }
+    return worst;
+}
+
 double pyr_shown_rate_hz(const struct pyr_shown *view)
 {
     uint64_t asked = view->model.facts->rate_hz;
@@ -62,6 +73,8 @@ static void add(struct pyr_thread_sum *sum, const struct pyr_entry *entry)
     sum->ticks += entry->ticks;
     sum->seconds += entry->seconds;
     sum->on_cpu += entry->flags & PYR_ON_CPU ? entry->ticks : 0;
+    sum->cpu_s += entry->flags & PYR_ON_CPU ? entry->seconds : 0;
+    sum->waits_cpu += entry->flags & PYR_QUEUED ? entry->ticks : 0;
     sum->has_gil += entry->flags & PYR_HAS_GIL ? entry->ticks : 0;
     sum->waits_gil += entry->flags & PYR_WAITS_GIL ? entry->ticks : 0;
     sum->in_gc += entry->flags & PYR_IN_GC ? entry->ticks : 0;

@@ -21,14 +21,21 @@ struct pyr_sample_sums {
 
 struct pyr_sample_sums pyr_shown_samples(const struct pyr_shown *view);
 
+/* Time without samples between the ticks of the selected process that has most of it; and its own time. */
+struct pyr_gap_sum {
+    double unobserved_s, longest_s, elapsed_s;
+};
+
+struct pyr_gap_sum pyr_shown_gaps(const struct pyr_shown *view);
+
 /* What was asked for; with rate "max", what was reached. */
 double pyr_shown_rate_hz(const struct pyr_shown *view);
 
 /* Samples of one thread by state. */
 struct pyr_thread_sum {
     const struct pyr_thread_facts *facts;
-    double ticks, on_cpu, has_gil, waits_gil, in_gc; /* samples */
-    double seconds, busy_s;
+    double ticks, on_cpu, waits_cpu, has_gil, waits_gil, in_gc; /* samples */
+    double seconds, busy_s, cpu_s;
 };
 
 /* One for each thread of the model. NULL: no memory. */

@@ -37,9 +37,15 @@ struct pyr_shown {
     enum pyr_mode mode;     /* asked for, else the recording's */
 };
 
+/* expressions: frames differ by the expression, where the options do not ask for functions; else by the line. */
 int pyr_shown_open(struct pyr_shown *view, const char *recording, const struct pyr_report_options *options,
-                   struct pyr_err *err);
+                   bool expressions, struct pyr_err *err);
 void pyr_shown_release(struct pyr_shown *view);
+
+/* The same for a model that was moved into the view, and that is to be moved out again: fill makes the rest, empty
+ * releases it (also where fill failed). */
+int pyr_shown_fill(struct pyr_shown *view, const struct pyr_report_options *options, bool expressions);
+void pyr_shown_empty(struct pyr_shown *view);
 
 static inline const struct pyr_entry *pyr_shown_entry(const struct pyr_shown *view, size_t i)
 {
@@ -50,6 +56,10 @@ static inline const struct pyr_entry *pyr_shown_entry(const struct pyr_shown *vi
  * *next = 0; false at the end. */
 bool pyr_shown_next(const struct pyr_shown *view, const struct pyr_selection *selection, size_t *next,
                     struct pyr_entry *sum);
+
+/* Numbers from 1, by place, for those places that are in the tree; 0 for the others. Release with pyr_free. NULL: no
+ * memory. */
+uint32_t *pyr_shown_places(const struct pyr_shown *view);
 
 const struct pyr_model_process *pyr_shown_process(const struct pyr_shown *view, uint32_t thread);
 

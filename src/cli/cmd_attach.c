@@ -5,6 +5,8 @@
 
 #include "pyrometer/launch.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +14,29 @@
 
 struct attach_args {
     struct profile_args profile;
+    unsigned ready_fd;
 };
+
+#define NO_FD UINT_MAX
 
 /* How long a process may take to turn out to be Python: it may have been started just now. */
 #define WAIT_PYTHON_S 2
+
+struct ready {
+    int fd;
+    pid_t pid;
+};
+
+/* Whoever waits for it may have gone. */
+static void say_ready(void *context)
+{
+    const struct ready *ready = context;
+    char line[32];
+    int length = snprintf(line, sizeof line, "ready %ld\n", (long)ready->pid);
+    ssize_t written = write(ready->fd, line, (size_t)length);
+    (void)written;
+    close(ready->fd);
+}
 
 /* Until the profiling has ended, or somebody wants it to. */
 static void watch(struct pyr_profiler *profiler, struct pyr_session *session, const struct pyr_signals *signals,
@@ -52,8 +73,10 @@ static int record(struct pyr_profiler *profiler, const struct pyr_signals *signa
     return close_rc < 0 ? close_rc : rc;
 }
 
-static int attach(const struct pyr_cmd *cmd, const struct profile_args *args, pid_t pid, const char *file)
+static int attach(const struct pyr_cmd *cmd, const struct attach_args *attach_args, pid_t pid, const char *file)
 {
+    const struct profile_args *args = &attach_args->profile;
+    struct ready ready = {.fd = (int)attach_args->ready_fd, .pid = pid};
     struct pyr_profile_options options = pyr_profile_options_of(args);
     struct pyr_profile_summary summary = {0};
     struct pyr_profiler *profiler;
@@ -62,6 +85,10 @@ static int attach(const struct pyr_cmd *cmd, const struct profile_args *args, pi
     options.output = file;
     options.attached = true;
     options.wait_python_s = WAIT_PYTHON_S;
+    if (attach_args->ready_fd != NO_FD) {
+        options.ready = say_ready;
+        options.ready_context = &ready;
+    }
     int rc = pyr_signals_take(&signals, &err);
     if (rc == 0)
         rc = pyr_profiler_open(&profiler, pid, &options, &err);
@@ -73,14 +100,17 @@ static int attach(const struct pyr_cmd *cmd, const struct profile_args *args, pi
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);
     pyr_say_problem(cmd, &summary);
-    if (!args->quiet)
+    if (!args->quiet) {
         pyr_say_summary(&summary, file);
+        pyr_say_left(&summary);
+    }
     return PYR_EXIT_DONE;
 }
 
 static int attach_run(const struct pyr_cmd *cmd, void *args, const struct pyr_words *words)
 {
-    const struct profile_args *profile = &((struct attach_args *)args)->profile;
+    const struct attach_args *attach_args = args;
+    const struct profile_args *profile = &attach_args->profile;
     struct pyr_err err = {0};
     int64_t pid;
     if (words->count != 1 || !pyr_read_pid(words->items[0], &pid))
@@ -88,19 +118,28 @@ static int attach_run(const struct pyr_cmd *cmd, void *args, const struct pyr_wo
                              words->count ? words->items[0] : "");
     if (pid == getpid())
         return pyr_say_wrong(cmd, "%ld is pyrometer itself", (long)pid);
+    if (attach_args->ready_fd != NO_FD && fcntl((int)attach_args->ready_fd, F_SETFD, FD_CLOEXEC) != 0)
+        return pyr_say_wrong(cmd, "--ready-fd %u is no open file descriptor", attach_args->ready_fd);
     if (profile->output && pyr_refuse_existing(profile->output, profile->force, &err))
         return pyr_say_failed(cmd, &err, PYR_E_EXISTS);
     char *file = profile->output ? strdup(profile->output) : pyr_recording_name(NULL, (pid_t)pid);
     if (!file)
         return pyr_say_failed(cmd, &err, PYR_E_NOMEM);
-    int status = attach(cmd, profile, (pid_t)pid, file);
+    int status = attach(cmd, attach_args, (pid_t)pid, file);
     free(file);
     return status;
 }
 
-static const struct pyr_option options[] = {PROFILE_OPTIONS(attach_args), PYR_OPTION_END};
+static const struct pyr_option options[] = {
+    PROFILE_OPTIONS(attach_args),
+    {.name = "ready-fd",
+     .kind = PYR_OPTION_COUNT,
+     .value = "N",
+     .offset = offsetof(struct attach_args, ready_fd),
+     .help = "write \"ready PID\" and a newline to file descriptor N, and close it, when the first sample is taken"},
+    PYR_OPTION_END};
 
-static const struct attach_args defaults = {.profile = PROFILE_DEFAULTS};
+static const struct attach_args defaults = {.profile = PROFILE_DEFAULTS, .ready_fd = NO_FD};
 
 const struct pyr_cmd pyr_cmd_attach = {
     .name = "attach",

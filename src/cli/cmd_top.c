@@ -33,6 +33,7 @@ static int begin(struct top *top, pid_t pid, struct pyr_err *err)
 static int end(struct top *top, int rc, struct pyr_err *err)
 {
     pyr_live_close(top->live);
+    pyr_follow_close(top->follow);
     if (top->session && rc == 0)
         rc = pyr_session_end(top->session, err);
     else if (top->session)

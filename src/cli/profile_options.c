@@ -50,6 +50,16 @@ void pyr_say_summary(const struct pyr_profile_summary *summary, const char *file
             python, summary->elapsed_s, rate, odd, file, file);
 }
 
+void pyr_say_left(const struct pyr_profile_summary *summary)
+{
+    if (summary->left_running)
+        pyr_say("the recording ended with its program, of which %" PRIu32
+                " %s on (such as %d): to go on with one, pyrometer "
+                "attach PID",
+                summary->left_running, summary->left_running == 1 ? "other process runs" : "other processes run",
+                (int)summary->left_pid);
+}
+
 void pyr_say_problem(const struct pyr_cmd *cmd, const struct pyr_profile_summary *summary)
 {
     if (summary->problem[0])
@@ -58,6 +68,10 @@ void pyr_say_problem(const struct pyr_cmd *cmd, const struct pyr_profile_summary
 
 bool pyr_refuse_existing(const char *path, bool force, struct pyr_err *err)
 {
+    struct stat status;
+    /* What is no file is judged when the recording is opened: /dev/null loses nothing. */
+    if (!force && stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        return false;
     if (force || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
         return false;
     pyr_err_set(err, PYR_E_EXISTS, "%s exists already; choose another name, or overwrite it with --force", path);

@@ -70,6 +70,8 @@ void pyr_say_summary(const struct pyr_profile_summary *summary, const char *file
 
 /* What could not be profiled, if anything: the recording is good but for that. */
 struct pyr_cmd;
+/* That processes live on which the program started, and are not in the recording any more. */
+void pyr_say_left(const struct pyr_profile_summary *summary);
 void pyr_say_problem(const struct pyr_cmd *cmd, const struct pyr_profile_summary *summary);
 
 /* True, and the failure set, when the file is there and may not be overwritten. */

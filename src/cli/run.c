@@ -46,10 +46,11 @@ static void complete(struct run *run, int rc, int wait_status)
     pyr_say_problem(run->cmd, &summary);
     if (run->args->profile.quiet)
         return;
-    else if (summary.python_processes)
+    if (summary.python_processes)
         pyr_say_summary(&summary, run->file);
     else
         pyr_say("no Python was seen in %s: %s holds no samples", run->program.argv[0], run->file);
+    pyr_say_left(&summary);
 }
 
 static void abandon(struct run *run)
@@ -66,14 +67,14 @@ static int measure(struct run *run)
 {
     /* With a duration the recording is complete, and can be read, while the program runs on. */
     int early = run->args->profile.duration_s > 0 ? pyr_session_fd(run->session) : -1;
-    bool ended = pyr_launch_watch(run->launch, early);
+    bool ended = pyr_launch_watch(run->launch, early, run->profiler);
     int rc = pyr_session_end(run->session, &run->err);
     /* Not reaped before the profiler is done: until then its pid must name nothing else. */
     int wait_status = ended ? pyr_launch_reap(run->launch) : -1;
     complete(run, rc, wait_status);
     if (ended)
         return wait_status;
-    pyr_launch_watch(run->launch, -1);
+    pyr_launch_watch(run->launch, -1, NULL);
     return pyr_launch_reap(run->launch);
 }
 

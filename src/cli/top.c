@@ -3,7 +3,20 @@
 #include <poll.h>
 #include <stdlib.h>
 
-/* The view is a report, each time anew, of a recording that is still being written. */
+static int write_report(struct top *top, FILE *out, struct pyr_err *err)
+{
+    struct pyr_report_options options = {
+        .by = PYR_BY_LINE, .mode_given = true, .mode = (enum pyr_mode)top->mode, .limit = pyr_live_rows(top->live)};
+    int rc = pyr_profiler_flush(top->profiler, err);
+    if (rc == 0 && !top->follow)
+        rc = pyr_follow_open(&top->follow, top->file, top->args->window_s, true, err);
+    if (rc == 0)
+        rc = pyr_follow_read(top->follow, err);
+    return rc == 0 ? pyr_follow_report(top->follow, &options, top->whole, out, err) : rc;
+}
+
+/* The view is a report of a recording that is still being written: of what came since the last, and what is kept of
+ * before. */
 static void show(struct top *top)
 {
     static const char *const modes[] = {"wall", "cpu", "gil"};
@@ -14,15 +27,9 @@ static void show(struct top *top)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return;
-    pyr_profiler_summary(top->profiler, &summary);
-    double from_s = top->whole ? 0 : summary.elapsed_s - top->args->window_s;
-    struct pyr_report_options options = {.by = PYR_BY_LINE,
-                                         .mode_given = true,
-                                         .mode = (enum pyr_mode)top->mode,
-                                         .from_s = from_s > 0 ? from_s : 0,
-                                         .limit = pyr_live_rows(top->live)};
-    int rc = pyr_report(top->file, &options, out, &err);
+    int rc = write_report(top, out, &err);
     fclose(out);
+    pyr_profiler_summary(top->profiler, &summary);
     snprintf(title, sizeof title, " %.0f s  %llu samples  %s, %s   q: end  m: mode  a: all or the last %.0f s ",
              summary.elapsed_s, (unsigned long long)summary.samples, modes[top->mode], top->whole ? "all" : "recent",
              top->args->window_s);

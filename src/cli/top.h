@@ -21,6 +21,7 @@ struct top {
     struct pyr_profiler *profiler;
     struct pyr_session *session;
     struct pyr_live *live;
+    struct pyr_follow *follow; /* NULL: not begun yet */
     int mode;
     bool whole; /* all of the time, not the last window */
     char directory[64], file[80];

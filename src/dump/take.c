@@ -6,9 +6,9 @@
 #include "pyobj/locals.h"
 #include "pyobj/repr.h"
 #include "record/format.h"
+#include "sample/homes.h"
 #include "sample/names.h"
 #include "sample/sampled.h"
-#include "sample/tids.h"
 
 #define TRIES 20
 
@@ -20,6 +20,7 @@ struct take {
     struct pyr_target *target;
     struct pyr_python *python;
     struct pyr_vec interps, states;
+    struct pyr_vec homes; /* of struct pyr_home, as states */
     struct pyr_tids tids;
     struct pyr_names names;
     bool locals;
@@ -95,10 +96,63 @@ static void drop_frames(struct pyr_dump_thread *thread)
     thread->frames.count = 0;
 }
 
+/* Where frames do not tell their order, the holder of the GIL does. */
+static bool order_holds(const struct take *take, struct pyr_nest *nest)
+{
+    for (unsigned i = 0; nest->count > 1 && i < nest->count; i++)
+        if (pyr_gil_held_by(take->view, &take->interps, &nest->states[i].state))
+            return pyr_nest_raise(nest, &take->python->layout, &nest->states[i]);
+    return true;
+}
+
+static int read_threads(struct take *take)
+{
+    int rc = PYR_E_TORN;
+    for (int tries = 0; tries < TRIES && (rc == PYR_E_TORN || rc == PYR_E_FAULT); tries++) {
+        take->interps.count = take->states.count = take->homes.count = 0;
+        rc = pyr_interps_read(take->view, &take->interps);
+        if (rc == 0)
+            rc = pyr_thread_states_read(take->view, &take->interps, &take->states);
+        if (rc == 0)
+            rc = pyr_homes_read(&take->homes, take->target, take->view, &take->tids, &take->states);
+    }
+    return rc;
+}
+
+/* All thread states of one kernel thread, oldest first. */
+static int fill_nest(struct take *take, struct pyr_sampled *sampled)
+{
+    int rc = 0;
+    pyr_nest_begin(&sampled->nest);
+    for (size_t i = take->states.count; rc == 0 && i-- > 0;) {
+        const struct pyr_home *home = PYR_VEC_AT(&take->homes, struct pyr_home, i);
+        if (home->tid != sampled->tid)
+            continue;
+        sampled->nest.stack_low = home->stack_low;
+        sampled->nest.stack_high = home->stack_high;
+        rc = pyr_nest_add(&sampled->nest, PYR_VEC_AT(&take->states, struct pyr_thread_state, i));
+    }
+    pyr_nest_end(&sampled->nest);
+    if (rc == PYR_E_LIMIT)
+        rc = 0;
+    return rc == 0 && !sampled->nest.count ? PYR_E_GONE : rc;
+}
+
+/* The code of another interpreter may have been called since. */
+static int renew_nest(struct take *take, struct pyr_sampled *sampled)
+{
+    int rc = take->interps.count > 1 || !take->homes.count ? read_threads(take) : 0;
+    return rc < 0 ? rc : fill_nest(take, sampled);
+}
+
 static int take_frames(struct take *take, struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
 {
     drop_frames(thread);
-    int rc = pyr_sampled_read_still(sampled, take->view, NULL);
+    int rc = renew_nest(take, sampled);
+    if (rc == 0)
+        rc = pyr_sampled_read_still(sampled, take->view, NULL);
+    if (rc == 0 && !order_holds(take, &sampled->nest))
+        return PYR_E_TORN;
     thread->truncated = sampled->seen.truncated;
     for (unsigned i = 0; rc == 0 && i < sampled->seen.depth; i++)
         if (sampled->seen.links[i].code)
@@ -106,7 +160,7 @@ static int take_frames(struct take *take, struct pyr_sampled *sampled, struct py
     return rc;
 }
 
-static void note_gil_wait(struct take *take, const struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
+static void note_gil_wait(struct take *take, struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
 {
     uint64_t address;
     bool running;
@@ -144,25 +198,39 @@ static int take_certain(struct take *take, struct pyr_sampled *sampled, struct p
 static void name_thread(struct take *take, const struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
 {
     struct pyr_buf name = {0};
-    pyr_names_find(&take->names, take->view, sampled->state.ident, &sampled->task, &name);
+    pyr_names_find(&take->names, take->view, sampled->ident, &sampled->task, &name);
     thread->name = name.failed ? "" : keep(take, &name);
     pyr_buf_release(&name);
 }
 
-static int take_thread(struct take *take, const struct pyr_thread_state *state)
+/* The interpreter whose code is innermost. */
+static int64_t interpreter_of(const struct pyr_nest *nest)
 {
-    struct pyr_dump_thread thread = {
-        .ident = state->ident, .interpreter = state->interp_id, .frames = PYR_VEC(struct pyr_dump_frame)};
+    for (unsigned i = nest->count; i-- > 0;)
+        if (nest->states[i].runs)
+            return nest->states[i].state.interp_id;
+    return nest->count ? nest->states[0].state.interp_id : 0;
+}
+
+static bool holds_gil(struct take *take, const struct pyr_nest *nest)
+{
+    for (unsigned i = 0; i < nest->count; i++)
+        if (pyr_gil_held_by(take->view, &take->interps, &nest->states[i].state))
+            return true;
+    return false;
+}
+
+static int take_thread(struct take *take, const struct pyr_home *home)
+{
+    struct pyr_dump_thread thread = {.ident = home->ident, .frames = PYR_VEC(struct pyr_dump_frame)};
     struct pyr_sampled sampled;
-    pid_t tid = pyr_tids_find(&take->tids, take->view, state);
-    if (!tid)
-        return 0;
-    thread.native_id = tid;
-    int rc = pyr_sampled_open(&sampled, take->data->pid, tid, state);
+    thread.native_id = home->tid;
+    int rc = pyr_sampled_open(&sampled, take->data->pid, home->tid, home->ident);
     if (rc == 0) {
         rc = take_certain(take, &sampled, &thread);
         name_thread(take, &sampled, &thread);
-        thread.has_gil = pyr_gil_held_by(take->view, &take->interps, state);
+        thread.interpreter = interpreter_of(&sampled.nest);
+        thread.has_gil = holds_gil(take, &sampled.nest);
     }
     pyr_sampled_release(&sampled);
     if (rc == PYR_E_GONE || rc == PYR_E_NOMEM || !pyr_vec_push(&take->data->threads, &thread)) {
@@ -173,18 +241,25 @@ static int take_thread(struct take *take, const struct pyr_thread_state *state)
     return 0; /* a thread that could not be read is shown as uncertain */
 }
 
-static int find_threads(struct take *take, struct pyr_err *err)
+/* The newest thread state stands first; the main thread is wanted there. Each kernel thread once. */
+static int take_threads(struct take *take)
 {
-    int rc = PYR_E_TORN;
-    for (int tries = 0; tries < TRIES && (rc == PYR_E_TORN || rc == PYR_E_FAULT); tries++) {
-        take->interps.count = take->states.count = 0;
-        rc = pyr_interps_read(take->view, &take->interps);
+    struct pyr_map taken = {0};
+    struct pyr_vec homes = take->homes; /* as they were at first: they are read again and again */
+    take->homes = PYR_VEC(struct pyr_home);
+    int rc = 0;
+    for (size_t i = homes.count; rc == 0 && i-- > 0;) {
+        const struct pyr_home *home = PYR_VEC_AT(&homes, struct pyr_home, i);
+        if (!home->tid || pyr_map_find(&taken, (uint64_t)home->tid))
+            continue;
+        rc = pyr_map_put(&taken, (uint64_t)home->tid, 1);
         if (rc == 0)
-            rc = pyr_thread_states_read(take->view, &take->interps, &take->states);
+            rc = take_thread(take, home);
     }
-    return rc < 0 ? pyr_err_set(err, rc, "cannot read the threads of process %d: %s", (int)take->data->pid,
-                                pyr_status_text(rc))
-                  : 0;
+    pyr_map_release(&taken);
+    pyr_vec_release(&take->homes);
+    take->homes = homes;
+    return rc;
 }
 
 static int take_all(struct take *take, struct pyr_err *err)
@@ -199,13 +274,11 @@ static int take_all(struct take *take, struct pyr_err *err)
     pyr_process_info_release(&info);
     if (rc < 0 || !take->data->command)
         return pyr_err_set(err, rc < 0 ? rc : PYR_E_NOMEM, "cannot list the threads of process %d", (int)pid);
-    rc = find_threads(take, err);
-    if (rc == 0)
-        pyr_names_read(&take->names, take->view, &take->interps);
-    /* The newest thread state stands first; the main thread is wanted there. */
-    for (size_t i = take->states.count; rc == 0 && i-- > 0;)
-        rc = take_thread(take, PYR_VEC_AT(&take->states, struct pyr_thread_state, i));
-    return rc;
+    rc = read_threads(take);
+    if (rc < 0)
+        return pyr_err_set(err, rc, "cannot read the threads of process %d: %s", (int)pid, pyr_status_text(rc));
+    pyr_names_read(&take->names, take->view, &take->interps);
+    return take_threads(take);
 }
 
 int pyr_dump_take(struct pyr_dump_data *data, pid_t pid, bool locals, struct pyr_err *err)
@@ -214,7 +287,8 @@ int pyr_dump_take(struct pyr_dump_data *data, pid_t pid, bool locals, struct pyr
     struct take take = {.data = data,
                         .locals = locals,
                         .interps = PYR_VEC(struct pyr_interp),
-                        .states = PYR_VEC(struct pyr_thread_state)};
+                        .states = PYR_VEC(struct pyr_thread_state),
+                        .homes = PYR_VEC(struct pyr_home)};
     int rc = pyr_target_open(&take.target, pid, err);
     if (rc < 0)
         return rc;
@@ -228,6 +302,7 @@ int pyr_dump_take(struct pyr_dump_data *data, pid_t pid, bool locals, struct pyr
     }
     pyr_vec_release(&take.interps);
     pyr_vec_release(&take.states);
+    pyr_vec_release(&take.homes);
     pyr_tids_release(&take.tids);
     pyr_names_release(&take.names);
     pyr_free(take.python);

@@ -2,6 +2,7 @@
 #include "launch.h"
 
 #include "base/clock.h"
+#include "pyrometer/pyrometer.h"
 
 #include <poll.h>
 #include <string.h>
@@ -57,10 +58,16 @@ static bool take_signals(const struct pyr_launch *launch)
     return stop_may_follow;
 }
 
-/* The program has stopped: so do we, that the shell takes the terminal back. When we go on, so must the program. */
-static void stop_with_it(const struct pyr_launch *launch)
+/* The program has stopped: so do we, that the shell takes the terminal back, but not while a thread of it is held: that
+ * one would not hear of being continued. When we go on, so must the program. */
+static void stop_with_it(const struct pyr_launch *launch, struct pyr_profiler *profiler)
 {
-    kill(getpid(), SIGSTOP);
+    if (profiler)
+        pyr_profiler_pause(profiler);
+    if (peek(launch) == CLD_STOPPED)
+        kill(getpid(), SIGSTOP);
+    if (profiler)
+        pyr_profiler_resume(profiler);
     if (peek(launch) == CLD_STOPPED)
         kill(launch->pid, SIGCONT);
 }
@@ -74,7 +81,7 @@ static int look_after(const struct pyr_launch *launch, int looks_soon)
     return looks_soon ? LOOK_SOON_MS : LOOK_MS;
 }
 
-bool pyr_launch_watch(struct pyr_launch *launch, int other_fd)
+bool pyr_launch_watch(struct pyr_launch *launch, int other_fd, struct pyr_profiler *profiler)
 {
     struct pollfd fds[] = {{.fd = launch->signals->fd, .events = POLLIN},
                            {.fd = launch->pid_fd, .events = POLLIN},
@@ -85,7 +92,7 @@ bool pyr_launch_watch(struct pyr_launch *launch, int other_fd)
         if (is_end(code))
             return true;
         if (code == CLD_STOPPED && launch->job_control)
-            stop_with_it(launch);
+            stop_with_it(launch, profiler);
         if (poll(fds, 3, look_after(launch, looks_soon)) > 0 && fds[2].revents)
             return is_end(peek(launch));
         looks_soon -= looks_soon > 0;

@@ -35,6 +35,8 @@
     X(tstate, interp)                                                                                                  \
     X(tstate, frame)                /* up to 3.10: PyFrameObject; 3.13+: current_frame */                              \
     X(tstate, cframe)               /* 3.11, 3.12 */                                                                   \
+    X(tstate, on_stack)             /* 3.10 to 3.12: cframe, which lies on the C stack of the thread that runs */      \
+    X(tstate, executor)             /* 3.14+: current_executor, the compiled code that it runs, if any */              \
     X(tstate, thread_id)            /* pthread_t */                                                                    \
     X(tstate, native_thread_id)     /* 3.11+ */                                                                        \
     X(tstate, unique_id)            /* id: never given to another thread state */                                      \
@@ -158,6 +160,8 @@ struct pyr_layout {
     enum pyr_instr_kind instr_kind;
     enum pyr_gil_kind gil_kind;
     enum pyr_stacktop_kind stacktop_kind;
+    bool tstate_numbers_borrowed; /* up to 3.11: a thread state has the ids of the thread that made it, not that runs it
+                                   */
     uint16_t frame_executing_states;      /* a bit for each value of frame.executing that means so */
     enum pyr_dictkeys_kind dictkeys_form; /* the field of that name is dk_kind */
     enum pyr_long_kind long_kind;

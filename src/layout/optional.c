@@ -164,6 +164,12 @@ static bool chunk_holds(struct pyr_probe *probe)
     return pyr_probe_threads(probe, has_strange_chunk, NULL) == 0;
 }
 
+/* No process tells where it is. While thread states are as long as in the table's patch release, it is where it was. */
+static bool executor_holds(struct pyr_probe *probe)
+{
+    return probe->layout->tstate_size == probe->source->layout->tstate_size;
+}
+
 /* In this order: each may rely on those above it. */
 static const struct {
     size_t member;
@@ -183,6 +189,7 @@ static const struct {
     CHECK(interp_gc_collecting, collecting_holds),
     CHECK(tstate_native_thread_id, native_id_holds),
     CHECK(tstate_datastack_chunk, chunk_holds),
+    CHECK(tstate_executor, executor_holds),
 #undef CHECK
 };
 

@@ -4,6 +4,16 @@
 
 #include "layout/layout.h"
 
+/* What differs between the machines that tables are for. Only processes of this program's own machine are read (see
+ * pyr_target_symbol), so one value of them is all that it needs. */
+#if defined(__x86_64__)
+#define PYR_BY_MACHINE(x86_64, aarch64) (x86_64)
+#elif defined(__aarch64__)
+#define PYR_BY_MACHINE(x86_64, aarch64) (aarch64)
+#else
+#error "there are no tables for this machine: see tools/gen_layout.py"
+#endif
+
 /* A 32-bit member of struct pyr_layout, as data. */
 #define PYR_MEMBER(member) .at = offsetof(struct pyr_layout, member)
 

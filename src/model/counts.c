@@ -51,8 +51,7 @@ static int grow_slots(struct pyr_counts *counts)
     return 0;
 }
 
-/* The tally's number + 1, or a negative status. */
-static int64_t tally_put(struct pyr_counts *counts, uint32_t thread, uint32_t node, uint8_t flags)
+int64_t pyr_counts_tally(struct pyr_counts *counts, uint32_t thread, uint32_t node, uint8_t flags)
 {
     if (!counts->slots || counts->tallies.count * 2 > counts->mask) {
         int rc = counts->tallies.count >= UINT32_MAX / 2 ? PYR_E_LIMIT : grow_slots(counts);
@@ -62,23 +61,35 @@ static int64_t tally_put(struct pyr_counts *counts, uint32_t thread, uint32_t no
     uint32_t *slot = slot_of(counts, thread, node, flags);
     if (!*slot) {
         struct pyr_tally tally = {.thread = thread, .node = node, .flags = flags};
-        if (!pyr_vec_push(&counts->tallies, &tally))
+        if (!pyr_vec_push(&counts->open, NULL) || !pyr_vec_push(&counts->tallies, &tally))
             return PYR_E_NOMEM;
         *slot = (uint32_t)counts->tallies.count;
     }
     return *slot;
 }
 
-/* Books the run that thread has had since its last change, up to `until`. */
-static int close_run(struct pyr_counts *counts, uint32_t number, struct pyr_live_thread *thread, struct pyr_ticks until)
+/* Ticks whose worth is not known before the segment ends. */
+static int count_in_segment(struct pyr_counts *counts, const struct pyr_live_thread *thread, uint64_t ticks)
 {
-    uint64_t glance = until.glance - thread->since.glance, exact = until.exact - thread->since.exact;
-    uint64_t only = until.only - thread->since.only;
+    uint32_t number = thread->last_tally - 1;
+    struct pyr_open_tally *open = pyr_counts_open(counts, number);
+    struct pyr_segment *segment = &pyr_counts_process(counts, thread->process)->segment;
+    if (!open->segment_ticks && !pyr_vec_push(&segment->tallies, &number))
+        return PYR_E_NOMEM;
+    open->segment_ticks += ticks;
+    return 0;
+}
+
+int pyr_counts_close_run(struct pyr_counts *counts, uint32_t number, struct pyr_live_thread *thread,
+                         const struct pyr_ticks *until)
+{
+    uint64_t glance = until->glance - thread->since.glance, exact = until->exact - thread->since.exact;
+    uint64_t only = until->only - thread->since.only;
     if (!thread->alive || !(glance | exact | only))
         return 0;
     uint32_t node = thread->flags & PYR_UNRESOLVED ? PYR_NODE_EMPTY : thread->node;
     if (!thread->last_tally || !tally_is(tally_at(counts, thread->last_tally - 1), number, node, thread->flags)) {
-        int64_t found = tally_put(counts, number, node, thread->flags);
+        int64_t found = pyr_counts_tally(counts, number, node, thread->flags);
         if (found < 0)
             return (int)found;
         thread->last_tally = (uint32_t)found;
@@ -87,12 +98,12 @@ static int close_run(struct pyr_counts *counts, uint32_t number, struct pyr_live
     tally->glance += glance;
     tally->exact += exact;
     tally->only += only;
-    return 0;
+    return count_in_segment(counts, thread, glance + exact + only);
 }
 
 static void count_state(struct pyr_live_process *process, uint8_t flags, int step)
 {
-    process->on_cpu += (flags & PYR_ON_CPU ? 1u : 0u) * (uint32_t)step;
+    process->runnable += (flags & PYR_ON_CPU ? 1u : 0u) * (uint32_t)step;
     process->gil_held += (flags & PYR_HAS_GIL ? 1u : 0u) * (uint32_t)step;
     process->gil_wanted += (flags & PYR_WAITS_GIL ? 1u : 0u) * (uint32_t)step;
     process->in_gc += (flags & PYR_IN_GC ? 1u : 0u) * (uint32_t)step;
@@ -121,8 +132,10 @@ static int process_of(struct pyr_counts *counts, uint32_t number, struct pyr_liv
     if (rc < 0)
         return rc;
     *out = PYR_VEC_AT(&counts->processes, struct pyr_live_process, number);
-    if (!(*out)->known)
+    if (!(*out)->known) {
         (*out)->exit_status = -1;
+        (*out)->segment = (struct pyr_segment){.number = 1, .threads = PYR_VEC(uint32_t), .tallies = PYR_VEC(uint32_t)};
+    }
     (*out)->known = true;
     return 0;
 }
@@ -139,6 +152,7 @@ static int thread_of(struct pyr_counts *counts, uint32_t number, uint32_t proces
         if (!facts)
             return 0;
         thread->process = facts->process;
+        thread->stratum.tallies = PYR_VEC(uint32_t);
         thread->known = true;
     }
     *out = thread;
@@ -152,12 +166,14 @@ static int take_sample(struct pyr_counts *counts, struct pyr_live_process *proce
     int rc = thread_of(counts, sample->thread, process_number, &thread);
     if (rc <= 0)
         return rc;
-    rc = close_run(counts, sample->thread, thread, process->before);
+    rc = pyr_segment_touch(counts, sample->thread, thread);
+    if (rc == 0)
+        rc = pyr_counts_close_run(counts, sample->thread, thread, &process->before);
     if (rc < 0)
         return rc;
     end_thread(process, thread);
     thread->node = sample->node;
-    thread->flags = sample->flags;
+    thread->flags = sample->flags & PYR_SAMPLE_FLAGS;
     thread->since = process->before;
     thread->alive = true;
     count_state(process, sample->flags, 1);
@@ -166,16 +182,12 @@ static int take_sample(struct pyr_counts *counts, struct pyr_live_process *proce
 
 static void count_tick(struct pyr_live_process *process, const struct pyr_event *event)
 {
-    bool only = event->tick_kind == PYR_TICK_ONLY;
-    if (!(process->now.glance | process->now.exact | process->now.only))
-        process->first_ns = process->last_ns = event->time_ns;
     uint64_t since_ns = event->time_ns - process->last_ns;
-    *(only ? &process->only_ns : &process->mixed_ns) += since_ns;
-    process->last_ns = event->time_ns;
+    pyr_segment_take_tick(process, event);
     process->now.glance += event->tick_kind == PYR_TICK_GLANCE;
-    process->now.only += only;
-    process->now.exact += event->tick_kind != PYR_TICK_GLANCE && !only;
-    process->overlap_on_cpu += process->on_cpu > 0 ? since_ns : 0;
+    process->now.only += event->tick_kind == PYR_TICK_ONLY;
+    process->now.exact += event->tick_kind != PYR_TICK_GLANCE && event->tick_kind != PYR_TICK_ONLY;
+    process->overlap_runnable += process->runnable > 0 ? since_ns : 0;
     process->overlap_gil_held += process->gil_held > 0 ? since_ns : 0;
     process->overlap_gil_wanted += process->gil_wanted > 0 ? since_ns : 0;
     process->overlap_in_gc += process->in_gc > 0 ? since_ns : 0;
@@ -184,13 +196,17 @@ static void count_tick(struct pyr_live_process *process, const struct pyr_event 
 /* Outside the window changes are followed, ticks do not count. */
 static int take_tick(struct pyr_counts *counts, struct pyr_live_process *process, const struct pyr_event *event)
 {
+    bool counts_here = pyr_counts_in_window(counts, event->time_ns);
+    int begun = counts_here ? pyr_segment_before_tick(counts, process, event) : 0;
+    if (begun < 0)
+        return begun;
     process->before = process->now;
     for (uint32_t i = 0; i < event->sample_count; i++) {
         int rc = take_sample(counts, process, event->process, &event->samples[i]);
         if (rc < 0)
             return rc;
     }
-    if (event->time_ns >= counts->from_ns && event->time_ns < counts->to_ns)
+    if (counts_here)
         count_tick(process, event);
     return 0;
 }
@@ -208,9 +224,23 @@ static int take_thread_end(struct pyr_counts *counts, const struct pyr_event *ev
         rc = thread_of(counts, event->thread, facts->process, &thread);
     if (rc <= 0)
         return rc;
-    rc = close_run(counts, event->thread, thread, process->before);
+    rc = pyr_segment_touch(counts, event->thread, thread);
+    if (rc == 0)
+        rc = pyr_counts_close_run(counts, event->thread, thread, &process->before);
     end_thread(process, thread);
     return rc;
+}
+
+static int take_cpu_times(struct pyr_counts *counts, struct pyr_live_process *process, const struct pyr_event *event)
+{
+    for (uint32_t i = 0; i < event->cpu_time_count; i++) {
+        struct pyr_live_thread *thread;
+        int rc = thread_of(counts, event->cpu_times[i].thread, event->process, &thread);
+        if (rc <= 0)
+            return rc < 0 ? rc : PYR_E_FORMAT;
+    }
+    int rc = pyr_cpu_time_read(counts, process, event);
+    return rc == 0 && pyr_counts_in_window(counts, event->time_ns) ? pyr_segment_after_reading(counts, process) : rc;
 }
 
 static void take_process_end(struct pyr_live_process *process, const struct pyr_event *event)
@@ -242,6 +272,8 @@ int pyr_counts_event(struct pyr_counts *counts, const struct pyr_event *event)
         counts->end_ns = event->time_ns;
     if (event->kind == PYR_EVENT_TICK)
         return take_tick(counts, process, event);
+    if (event->kind == PYR_EVENT_CPU_TIMES)
+        return take_cpu_times(counts, process, event);
     if (event->kind == PYR_EVENT_PROCESS_END)
         take_process_end(process, event);
     if (event->kind == PYR_EVENT_PROCESS_END || event->kind == PYR_EVENT_USAGE)
@@ -249,26 +281,64 @@ int pyr_counts_event(struct pyr_counts *counts, const struct pyr_event *event)
     return 0;
 }
 
+/* All ticks so far are booked. */
+static int catch_up(struct pyr_counts *counts)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < counts->threads.count; i++)
+        if (pyr_counts_thread(counts, i)->alive)
+            rc = pyr_segment_touch(counts, i, pyr_counts_thread(counts, i));
+    for (uint32_t i = 0; rc == 0 && i < counts->processes.count; i++)
+        if (pyr_counts_process(counts, i)->known)
+            rc = pyr_segment_end(counts, pyr_counts_process(counts, i));
+    return rc;
+}
+
+int pyr_counts_pause(struct pyr_counts *counts)
+{
+    int rc = catch_up(counts);
+    for (uint32_t i = 0; rc == 0 && i < counts->threads.count; i++)
+        if (pyr_counts_thread(counts, i)->alive)
+            rc = pyr_cpu_time_settle(counts, i, PYR_SETTLE_NOW);
+    return rc;
+}
+
 int pyr_counts_finish(struct pyr_counts *counts)
 {
-    for (uint32_t i = 0; i < counts->threads.count; i++) {
-        struct pyr_live_thread *thread = PYR_VEC_AT(&counts->threads, struct pyr_live_thread, i);
-        if (!thread->alive)
-            continue;
-        int rc =
-            close_run(counts, i, thread, PYR_VEC_AT(&counts->processes, struct pyr_live_process, thread->process)->now);
-        if (rc < 0)
-            return rc;
-        thread->alive = false;
+    int rc = catch_up(counts);
+    for (uint32_t i = 0; rc == 0 && i < counts->threads.count; i++) {
+        if (pyr_counts_thread(counts, i)->known)
+            rc = pyr_cpu_time_settle(counts, i, PYR_SETTLE_LAST);
+        pyr_counts_thread(counts, i)->alive = false;
     }
-    return 0;
+    return rc;
+}
+
+void pyr_counts_init(struct pyr_counts *counts, const struct pyr_reader *reader, const struct pyr_model_filter *filter)
+{
+    uint64_t rate_hz = pyr_reader_facts(reader)->rate_hz;
+    *counts = (struct pyr_counts){
+        .reader = reader,
+        .processes = PYR_VEC(struct pyr_live_process),
+        .threads = PYR_VEC(struct pyr_live_thread),
+        .tallies = PYR_VEC(struct pyr_tally),
+        .open = PYR_VEC(struct pyr_open_tally),
+        .from_ns = pyr_window_ns(filter->from_s),
+        .to_ns = filter->to_s > 0 ? pyr_window_ns(filter->to_s) : UINT64_MAX,
+        .rate_hz = rate_hz == UINT64_MAX ? 0 : (double)rate_hz,
+    };
 }
 
 void pyr_counts_release(struct pyr_counts *counts)
 {
+    for (uint32_t i = 0; i < counts->processes.count; i++)
+        pyr_segment_release(&pyr_counts_process(counts, i)->segment);
+    for (uint32_t i = 0; i < counts->threads.count; i++)
+        pyr_vec_release(&pyr_counts_thread(counts, i)->stratum.tallies);
     pyr_vec_release(&counts->processes);
     pyr_vec_release(&counts->threads);
     pyr_vec_release(&counts->tallies);
+    pyr_vec_release(&counts->open);
     pyr_free(counts->slots);
     *counts = (struct pyr_counts){0};
 }

@@ -129,24 +129,28 @@ static double gather(struct estimate *estimate, uint8_t flags, uint8_t mask)
     return exact;
 }
 
-/* Gives one donor its part: to its own weight, or beside it where only the state differs. */
-static int give(struct estimate *estimate, const struct donor *donor, double ticks, double ratio, uint8_t flags)
+/* Gives one donor its part of what is unresolved: to its own weight, or beside it where only the state differs. */
+static int give(struct estimate *estimate, const struct donor *donor, const struct pyr_weight *unresolved, double part,
+                double square)
 {
     struct pyr_weight *weight = donor_weight(estimate, donor);
-    double square = donor->exact * ((1 + ratio) * (1 + ratio) - 1);
-    if (((weight->flags ^ flags) & STATE_FLAGS) == 0) {
-        weight->ticks += ticks;
-        weight->square += square;
+    struct pyr_weight given = {weight->thread,           weight->node, weight->flags, unresolved->seconds * part,
+                               unresolved->ran_s * part, square};
+    if (((weight->flags ^ unresolved->flags) & STATE_FLAGS) == 0) {
+        weight->seconds += given.seconds;
+        weight->ran_s += given.ran_s;
+        weight->square += given.square;
         return 0;
     }
-    struct pyr_weight other = {weight->thread, weight->node, weight->flags, ticks, square};
-    other.flags = (uint8_t)((flags & STATE_FLAGS) | (weight->flags & PYR_TRUNCATED));
-    return pyr_vec_push(estimate->weights, &other) ? 0 : PYR_E_NOMEM;
+    given.flags = (uint8_t)((unresolved->flags & STATE_FLAGS) | (weight->flags & PYR_TRUNCATED));
+    return pyr_vec_push(estimate->weights, &given) ? 0 : PYR_E_NOMEM;
 }
 
-/* Shares the mass among the donors, in proportion to exact × torn; where nothing looks torn, to exact. */
-static int share_out(struct estimate *estimate, double mass, uint8_t flags)
+/* Shares what is unresolved, so many ticks, among the donors, in proportion to exact × torn; where nothing looks torn,
+ * to exact. */
+static int share_out(struct estimate *estimate, const struct pyr_weight *unresolved, double ticks)
 {
+    double tick_s = ticks > 0 ? unresolved->seconds / ticks : 0;
     double torn_total = 0, exact_total = 0;
     for (size_t i = 0; i < estimate->donors.count; i++) {
         const struct donor *donor = PYR_VEC_AT(&estimate->donors, struct donor, i);
@@ -157,7 +161,8 @@ static int share_out(struct estimate *estimate, double mass, uint8_t flags)
     for (size_t i = 0; i < estimate->donors.count; i++) {
         const struct donor donor = *PYR_VEC_AT(&estimate->donors, struct donor, i);
         double part = torn_total > 0 ? donor.exact * donor.torn : donor.exact;
-        int rc = part > 0 ? give(estimate, &donor, mass * part / total, mass / total, flags) : 0;
+        double ratio = ticks / total, square = donor.exact * ((1 + ratio) * (1 + ratio) - 1) * tick_s * tick_s;
+        int rc = part > 0 ? give(estimate, &donor, unresolved, part / total, square) : 0;
         if (rc < 0)
             return rc;
     }
@@ -165,7 +170,7 @@ static int share_out(struct estimate *estimate, double mass, uint8_t flags)
 }
 
 /* Distributes one unresolved weight; it stays where there is nothing to distribute it to. */
-static int resolve(struct estimate *estimate, size_t unresolved)
+static int resolve(struct estimate *estimate, const struct pyr_tally *tally, size_t unresolved)
 {
     struct pyr_weight weight = *PYR_VEC_AT(estimate->weights, struct pyr_weight, unresolved);
     double exact = gather(estimate, weight.flags, STATE_FLAGS);
@@ -178,15 +183,9 @@ static int resolve(struct estimate *estimate, size_t unresolved)
         if (rc < 0)
             return rc;
     }
-    PYR_VEC_AT(estimate->weights, struct pyr_weight, unresolved)->ticks = 0;
-    PYR_VEC_AT(estimate->weights, struct pyr_weight, unresolved)->square = 0;
-    return share_out(estimate, weight.ticks, weight.flags);
-}
-
-static double only_mass_of(const struct pyr_model *model, uint32_t thread)
-{
-    const struct pyr_thread_facts *facts = model->threads[thread].facts;
-    return facts && facts->process < model->process_count ? model->processes[facts->process].only_mass : 1;
+    struct pyr_weight *left = PYR_VEC_AT(estimate->weights, struct pyr_weight, unresolved);
+    left->seconds = left->ran_s = left->square = 0;
+    return share_out(estimate, &weight, (double)tally->glance + (double)tally->exact + (double)tally->only);
 }
 
 static int push_counted(struct estimate *estimate)
@@ -195,9 +194,8 @@ static int push_counted(struct estimate *estimate)
     estimate->glance = estimate->exact = 0;
     for (size_t i = 0; i < estimate->count; i++) {
         const struct pyr_tally *tally = &estimate->tallies[i];
-        double mixed = (double)tally->glance + (double)tally->exact;
-        double mass = only_mass_of(estimate->model, tally->thread), only = (double)tally->only * mass;
-        struct pyr_weight weight = {tally->thread, tally->node, tally->flags, mixed + only, mixed + only * mass};
+        struct pyr_weight weight = {tally->thread,  tally->node,  tally->flags,
+                                    tally->seconds, tally->ran_s, tally->square};
         if (!pyr_vec_push(estimate->weights, &weight))
             return PYR_E_NOMEM;
         estimate->glance += (double)tally->glance;
@@ -211,7 +209,7 @@ static int estimate_thread(struct estimate *estimate)
     int rc = push_counted(estimate);
     for (size_t i = 0; rc == 0 && i < estimate->count; i++)
         if (estimate->tallies[i].flags & PYR_UNRESOLVED)
-            rc = resolve(estimate, estimate->first_weight + i);
+            rc = resolve(estimate, &estimate->tallies[i], estimate->first_weight + i);
     return rc;
 }
 

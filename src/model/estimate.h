@@ -15,8 +15,8 @@
  * Classes, finest first: leaf line and caller, leaf function and caller, leaf function, everything. A class with too
  * few exact samples to tell is merged with its like in the next coarser one.
  *
- * Ticks of the restless regime (PYR_TICK_ONLY) are all exact: they count as they are, each for the time that it stands
- * for, and take no part in the above.
+ * Ticks of the restless regime (PYR_TICK_ONLY) are all exact: they count as they are and take no part in the above.
+ * Each tick is counted for the time that it stands for (model/counts); what is shared out above is that time.
  *
  * Unresolved samples keep what is known of them: whether the thread ran, held the GIL, waited. They are given to
  * exact samples in the same state, or if those are few, in the same state of running. Where there are none (--no-stop)
@@ -34,7 +34,8 @@ struct pyr_model;
 struct pyr_weight {
     uint32_t thread, node; /* flags & PYR_UNRESOLVED: the node is unknown */
     uint8_t flags;
-    double ticks;
+    double seconds;
+    double ran_s;  /* of them, with PYR_ON_CPU: not waiting for a CPU */
     double square; /* sum of the squared weights of the samples behind it: for the standard error */
 };
 

@@ -1,3 +1,4 @@
+#include "model/load.h"
 #include "base/alloc.h"
 #include "model/counts.h"
 #include "model/model.h"
@@ -46,50 +47,33 @@ bool pyr_thread_matches(const struct pyr_thread_facts *facts, const char *wanted
     return is_number(wanted, &number) && (number == facts->ident || number == facts->native_id);
 }
 
-/* First tick to last, and the interval that the last one stands for. */
-static double ticks_elapsed_s(const struct pyr_model_process *process, const struct pyr_run_facts *facts)
-{
-    uint64_t ticks = process->glance + process->exact + process->only;
-    double span = (double)(process->last_ns - process->first_ns) / 1e9;
-    if (ticks >= 2 && span > 0)
-        return span * (double)ticks / (double)(ticks - 1);
-    bool rate_known = facts->rate_hz && facts->rate_hz != UINT64_MAX;
-    return rate_known ? (double)ticks / (double)facts->rate_hz : 0;
-}
-
-/* Ticks are spread evenly over the time of their regime, but not equally densely in both. */
-static double only_mass(const struct pyr_live_process *live)
-{
-    uint64_t mixed = live->now.glance + live->now.exact;
-    if (!mixed || !live->now.only || !live->mixed_ns || !live->only_ns)
-        return 1;
-    return ((double)live->only_ns / (double)live->now.only) / ((double)live->mixed_ns / (double)mixed);
-}
-
 static void fill_process(struct pyr_model_process *process, const struct pyr_live_process *live,
                          const struct pyr_model *model)
 {
     process->glance = live->now.glance;
     process->exact = live->now.exact;
     process->only = live->now.only;
-    process->only_mass = only_mass(live);
     process->first_ns = live->first_ns;
     process->last_ns = live->last_ns;
-    process->overlap = (struct pyr_overlap){live->overlap_on_cpu, live->overlap_gil_held, live->overlap_gil_wanted,
+    process->overlap = (struct pyr_overlap){live->overlap_runnable, live->overlap_gil_held, live->overlap_gil_wanted,
                                             live->overlap_in_gc};
     process->cpu_ns = live->cpu_ns;
     process->peak_rss_bytes = live->peak_rss_bytes;
     process->ended = live->ended;
     process->end_ns = live->ended ? live->end_ns : model->end_ns;
     process->exit_status = live->ended ? live->exit_status : -1;
-    double mass = (double)(process->glance + process->exact) + (double)process->only * process->only_mass;
-    process->elapsed_s = ticks_elapsed_s(process, model->facts);
-    process->tick_s = mass > 0 ? process->elapsed_s / mass : 0;
+    uint64_t ticks = process->glance + process->exact + process->only;
+    process->elapsed_s = live->segment.before.seconds;
+    process->tick_s = ticks ? process->elapsed_s / (double)ticks : 0;
+    process->unobserved_s = (double)live->unobserved_ns / 1e9;
+    process->longest_gap_s = (double)live->longest_gap_ns / 1e9;
+    process->measured = live->measured;
 }
 
-static int fill_processes(struct pyr_model *model, const struct pyr_counts *counts,
-                          const struct pyr_model_filter *filter)
+int pyr_model_fill_processes(struct pyr_model *model, const struct pyr_counts *counts,
+                             const struct pyr_model_filter *filter)
 {
+    pyr_free(model->processes);
     model->process_count = pyr_reader_processes(model->reader);
     model->processes = pyr_alloc(model->process_count * sizeof *model->processes);
     if (!model->processes)
@@ -103,13 +87,14 @@ static int fill_processes(struct pyr_model *model, const struct pyr_counts *coun
         process->start_ns = process->facts->start_ns;
         process->selected = !filter->pid || filter->pid == (int64_t)process->facts->pid;
         if (i < counts->processes.count)
-            fill_process(process, PYR_VEC_AT(&counts->processes, struct pyr_live_process, i), model);
+            fill_process(process, pyr_counts_process(counts, i), model);
     }
     return 0;
 }
 
-static int fill_threads(struct pyr_model *model, const struct pyr_model_filter *filter)
+int pyr_model_fill_threads(struct pyr_model *model, const struct pyr_model_filter *filter)
 {
+    pyr_free(model->threads);
     model->thread_count = pyr_reader_threads(model->reader);
     model->threads = pyr_alloc(model->thread_count * sizeof *model->threads);
     if (!model->threads)
@@ -141,10 +126,8 @@ static int compare_tallies(const void *left, const void *right)
 }
 
 /* Nodes that the recording never defined cannot be named. */
-static void take_tallies(struct pyr_model *model, struct pyr_counts *counts)
+void pyr_model_sort_tallies(struct pyr_model *model)
 {
-    model->tallies = counts->tallies;
-    counts->tallies = PYR_VEC(struct pyr_tally);
     for (size_t i = 0; i < model->tallies.count; i++) {
         struct pyr_tally *tally = PYR_VEC_AT(&model->tallies, struct pyr_tally, i);
         if (tally->node >= model->node_count) {
@@ -156,20 +139,28 @@ static void take_tallies(struct pyr_model *model, struct pyr_counts *counts)
         qsort(model->tallies.items, model->tallies.count, sizeof(struct pyr_tally), compare_tallies);
 }
 
-static int fill(struct pyr_model *model, struct pyr_counts *counts, const struct pyr_model_filter *filter)
+void pyr_model_fill_facts(struct pyr_model *model, const struct pyr_counts *counts)
 {
     model->facts = pyr_reader_facts(model->reader);
     model->quality = *pyr_reader_quality(model->reader);
     model->complete = pyr_reader_complete(model->reader, &model->incomplete_why);
     model->end_ns = counts->end_ns > model->quality.elapsed_ns ? counts->end_ns : model->quality.elapsed_ns;
+}
+
+static int fill(struct pyr_model *model, struct pyr_counts *counts, const struct pyr_model_filter *filter)
+{
+    pyr_model_fill_facts(model, counts);
     int rc = pyr_places_init(model);
     if (rc == 0)
         rc = pyr_places_resolve(model);
     if (rc < 0)
         return rc;
-    take_tallies(model, counts);
-    rc = fill_processes(model, counts, filter);
-    return rc < 0 ? rc : fill_threads(model, filter);
+    pyr_places_settle(model);
+    model->tallies = counts->tallies;
+    counts->tallies = PYR_VEC(struct pyr_tally);
+    pyr_model_sort_tallies(model);
+    rc = pyr_model_fill_processes(model, counts, filter);
+    return rc < 0 ? rc : pyr_model_fill_threads(model, filter);
 }
 
 static int check_selection(const struct pyr_model *model, const struct pyr_model_filter *filter, struct pyr_err *err)
@@ -199,14 +190,8 @@ int pyr_model_load(struct pyr_model *model, const char *path, const struct pyr_m
     int rc = pyr_reader_open(&loaded.reader, path, err);
     if (rc < 0)
         return rc;
-    struct pyr_counts counts = {
-        .reader = loaded.reader,
-        .processes = PYR_VEC(struct pyr_live_process),
-        .threads = PYR_VEC(struct pyr_live_thread),
-        .tallies = PYR_VEC(struct pyr_tally),
-        .from_ns = pyr_window_ns(filter->from_s),
-        .to_ns = filter->to_s > 0 ? pyr_window_ns(filter->to_s) : UINT64_MAX,
-    };
+    struct pyr_counts counts;
+    pyr_counts_init(&counts, loaded.reader, filter);
     rc = read_events(&counts, loaded.reader, err);
     if (rc == 0 && (rc = fill(&loaded, &counts, filter)) < 0)
         pyr_err_set(err, rc, "The recording %s could not be loaded: %s", path, pyr_status_text(rc));

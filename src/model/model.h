@@ -5,14 +5,16 @@
 
 #include "base/arena.h"
 #include "base/intern.h"
-#include "base/map.h"
 #include "base/vec.h"
+#include "model/linetable.h"
 #include "pyrometer/err.h"
 #include "record/format.h"
 
 #include <stddef.h>
 
 struct pyr_reader;
+
+struct pyr_code_cache;
 
 /* What of the recording to look at. Zeroed: all of it. */
 struct pyr_model_filter {
@@ -27,9 +29,12 @@ struct pyr_function {
     uint32_t line; /* of its definition */
 };
 
-/* A line of a function: what a frame of a report is. */
+/* A line of a function, or an expression on it: what a frame of a report is. */
 struct pyr_place {
     uint32_t function, line;
+    uint32_t whole;             /* the place that is the whole line; its own number if it is that */
+    uint32_t end_line;          /* of the expression; line where it is the whole line */
+    int32_t column, end_column; /* UTF-8 bytes from 0, the end is behind the last; PYR_COLUMN_UNKNOWN: a whole line */
 };
 
 /* Places that are no line of Python; always there, under these numbers. Their functions have the same numbers. */
@@ -40,26 +45,34 @@ struct pyr_stack_node {
     uint32_t parent, place;
 };
 
-/* How often one thread was seen with one stack in one state. */
+/* Beside enum pyr_sample_flags, in the model only: it could run, but waited for a CPU. What samples call PYR_ON_CPU is
+ * then divided by what the kernel measured. */
+#define PYR_QUEUED ((uint8_t)(1u << 6))
+#define PYR_SAMPLE_FLAGS ((uint8_t)(PYR_QUEUED - 1)) /* all that a recording may hold */
+
+/* How often, and for how long, one thread was seen with one stack in one state. */
 struct pyr_tally {
     uint32_t thread, node;
     uint8_t flags;
     uint64_t glance, exact, only; /* ticks */
+    double seconds, square;       /* what they stand for; and the sum of the squares of each one's seconds */
+    double ran_s;                 /* of the seconds with PYR_ON_CPU: it really ran; for the rest it waited for a CPU */
 };
 
 /* Nanoseconds during which some thread of the process … */
 struct pyr_overlap {
-    uint64_t on_cpu, gil_held, gil_wanted, in_gc;
+    uint64_t runnable, gil_held, gil_wanted, in_gc;
 };
 
 struct pyr_model_process {
     const struct pyr_process_facts *facts;
     uint64_t glance, exact, only; /* ticks in the window */
-    double only_mass;             /* ticks of the other kinds that one tick of kind PYR_TICK_ONLY stands for */
     uint64_t first_ns, last_ns;   /* of those ticks */
     struct pyr_overlap overlap;
-    double elapsed_s; /* what its ticks stand for */
-    double tick_s;    /* what one of them is worth */
+    double elapsed_s;                   /* what its ticks stand for */
+    double tick_s;                      /* what one of them is worth on average */
+    double unobserved_s, longest_gap_s; /* of elapsed_s: in gaps between ticks that are far longer than usual */
+    bool measured;                      /* the kernel told for how long its threads ran and waited for a CPU */
     uint64_t cpu_ns, peak_rss_bytes;
     uint64_t start_ns, end_ns;
     int exit_status; /* as waitpid gives it; −1 unknown */
@@ -92,12 +105,27 @@ struct pyr_model {
     struct pyr_vec functions; /* of struct pyr_function */
     struct pyr_vec places;    /* of struct pyr_place */
     struct pyr_intern function_keys;
-    struct pyr_map place_index;
+    struct pyr_intern place_keys;
+    struct pyr_code_cache *code_cache; /* private to places.c */
 };
 
 int pyr_model_load(struct pyr_model *model, const char *path, const struct pyr_model_filter *filter,
                    struct pyr_err *err);
 void pyr_model_release(struct pyr_model *model);
+
+/* ---- a recording that is still being written ---- */
+
+struct pyr_model_stream;
+
+int pyr_model_stream_open(struct pyr_model_stream **out, const char *path, double window_s, struct pyr_err *err);
+void pyr_model_stream_close(struct pyr_model_stream *stream);
+
+/* Takes in what was written since the last call; discard: and gives its space back. */
+int pyr_model_stream_read(struct pyr_model_stream *stream, bool discard, struct pyr_err *err);
+
+/* The model of the last window_s, or of all, as of the last call of pyr_model_stream_read. Borrowed until the next call
+ * of any of these; places may be added to it meanwhile. NULL: no memory. */
+struct pyr_model *pyr_model_stream_look(struct pyr_model_stream *stream, bool all);
 
 const struct pyr_place *pyr_model_place(const struct pyr_model *model, uint32_t place);
 const struct pyr_function *pyr_model_function(const struct pyr_model *model, uint32_t function);
@@ -110,16 +138,20 @@ static inline const struct pyr_function *pyr_model_place_function(const struct p
 int64_t pyr_model_intern_function(struct pyr_model *model, const char *name, const char *file, uint32_t line);
 int64_t pyr_model_intern_place(struct pyr_model *model, uint32_t function, uint32_t line);
 
+/* The number of the expression on a line that an entry of its code's line table speaks of; of the whole line where the
+ * entry says nothing of columns. */
+int64_t pyr_model_intern_expression(struct pyr_model *model, uint32_t whole, const struct pyr_line_entry *entry);
+
 /* A bound of a time window in the recording's own unit; never overflows. */
 uint64_t pyr_window_ns(double seconds);
 
 /* Whether the thread (by name, ident or native id) is the one the user means. */
 bool pyr_thread_matches(const struct pyr_thread_facts *facts, const char *wanted);
 
-/* A thread is idle that neither runs nor holds the GIL nor wants it. */
+/* A thread is idle that neither runs nor wants to, nor holds the GIL or wants it. */
 static inline bool pyr_flags_idle(uint8_t flags)
 {
-    return !(flags & (PYR_ON_CPU | PYR_HAS_GIL | PYR_WAITS_GIL));
+    return !(flags & (PYR_ON_CPU | PYR_QUEUED | PYR_HAS_GIL | PYR_WAITS_GIL));
 }
 
 #endif

@@ -8,8 +8,10 @@
 
 #include <string.h>
 
+#define WHOLE_IS_ITSELF UINT32_MAX
+
 /* Codes seen so far: their function, and their line table once it was needed. */
-struct code_cache {
+struct pyr_code_cache {
     uint32_t *functions; /* number + 1 */
     struct pyr_linetable *tables;
     uint32_t count;
@@ -30,17 +32,46 @@ int64_t pyr_model_intern_function(struct pyr_model *model, const char *name, con
     return number;
 }
 
+static int64_t intern(struct pyr_model *model, struct pyr_place place)
+{
+    int is_new = 0;
+    int64_t number = pyr_intern_put(&model->place_keys, &place, sizeof place, &is_new);
+    if (number >= 0 && is_new) {
+        if (place.whole == WHOLE_IS_ITSELF)
+            place.whole = (uint32_t)number;
+        if (!pyr_vec_push(&model->places, &place))
+            return PYR_E_NOMEM;
+    }
+    return number;
+}
+
 int64_t pyr_model_intern_place(struct pyr_model *model, uint32_t function, uint32_t line)
 {
-    uint64_t key = (uint64_t)function << 32 | line;
-    uint64_t *known = pyr_map_find(&model->place_index, key);
-    if (known)
-        return (int64_t)*known;
-    struct pyr_place place = {function, line};
-    if (!pyr_vec_push(&model->places, &place))
-        return PYR_E_NOMEM;
-    int rc = pyr_map_put(&model->place_index, key, model->places.count - 1);
-    return rc < 0 ? rc : (int64_t)model->places.count - 1;
+    return intern(model, (struct pyr_place){.function = function,
+                                            .line = line,
+                                            .whole = WHOLE_IS_ITSELF,
+                                            .end_line = line,
+                                            .column = PYR_COLUMN_UNKNOWN,
+                                            .end_column = PYR_COLUMN_UNKNOWN});
+}
+
+/* The table is hostile: what is no range of text is taken for the whole line. */
+static bool has_range(const struct pyr_line_entry *entry)
+{
+    if (entry->line <= 0 || entry->column < 0 || entry->end_column < 0)
+        return false;
+    return entry->end_line == entry->line ? entry->end_column > entry->column : entry->end_line > entry->line;
+}
+
+int64_t pyr_model_intern_expression(struct pyr_model *model, uint32_t whole, const struct pyr_line_entry *entry)
+{
+    struct pyr_place place = *pyr_model_place(model, whole);
+    if (!entry || !has_range(entry) || (uint32_t)entry->line != place.line)
+        return whole;
+    place.end_line = (uint32_t)entry->end_line;
+    place.column = entry->column;
+    place.end_column = entry->end_column;
+    return intern(model, place);
 }
 
 const struct pyr_place *pyr_model_place(const struct pyr_model *model, uint32_t place)
@@ -67,7 +98,7 @@ int pyr_places_init(struct pyr_model *model)
     return 0;
 }
 
-static int64_t code_function(struct pyr_model *model, struct code_cache *cache, uint32_t code)
+static int64_t code_function(struct pyr_model *model, struct pyr_code_cache *cache, uint32_t code)
 {
     if (cache->functions[code])
         return cache->functions[code] - 1;
@@ -82,18 +113,21 @@ static int64_t code_function(struct pyr_model *model, struct code_cache *cache, 
     return function;
 }
 
-static int64_t node_place(struct pyr_model *model, struct code_cache *cache, uint32_t code, int32_t instruction)
+static int64_t node_place(struct pyr_model *model, struct pyr_code_cache *cache, uint32_t code, int32_t instruction)
 {
     int64_t function = code < cache->count ? code_function(model, cache, code) : PYR_PLACE_UNRESOLVED;
     if (function < PYR_PLACES_SPECIAL)
         return function;
-    uint32_t line = pyr_linetable_line(&cache->tables[code], instruction);
-    return pyr_model_intern_place(model, (uint32_t)function, line);
+    const struct pyr_linetable *table = &cache->tables[code];
+    int64_t whole = pyr_model_intern_place(model, (uint32_t)function, pyr_linetable_line(table, instruction));
+    if (whole < 0)
+        return whole;
+    return pyr_model_intern_expression(model, (uint32_t)whole, pyr_linetable_find(table, instruction));
 }
 
-static int resolve_nodes(struct pyr_model *model, struct code_cache *cache)
+static int resolve_nodes(struct pyr_model *model, struct pyr_code_cache *cache, uint32_t from)
 {
-    for (uint32_t i = 1; i < model->node_count; i++) {
+    for (uint32_t i = from; i < model->node_count; i++) {
         uint32_t parent, code;
         int32_t instruction;
         if (pyr_reader_node(model->reader, i, &parent, &code, &instruction) < 0 || parent >= i) {
@@ -108,29 +142,69 @@ static int resolve_nodes(struct pyr_model *model, struct code_cache *cache)
     return 0;
 }
 
+/* Makes an array longer; what is new in it is zeroed. False when out of memory. */
+static bool lengthen(void *array, size_t item_size, size_t before, size_t after)
+{
+    void **items = array;
+    char *longer = pyr_realloc(*items, after * item_size);
+    if (!longer)
+        return false;
+    *items = longer;
+    memset(longer + before * item_size, 0, (after - before) * item_size);
+    return true;
+}
+
+static int know_codes(struct pyr_model *model)
+{
+    uint32_t count = pyr_reader_codes(model->reader);
+    if (!model->code_cache)
+        model->code_cache = pyr_alloc(sizeof *model->code_cache);
+    struct pyr_code_cache *cache = model->code_cache;
+    if (!cache)
+        return PYR_E_NOMEM;
+    if (count <= cache->count)
+        return 0;
+    if (!lengthen(&cache->functions, sizeof *cache->functions, cache->count, count) ||
+        !lengthen(&cache->tables, sizeof *cache->tables, cache->count, count))
+        return PYR_E_NOMEM;
+    cache->count = count;
+    return 0;
+}
+
 int pyr_places_resolve(struct pyr_model *model)
 {
-    struct code_cache cache = {.count = pyr_reader_codes(model->reader)};
-    model->node_count = pyr_reader_nodes(model->reader);
-    model->node_count += model->node_count == 0;
-    model->nodes = pyr_alloc(model->node_count * sizeof *model->nodes);
-    cache.functions = pyr_alloc(cache.count * sizeof *cache.functions);
-    cache.tables = pyr_alloc(cache.count * sizeof *cache.tables);
-    int rc = model->nodes && cache.functions && cache.tables ? resolve_nodes(model, &cache) : PYR_E_NOMEM;
-    for (uint32_t i = 0; cache.tables && i < cache.count; i++)
-        pyr_linetable_release(&cache.tables[i]);
-    pyr_free(cache.tables);
-    pyr_free(cache.functions);
-    return rc;
+    uint32_t known = model->node_count, count = pyr_reader_nodes(model->reader);
+    count += count == 0;
+    int rc = know_codes(model);
+    if (rc == 0 && count > known && !lengthen(&model->nodes, sizeof *model->nodes, known, count))
+        rc = PYR_E_NOMEM;
+    if (rc < 0)
+        return rc;
+    model->node_count = count;
+    return resolve_nodes(model, model->code_cache, known ? known : 1);
+}
+
+void pyr_places_settle(struct pyr_model *model)
+{
+    struct pyr_code_cache *cache = model->code_cache;
+    if (!cache)
+        return;
+    for (uint32_t i = 0; cache->tables && i < cache->count; i++)
+        pyr_linetable_release(&cache->tables[i]);
+    pyr_free(cache->tables);
+    pyr_free(cache->functions);
+    pyr_free(cache);
+    model->code_cache = NULL;
 }
 
 void pyr_places_release(struct pyr_model *model)
 {
+    pyr_places_settle(model);
     pyr_free(model->nodes);
     if (model->functions.item_size)
         pyr_vec_release(&model->functions);
     if (model->places.item_size)
         pyr_vec_release(&model->places);
     pyr_intern_release(&model->function_keys);
-    pyr_map_release(&model->place_index);
+    pyr_intern_release(&model->place_keys);
 }

@@ -28,17 +28,19 @@ int64_t pyr_tree_leaf(struct pyr_tree *tree, uint32_t node, uint8_t flags)
     return folded ? folded : pyr_tree_child(tree, 0, PYR_PLACE_NO_FRAME);
 }
 
-static int64_t function_place(struct pyr_model *model, uint32_t place)
+static int64_t folded_place(struct pyr_model *model, uint32_t number, enum pyr_fold by)
 {
-    uint32_t function = pyr_model_place(model, place)->function;
-    return pyr_model_intern_place(model, function, pyr_model_function(model, function)->line);
+    const struct pyr_place *place = pyr_model_place(model, number);
+    if (by == PYR_FOLD_FUNCTIONS)
+        return pyr_model_intern_place(model, place->function, pyr_model_function(model, place->function)->line);
+    return by == PYR_FOLD_LINES ? place->whole : number;
 }
 
-static int fold(struct pyr_tree *tree, struct pyr_model *model, bool by_function)
+static int fold(struct pyr_tree *tree, struct pyr_model *model, enum pyr_fold by)
 {
     for (uint32_t i = 1; i < model->node_count; i++) {
         const struct pyr_stack_node *node = &model->nodes[i];
-        int64_t place = by_function ? function_place(model, node->place) : node->place;
+        int64_t place = folded_place(model, node->place, by);
         int64_t folded = place < 0 ? place : pyr_tree_child(tree, tree->of_node[node->parent], (uint32_t)place);
         if (folded < 0)
             return (int)folded;
@@ -47,11 +49,11 @@ static int fold(struct pyr_tree *tree, struct pyr_model *model, bool by_function
     return 0;
 }
 
-int pyr_tree_build(struct pyr_tree *tree, struct pyr_model *model, bool by_function)
+int pyr_tree_build(struct pyr_tree *tree, struct pyr_model *model, enum pyr_fold by)
 {
     struct pyr_tree built = {.nodes = PYR_VEC(struct pyr_tree_node)};
     built.of_node = pyr_alloc(model->node_count * sizeof *built.of_node);
-    int rc = built.of_node && pyr_vec_push(&built.nodes, NULL) ? fold(&built, model, by_function) : PYR_E_NOMEM;
+    int rc = built.of_node && pyr_vec_push(&built.nodes, NULL) ? fold(&built, model, by) : PYR_E_NOMEM;
     if (rc < 0)
         pyr_tree_release(&built);
     else

@@ -10,6 +10,9 @@
 
 struct pyr_model;
 
+/* What of a frame tells it from others of the same function. */
+enum pyr_fold { PYR_FOLD_EXPRESSIONS, PYR_FOLD_LINES, PYR_FOLD_FUNCTIONS };
+
 struct pyr_tree_node {
     uint32_t parent; /* lower than its own number; 0 is the root, which is no frame */
     uint32_t place;
@@ -23,9 +26,9 @@ struct pyr_tree {
     uint32_t *of_node; /* by number in the recording */
 };
 
-/* Folds the recording's tree: by line, or (by_function) with every frame at the first line of its function, for which
- * places are added to the model. 0 or PYR_E_NOMEM. */
-int pyr_tree_build(struct pyr_tree *tree, struct pyr_model *model, bool by_function);
+/* Folds the recording's tree; by functions with every frame at the first line of its function, for which places are
+ * added to the model. 0 or PYR_E_NOMEM. */
+int pyr_tree_build(struct pyr_tree *tree, struct pyr_model *model, enum pyr_fold by);
 void pyr_tree_release(struct pyr_tree *tree);
 
 /* The node for place called from parent, new or known; or a negative status. */

@@ -61,6 +61,24 @@ static int thread_read(struct pyr_view view, pyr_addr at, struct pyr_thread_stat
     return 0;
 }
 
+/* A thread state that was freed does not point back to its interpreter. */
+static int thread_of(struct pyr_view view, const struct pyr_interp *interp, pyr_addr at,
+                     struct pyr_thread_state *thread, pyr_addr *next)
+{
+    int rc = thread_read(view, at, thread, next);
+    if (rc < 0)
+        return rc == PYR_E_FAULT ? PYR_E_TORN : rc;
+    thread->interp_id = interp->id;
+    return pyr_addr_eq(thread->interp, interp->at) ? 0 : PYR_E_TORN;
+}
+
+int pyr_thread_state_read(struct pyr_view view, const struct pyr_interp *interp, pyr_addr at,
+                          struct pyr_thread_state *thread)
+{
+    pyr_addr next;
+    return thread_of(view, interp, at, thread, &next);
+}
+
 static int threads_of(struct pyr_view view, const struct pyr_interp *interp, struct pyr_vec *threads)
 {
     pyr_addr at = interp->threads_head;
@@ -68,21 +86,17 @@ static int threads_of(struct pyr_view view, const struct pyr_interp *interp, str
         struct pyr_thread_state thread;
         if (n == PYR_THREADS_MAX)
             return PYR_E_TORN;
-        int rc = thread_read(view, at, &thread, &at);
+        int rc = thread_of(view, interp, at, &thread, &at);
         if (rc < 0)
-            return rc == PYR_E_FAULT ? PYR_E_TORN : rc;
-        /* A thread state that was freed under the walk does not point back to its interpreter. */
-        if (!pyr_addr_eq(thread.interp, interp->at))
-            return PYR_E_TORN;
-        thread.interp_id = interp->id;
+            return rc;
         if (!pyr_vec_push(threads, &thread))
             return PYR_E_NOMEM;
     }
     return 0;
 }
 
-/* Up to 3.11 a new state bears its creator's numbers until its thread runs. The list begins with the newest, so of
- * those with the same number only the last is real. */
+/* Where numbers are borrowed, a new state bears its creator's until its thread runs. The list begins with the newest,
+ * so of those with the same number only the last is real. */
 static int clear_borrowed(struct pyr_vec *threads, size_t first)
 {
     struct pyr_map idents = {0};
@@ -107,7 +121,7 @@ int pyr_thread_states_read(struct pyr_view view, const struct pyr_vec *interps, 
     for (size_t i = 0; rc == 0 && i < interps->count; i++) {
         size_t first = threads->count;
         rc = threads_of(view, PYR_VEC_AT(interps, struct pyr_interp, i), threads);
-        if (rc == 0)
+        if (rc == 0 && view.python->layout.tstate_numbers_borrowed)
             rc = clear_borrowed(threads, first);
     }
     return rc;

@@ -30,4 +30,9 @@ struct pyr_thread_state {
 int pyr_interps_read(struct pyr_view view, struct pyr_vec *interps);
 int pyr_thread_states_read(struct pyr_view view, const struct pyr_vec *interps, struct pyr_vec *threads);
 
+/* Reads the thread state at an address that an interpreter's list is said to have. PYR_E_TORN if it is not of this
+ * interpreter. */
+int pyr_thread_state_read(struct pyr_view view, const struct pyr_interp *interp, pyr_addr at,
+                          struct pyr_thread_state *thread);
+
 #endif

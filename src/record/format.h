@@ -58,7 +58,7 @@ struct pyr_thread_facts {
 
 /* What was true of a thread at a sample. */
 enum pyr_sample_flags {
-    PYR_ON_CPU = 1 << 0, /* running or runnable */
+    PYR_ON_CPU = 1 << 0, /* running, or ready to: which, struct pyr_cpu_time tells */
     PYR_HAS_GIL = 1 << 1,
     PYR_WAITS_GIL = 1 << 2,
     PYR_IN_GC = 1 << 3,
@@ -75,6 +75,13 @@ enum pyr_tick_kind {
                           * since the tick before it */
 };
 
+/* For how long a thread ran, and was ready to but waited for a CPU, since this was last read of it (the first time: 0).
+ */
+struct pyr_cpu_time {
+    uint32_t thread;
+    uint64_t ran_ns, waited_ns;
+};
+
 /* Quality figures, cumulative; the last ones count. */
 struct pyr_quality {
     uint64_t ticks_glance, ticks_exact;
@@ -86,6 +93,7 @@ struct pyr_quality {
     uint64_t deadlines_missed; /* ticks dropped because the last was late */
     uint64_t own_cpu_ns;
     uint64_t elapsed_ns;
+    uint64_t samples_compiled; /* of those taken: the innermost code ran compiled, so its line may be an earlier one */
 };
 
 /* Sentinel for "no stack": the thread has no Python frame. */

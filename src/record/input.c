@@ -12,6 +12,8 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#define DISCARD_UNIT 4096u
+
 /* Reads size bytes if they are there; returns how many were, or a negative status. */
 static int64_t read_bytes(struct pyr_input *input, uint8_t *out, size_t size, struct pyr_err *err)
 {
@@ -150,6 +152,11 @@ int pyr_input_frame(struct pyr_input *input, struct pyr_frame *frame, struct pyr
     struct pyr_frame_header header = {0};
     uint64_t start = input->offset;
     int rc = read_frame(input, &header, err);
+    if (rc == 0 && input->following) {
+        if (lseek(input->fd, (off_t)start, SEEK_SET) < 0)
+            return pyr_err_set(err, PYR_E_IO, "cannot read %s again: %s", input->path, strerror(errno));
+        input->offset = start;
+    }
     if (rc <= 0)
         return rc;
     frame->kind = header.kind;
@@ -161,6 +168,16 @@ int pyr_input_frame(struct pyr_input *input, struct pyr_frame *frame, struct pyr
         return 1;
     }
     return unpack(input, &header, frame, err);
+}
+
+void pyr_input_discard(const struct pyr_input *input)
+{
+    off_t whole = (off_t)(input->offset / DISCARD_UNIT * DISCARD_UNIT);
+    int fd = whole ? open(input->path, O_WRONLY | O_CLOEXEC | O_NOCTTY) : -1;
+    if (fd < 0)
+        return;
+    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, whole);
+    close(fd);
 }
 
 void pyr_input_close(struct pyr_input *input)

@@ -16,6 +16,7 @@ struct pyr_input {
     struct pyr_buf stored; /* the frame as it is in the file */
     struct pyr_buf raw;    /* its payload, if it was compressed */
     struct ZSTD_DCtx_s *zstd;
+    bool following;  /* a frame that is not whole may become so */
     char ended[160]; /* why there is no next frame; "" while there may be */
 };
 
@@ -31,6 +32,9 @@ int pyr_input_open(struct pyr_input *input, const char *path, struct pyr_err *er
 
 /* The next frame: 1; 0 where the file ends, is cut off or damaged (then input->ended says so); or a negative status. */
 int pyr_input_frame(struct pyr_input *input, struct pyr_frame *frame, struct pyr_err *err);
+
+/* Gives the space of what was read back to the file system, if it can. */
+void pyr_input_discard(const struct pyr_input *input);
 
 void pyr_input_close(struct pyr_input *input);
 

@@ -1,7 +1,6 @@
 #include "record/output.h"
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "record/wire.h"
 
 #include <errno.h>
@@ -16,8 +15,6 @@
 #define ZSTD_LEVEL 3
 #define SMALLEST_WORTH_COMPRESSING 64u
 #define PENDING_KEPT (2u << 20)
-#define PIPE_PATIENCE_NS 3000000000u
-#define PIPE_NAP_NS 5000000u
 
 static int fail_errno(struct pyr_err *err, const char *what, const char *path, int error)
 {
@@ -31,14 +28,32 @@ static bool is_null_device(const struct stat *st)
     return S_ISCHR(st->st_mode) && major(st->st_rdev) == 1 && (minor(st->st_rdev) == 3 || minor(st->st_rdev) == 7);
 }
 
+/* What our own output, or the program's, goes to cannot be the recording as well. */
+static bool is_standard_stream(const struct stat *st)
+{
+    struct stat stream;
+    for (int fd = 0; fd <= 2; fd++)
+        if (fstat(fd, &stream) == 0 && stream.st_dev == st->st_dev && stream.st_ino == st->st_ino)
+            return true;
+    return false;
+}
+
+/* A pipe or a terminal whose reader rests would have the writer wait, and with it the sampling. */
 static int check_existing(const char *path, bool force, const struct stat *st, struct pyr_err *err)
 {
-    if (S_ISFIFO(st->st_mode) || is_null_device(st))
+    if (is_null_device(st))
         return 0;
     if (S_ISDIR(st->st_mode))
         return pyr_err_set(err, PYR_E_EXISTS, "%s is a directory: give the name of a file", path);
     if (!S_ISREG(st->st_mode))
-        return pyr_err_set(err, PYR_E_EXISTS, "%s is neither a file nor a pipe: give another name", path);
+        return pyr_err_set(err, PYR_E_EXISTS,
+                           "%s is a %s, and a recording can be written to a file only: give the name of one", path,
+                           S_ISFIFO(st->st_mode)   ? "pipe"
+                           : S_ISSOCK(st->st_mode) ? "socket"
+                                                   : "device");
+    if (is_standard_stream(st))
+        return pyr_err_set(err, PYR_E_EXISTS, "%s is where standard input, output or errors go: give another name",
+                           path);
     if (!force)
         return pyr_err_set(err, PYR_E_EXISTS, "%s exists already: use --force to overwrite it, or give another name",
                            path);
@@ -56,32 +71,16 @@ static int take_over(struct pyr_output *output, struct pyr_err *err)
     return 0;
 }
 
-/* A pipe is opened for writing when somebody reads from it: waited for, but not for ever. */
-static int open_patiently(const char *path, bool force)
-{
-    uint64_t due = pyr_now_ns() + PIPE_PATIENCE_NS;
-    for (;;) {
-        int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (force ? O_CREAT : 0), 0666);
-        if (fd >= 0 && fcntl(fd, F_SETFL, O_WRONLY) == 0)
-            return fd;
-        if (fd >= 0 || errno != ENXIO || pyr_now_ns() >= due)
-            return fd;
-        pyr_sleep_until_ns(pyr_now_ns() + PIPE_NAP_NS);
-    }
-}
-
 static int open_existing(struct pyr_output *output, bool force, struct pyr_err *err)
 {
     struct stat st;
     int rc;
     if (stat(output->path, &st) == 0 && (rc = check_existing(output->path, force, &st, err)) < 0)
         return rc;
-    output->fd = open_patiently(output->path, force);
-    if (output->fd < 0 && errno == ENXIO)
-        return pyr_err_set(err, PYR_E_IO, "nobody reads from %s: start the reader first", output->path);
+    /* Not to wait for a pipe's reader, if the name has changed hands since. */
+    output->fd = open(output->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | (force ? O_CREAT : 0), 0666);
     if (output->fd < 0)
         return fail_errno(err, "write to", output->path, errno);
-    /* The name may have changed hands since it was looked at. */
     if (fstat(output->fd, &st) < 0)
         return fail_errno(err, "examine", output->path, errno);
     return check_existing(output->path, force, &st, err);

@@ -19,8 +19,9 @@ struct pyr_output {
     struct ZSTD_CCtx_s *zstd;
 };
 
-/* Opens path for writing. An existing file is refused (PYR_E_EXISTS) unless force; what is neither a file, a pipe nor
- * /dev/null is refused always. A file that another recording is being written to is left alone. */
+/* Opens path for writing. An existing file is refused (PYR_E_EXISTS) unless force; what is neither a file
+ * nor /dev/null is refused always, and so is the file that a standard stream goes to. A file that another recording is
+ * being written to is left alone. */
 int pyr_output_open(struct pyr_output *output, const char *path, bool force, struct pyr_err *err);
 
 /* Appends the bytes that begin a file. */

@@ -37,6 +37,7 @@ static int unknown_frame(struct pyr_reader *reader, const struct pyr_frame *fram
 static int take_events_frame(struct pyr_reader *reader, const struct pyr_frame *frame)
 {
     reader->events_offset = frame->offset;
+    reader->cpu_foreseen = false;
     return pyr_columns_get(frame->payload, frame->size, reader->columns, PYR_COLUMNS) ? 0 : PYR_E_FORMAT;
 }
 
@@ -67,7 +68,7 @@ static int next_frame(struct pyr_reader *reader)
     struct pyr_frame frame;
     int rc = pyr_input_frame(&reader->input, &frame, &reader->failure);
     if (rc <= 0) {
-        reader->over = true;
+        reader->over = rc < 0 || !reader->input.following;
         return rc;
     }
     rc = frame.payload ? take_frame(reader, &frame) : unknown_frame(reader, &frame);
@@ -103,6 +104,7 @@ int pyr_reader_open(struct pyr_reader **out, const char *path, struct pyr_err *e
     reader->threads.item_size = sizeof(struct pyr_reader_thread *);
     reader->nodes.item_size = sizeof(struct pyr_reader_node);
     reader->samples.item_size = sizeof(struct pyr_sample);
+    reader->cpu_times.item_size = sizeof(struct pyr_cpu_time);
     int rc = pyr_input_open(&reader->input, path, &reader->failure);
     if (rc == 0 && !pyr_vec_push(&reader->nodes, NULL))
         rc = fail(reader, PYR_E_NOMEM, 0);
@@ -130,8 +132,20 @@ void pyr_reader_close(struct pyr_reader *reader)
     pyr_vec_release(&reader->threads);
     pyr_vec_release(&reader->nodes);
     pyr_vec_release(&reader->samples);
+    pyr_vec_release(&reader->cpu_times);
     pyr_recent_release(&reader->recents);
     pyr_free(reader);
+}
+
+void pyr_reader_follow(struct pyr_reader *reader)
+{
+    reader->input.following = true;
+    reader->over = reader->complete;
+}
+
+void pyr_reader_discard(const struct pyr_reader *reader)
+{
+    pyr_input_discard(&reader->input);
 }
 
 int pyr_reader_next(struct pyr_reader *reader, struct pyr_event *event, struct pyr_err *err)

@@ -15,6 +15,12 @@ struct pyr_reader;
 int pyr_reader_open(struct pyr_reader **out, const char *path, struct pyr_err *err);
 void pyr_reader_close(struct pyr_reader *reader);
 
+/* From now on pyr_reader_next may be called again after it has given 0: for a file that is still being written. */
+void pyr_reader_follow(struct pyr_reader *reader);
+
+/* Gives the space of what was read back to the file system, if it can: nobody else can read it then. */
+void pyr_reader_discard(const struct pyr_reader *reader);
+
 enum pyr_event_kind {
     PYR_EVENT_END = 0,    /* no more; see pyr_reader_complete */
     PYR_EVENT_PROCESS,    /* new process: event.process_number */
@@ -23,6 +29,7 @@ enum pyr_event_kind {
     PYR_EVENT_THREAD_END, /* event.thread; belongs to the tick before it (it is absent from that tick on) */
     PYR_EVENT_PROCESS_END,
     PYR_EVENT_USAGE,
+    PYR_EVENT_CPU_TIMES, /* read at the tick before it: event.cpu_times[0..cpu_time_count) of its live threads */
 };
 
 struct pyr_sample {
@@ -37,6 +44,8 @@ struct pyr_event {
     enum pyr_tick_kind tick_kind;
     const struct pyr_sample *samples; /* borrowed until the next call */
     uint32_t sample_count;
+    const struct pyr_cpu_time *cpu_times; /* likewise */
+    uint32_t cpu_time_count;
     int exit_status;
     uint64_t cpu_ns, rss_bytes; /* usage; peak RSS at process end */
 };

@@ -82,7 +82,7 @@ int pyr_reader_take_quality(struct pyr_reader *reader, const uint8_t *payload, u
     struct pyr_quality q = {0};
     uint64_t *values[] = {&q.ticks_glance,   &q.ticks_exact,     &q.samples_taken,     &q.samples_unresolved,
                           &q.samples_failed, &q.samples_stopped, &q.samples_truncated, &q.deadlines_missed,
-                          &q.own_cpu_ns,     &q.elapsed_ns};
+                          &q.own_cpu_ns,     &q.elapsed_ns,      &q.samples_compiled};
     struct pyr_cursor cursor = pyr_cursor(payload, size);
     uint64_t count = pyr_cursor_varint(&cursor);
     for (uint64_t i = 0; i < count && i < sizeof values / sizeof *values; i++)

@@ -206,13 +206,73 @@ static int take_by_op(struct pyr_reader *reader, uint8_t op, struct pyr_event *e
     }
 }
 
+static int take_cpu_time(struct pyr_reader *reader, uint32_t process, uint32_t *last, struct pyr_cpu_time *time)
+{
+    struct pyr_cursor *column = &reader->columns[PYR_COLUMN_CPU];
+    uint64_t thread = *last + (uint64_t)pyr_unzigzag(pyr_take_varint(column));
+    uint64_t ran_us = pyr_take_varint(column), waited_us = pyr_take_varint(column);
+    if (thread >= reader->announced_threads || ran_us > PYR_CPU_US_MAX || waited_us > PYR_CPU_US_MAX)
+        return PYR_E_FORMAT;
+    const struct pyr_reader_thread *t = pyr_reader_thread_at(reader, (uint32_t)thread);
+    if (t->facts.process != process || t->ended)
+        return PYR_E_FORMAT;
+    *last = (uint32_t)thread;
+    *time = (struct pyr_cpu_time){*last, ran_us * PYR_TIME_UNIT_NS, waited_us * PYR_TIME_UNIT_NS};
+    return 0;
+}
+
+/* Of the process of the event before. */
+static int take_cpu_times(struct pyr_reader *reader, struct pyr_event *event)
+{
+    uint64_t count = pyr_take_varint(&reader->columns[PYR_COLUMN_CPU]);
+    uint32_t last = 0;
+    reader->cpu_foreseen = false;
+    if (reader->last_process >= reader->announced_processes || count > PYR_TICK_CPU_MAX ||
+        count * 3 > pyr_cursor_left(&reader->columns[PYR_COLUMN_CPU]))
+        return PYR_E_FORMAT;
+    if (pyr_vec_reserve(&reader->cpu_times, (size_t)count) < 0)
+        return PYR_E_NOMEM;
+    struct pyr_cpu_time *times = reader->cpu_times.items;
+    for (uint64_t i = 0; i < count; i++) {
+        int rc = take_cpu_time(reader, reader->last_process, &last, &times[i]);
+        if (rc < 0)
+            return rc;
+    }
+    event->kind = PYR_EVENT_CPU_TIMES;
+    event->process = reader->last_process;
+    event->time_ns = pyr_reader_process_at(reader, event->process)->last_us * PYR_TIME_UNIT_NS;
+    event->cpu_times = times;
+    event->cpu_time_count = (uint32_t)count;
+    return 0;
+}
+
+/* True when CPU times come before the next op. */
+static bool cpu_times_due(struct pyr_reader *reader)
+{
+    struct pyr_cursor *column = &reader->columns[PYR_COLUMN_CPU];
+    if (!reader->cpu_foreseen && pyr_cursor_left(column)) {
+        reader->cpu_ops = pyr_take_varint(column);
+        reader->cpu_foreseen = true;
+    }
+    return reader->cpu_foreseen && reader->cpu_ops == 0;
+}
+
+static int take_next(struct pyr_reader *reader, struct pyr_event *event)
+{
+    struct pyr_cursor *ops = &reader->columns[PYR_COLUMN_OPS];
+    if (cpu_times_due(reader))
+        return take_cpu_times(reader, event);
+    reader->cpu_ops -= reader->cpu_foreseen;
+    return take_by_op(reader, *ops->at++, event);
+}
+
 int pyr_reader_take_event(struct pyr_reader *reader, struct pyr_event *event)
 {
     struct pyr_cursor *ops = &reader->columns[PYR_COLUMN_OPS];
-    if (ops->at == ops->end)
-        return columns_have_left(reader) ? PYR_E_FORMAT : 0;
+    if (ops->at == ops->end && !cpu_times_due(reader))
+        return columns_have_left(reader) || reader->cpu_foreseen ? PYR_E_FORMAT : 0;
     *event = (struct pyr_event){0};
-    int rc = take_by_op(reader, *ops->at++, event);
+    int rc = take_next(reader, event);
     if (rc == 0 && columns_failed(reader))
         rc = PYR_E_FORMAT;
     return rc < 0 ? rc : 1;

@@ -53,7 +53,10 @@ struct pyr_reader {
     uint32_t last_process;
     uint32_t far_highest;
     struct pyr_recent_pool recents;
-    struct pyr_vec samples; /* of struct pyr_sample: of the tick handed out last */
+    struct pyr_vec samples;   /* of struct pyr_sample: of the tick handed out last */
+    struct pyr_vec cpu_times; /* of struct pyr_cpu_time: handed out last */
+    uint64_t cpu_ops;         /* ops to be taken before the next CPU times … */
+    bool cpu_foreseen;        /* … which is known */
 };
 
 static inline struct pyr_reader_process *pyr_reader_process_at(const struct pyr_reader *reader, uint32_t number)

@@ -51,6 +51,7 @@ enum pyr_event_column {
     PYR_COLUMN_FAR,     /* nodes that the symbol does not give: difference from the highest so far, zigzag */
     PYR_COLUMN_FLAGS,   /* one byte per sample: the thread's flags exclusive-or its last ones */
     PYR_COLUMN_REST,    /* operands of the rarer events */
+    PYR_COLUMN_CPU,     /* CPU times of threads, and after which ops they were read; not known to the first readers */
     PYR_COLUMNS,
 };
 
@@ -73,6 +74,8 @@ enum pyr_op {
 #define PYR_TIME_UNIT_NS 1000u
 #define PYR_TICK_SAMPLES_MAX (1u << 20)
 #define PYR_TICK_ENDED_MAX (1u << 18) /* with the most samples this still fits a frame */
+#define PYR_TICK_CPU_MAX (1u << 15)   /* likewise */
+#define PYR_CPU_US_MAX (UINT64_MAX / PYR_TIME_UNIT_NS)
 #define PYR_STRING_MAX 65536u
 #define PYR_LINETABLE_MAX (8u << 20)
 #define PYR_COMMAND_BYTES_MAX (1u << 20)

@@ -54,7 +54,7 @@ static int quality_frame(struct pyr_writer *writer)
     const struct pyr_quality *q = &writer->quality;
     const uint64_t values[] = {q->ticks_glance,   q->ticks_exact,     q->samples_taken,     q->samples_unresolved,
                                q->samples_failed, q->samples_stopped, q->samples_truncated, q->deadlines_missed,
-                               q->own_cpu_ns,     q->elapsed_ns};
+                               q->own_cpu_ns,     q->elapsed_ns,      q->samples_compiled};
     pyr_buf_clear(&writer->scratch);
     pyr_buf_varint(&writer->scratch, sizeof values / sizeof *values);
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
@@ -91,6 +91,7 @@ static int all_frames(struct pyr_writer *writer)
     int rc = definitions_frames(writer);
     if (rc == 0 && writer->columns[PYR_COLUMN_OPS].size)
         rc = columns_frame(writer, PYR_FRAME_EVENTS, writer->columns, PYR_COLUMNS);
+    writer->ops_at_cpu = 0;
     if (rc == 0 && writer->quality_pending)
         rc = quality_frame(writer);
     return rc;
@@ -120,6 +121,7 @@ static void release(struct pyr_writer *writer)
     pyr_vec_release(&writer->threads);
     pyr_vec_release(&writer->processes);
     pyr_vec_release(&writer->tick_ended);
+    pyr_vec_release(&writer->tick_cpu);
     pyr_buf_release(&writer->facts);
     pyr_buf_release(&writer->definitions);
     pyr_buf_release(&writer->scratch);
@@ -141,6 +143,7 @@ int pyr_writer_open(struct pyr_writer **out, const char *path, bool force, const
     writer->threads.item_size = sizeof(struct pyr_writer_thread);
     writer->processes.item_size = sizeof(struct pyr_writer_process);
     writer->tick_ended.item_size = sizeof(uint32_t);
+    writer->tick_cpu.item_size = sizeof(struct pyr_cpu_time);
     int rc = pyr_output_open(&writer->output, path, force, err);
     if (rc < 0) {
         release(writer);

@@ -3,7 +3,7 @@
  * once, and the file keeps the whole frames that it has. Two statuses do not stick and leave the recording as it was:
  * PYR_E_MISUSE (a number that was not given out, a call in the wrong place, something of a thread or process that has
  * ended) and PYR_E_LIMIT (definitions have reached what a reader accepts: FORMAT.md, "Limits").
- * A pipe whose reader is gone raises SIGPIPE, a file size limit SIGXFSZ: programs that write recordings ignore both. */
+ * A file size limit raises SIGXFSZ: programs that write recordings ignore it. */
 #ifndef PYR_RECORD_WRITER_H
 #define PYR_RECORD_WRITER_H
 
@@ -15,7 +15,7 @@
 struct pyr_writer;
 
 /* Creates the file and writes its header and facts, which are copied. An existing file gives PYR_E_EXISTS unless force;
- * one that a recording is being written to always does. Pipes and /dev/null are written to as they are. */
+ * one that a recording is being written to, and what is neither a file nor /dev/null, always does. */
 int pyr_writer_open(struct pyr_writer **out, const char *path, bool force, const struct pyr_run_facts *facts,
                     struct pyr_err *err);
 
@@ -39,6 +39,10 @@ int64_t pyr_writer_node(struct pyr_writer *writer, uint32_t parent, uint32_t cod
 int pyr_writer_tick_begin(struct pyr_writer *writer, uint32_t process, uint64_t time_ns, enum pyr_tick_kind kind);
 int pyr_writer_sample(struct pyr_writer *writer, uint32_t thread, uint32_t node, uint8_t flags);
 int pyr_writer_thread_end(struct pyr_writer *writer, uint32_t thread); /* it is gone from this tick on */
+
+/* Within a tick, at most once per thread: what the kernel has counted for it since it began. What is recorded is the
+ * difference to the thread's last call. PYR_E_LIMIT: not in this tick any more. */
+int pyr_writer_cpu_time(struct pyr_writer *writer, uint32_t thread, uint64_t ran_ns, uint64_t waited_ns);
 int pyr_writer_tick_end(struct pyr_writer *writer);
 
 int pyr_writer_process_end(struct pyr_writer *writer, uint32_t process, uint64_t time_ns, int exit_status,

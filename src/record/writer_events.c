@@ -91,6 +91,7 @@ int pyr_writer_tick_begin(struct pyr_writer *writer, uint32_t process, uint64_t 
     writer->tick_us = time_in_units(writer, process, time_ns);
     writer->tick_kind = (uint8_t)kind;
     writer->tick_ended.count = 0;
+    writer->tick_cpu.count = 0;
     return 0;
 }
 
@@ -165,6 +166,58 @@ int pyr_writer_thread_end(struct pyr_writer *writer, uint32_t thread)
     return 0;
 }
 
+int pyr_writer_cpu_time(struct pyr_writer *writer, uint32_t thread, uint64_t ran_ns, uint64_t waited_ns)
+{
+    if (writer->error.status)
+        return writer->error.status;
+    struct pyr_writer_thread *t = thread_in_tick(writer, thread);
+    if (!t)
+        return PYR_E_MISUSE;
+    if (writer->tick_cpu.count >= PYR_TICK_CPU_MAX)
+        return PYR_E_LIMIT;
+    uint64_t ran_us = ran_ns / PYR_TIME_UNIT_NS, waited_us = waited_ns / PYR_TIME_UNIT_NS;
+    struct pyr_cpu_time change = {.thread = thread};
+    change.ran_ns = t->cpu_known && ran_us > t->ran_us ? ran_us - t->ran_us : 0;
+    change.waited_ns = t->cpu_known && waited_us > t->waited_us ? waited_us - t->waited_us : 0;
+    if (t->cpu_known && !change.ran_ns && !change.waited_ns)
+        return 0;
+    if (!pyr_vec_push(&writer->tick_cpu, &change))
+        return pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
+    t->ran_us = ran_us;
+    t->waited_us = waited_us;
+    t->cpu_known = true;
+    return 0;
+}
+
+/* Where they belong: behind the tick, and what ended in it, of which there is nothing any more. */
+static int put_cpu_times(struct pyr_writer *writer)
+{
+    size_t ops = writer->columns[PYR_COLUMN_OPS].size, kept = 0;
+    uint32_t last = 0;
+    for (size_t i = 0; i < writer->tick_cpu.count; i++) {
+        struct pyr_cpu_time *change = PYR_VEC_AT(&writer->tick_cpu, struct pyr_cpu_time, i);
+        if (!thread_at(writer, change->thread)->ended)
+            *PYR_VEC_AT(&writer->tick_cpu, struct pyr_cpu_time, kept++) = *change;
+    }
+    if (!kept)
+        return 0;
+    if (!make_room(writer))
+        return PYR_E_NOMEM;
+    put_varint(writer, PYR_COLUMN_CPU, ops - writer->ops_at_cpu);
+    put_varint(writer, PYR_COLUMN_CPU, kept);
+    writer->ops_at_cpu = ops;
+    for (size_t i = 0; i < kept; i++) {
+        const struct pyr_cpu_time *change = PYR_VEC_AT(&writer->tick_cpu, struct pyr_cpu_time, i);
+        if (pyr_buf_reserve(&writer->columns[PYR_COLUMN_CPU], 3 * PYR_VARINT_MAX) < 0)
+            return PYR_E_NOMEM;
+        put_varint(writer, PYR_COLUMN_CPU, pyr_zigzag((int64_t)change->thread - last));
+        put_varint(writer, PYR_COLUMN_CPU, change->ran_ns);
+        put_varint(writer, PYR_COLUMN_CPU, change->waited_ns);
+        last = change->thread;
+    }
+    return 0;
+}
+
 static int put_tick(struct pyr_writer *writer)
 {
     if (!make_room(writer))
@@ -193,7 +246,7 @@ int pyr_writer_tick_end(struct pyr_writer *writer)
     if (!writer->in_tick)
         return PYR_E_MISUSE;
     writer->in_tick = false;
-    if (put_tick(writer) < 0)
+    if (put_tick(writer) < 0 || put_cpu_times(writer) < 0)
         return pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
     return flush_if_full(writer);
 }

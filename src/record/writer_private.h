@@ -13,7 +13,9 @@
 struct pyr_writer_thread {
     uint32_t process;
     uint32_t last_node;
-    uint32_t recent; /* where its table of recent nodes is */
+    uint32_t recent;            /* where its table of recent nodes is */
+    uint64_t ran_us, waited_us; /* recorded last */
+    bool cpu_known;
     uint8_t last_flags;
     bool ended;
 };
@@ -57,6 +59,9 @@ struct pyr_writer {
     uint64_t tick_us;
     uint8_t tick_kind;
     struct pyr_vec tick_ended; /* of uint32_t: threads */
+    struct pyr_vec tick_cpu;   /* of struct pyr_cpu_time, in microseconds */
+
+    size_t ops_at_cpu; /* ops of the EVENTS frame when CPU times were last put in it */
 };
 
 /* Remembers the failure (the first one counts) and returns its status. */

@@ -111,7 +111,7 @@ int pyr_write_chrome(struct pyr_report *report)
     struct chrome chrome = {.model = &report->view->model, .path = PYR_VEC(uint32_t), .json.out = report->out};
     const struct pyr_timeline_options options = {report->selection, report->options->from_s, report->options->to_s};
     const struct pyr_timeline_sink sink = {write_change, write_memory, &chrome};
-    int rc = pyr_tree_build(&chrome.tree, &report->view->model, true);
+    int rc = pyr_tree_build(&chrome.tree, &report->view->model, PYR_FOLD_FUNCTIONS);
     if (rc == 0) {
         pyr_json_object(&chrome.json, NULL);
         pyr_json_string(&chrome.json, "displayTimeUnit", "ms");

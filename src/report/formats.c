@@ -3,13 +3,17 @@
 #include <errno.h>
 #include <string.h>
 
-#define FACTS(name, describe, binary) {#name, describe, binary},
+#define FACTS(name, describe, binary, expressions) {#name, describe, binary},
 static const struct pyr_report_format formats[] = {PYR_FORMATS(FACTS)};
 #undef FACTS
 
-#define WRITER(name, describe, binary) pyr_write_##name,
+#define WRITER(name, describe, binary, expressions) pyr_write_##name,
 static int (*const writers[])(struct pyr_report *) = {PYR_FORMATS(WRITER)};
 #undef WRITER
+
+#define EXPRESSIONS(name, describe, binary, expressions) expressions,
+static const bool by_expression[] = {PYR_FORMATS(EXPRESSIONS)};
+#undef EXPRESSIONS
 
 #define FORMATS (sizeof formats / sizeof *formats)
 
@@ -46,6 +50,15 @@ static int check_options(const struct pyr_report_options *options, struct pyr_er
     return 0;
 }
 
+int pyr_report_finish(struct pyr_report *report, const char *name, int rc)
+{
+    if (rc < 0 && (!report->err || report->err->status != rc))
+        pyr_err_set(report->err, rc, "The %s report could not be made: %s", name, pyr_status_text(rc));
+    if (rc == 0 && (fflush(report->out) != 0 || ferror(report->out)))
+        rc = pyr_err_set(report->err, PYR_E_IO, "The %s report could not be written: %s", name, strerror(errno));
+    return rc;
+}
+
 int pyr_report(const char *recording, const struct pyr_report_options *options, FILE *out, struct pyr_err *err)
 {
     static const struct pyr_report_options defaults;
@@ -57,16 +70,12 @@ int pyr_report(const char *recording, const struct pyr_report_options *options, 
     struct pyr_shown view = {0};
     int rc = check_options(options, err);
     if (rc == 0)
-        rc = pyr_shown_open(&view, recording, options, err);
+        rc = pyr_shown_open(&view, recording, options, by_expression[format], err);
     if (rc < 0)
         return rc;
     struct pyr_report report = {.view = &view, .options = options, .recording = recording, .out = out, .err = err};
     report.selection.mode = view.mode;
-    rc = writers[format](&report);
-    if (rc < 0 && (!err || err->status != rc))
-        pyr_err_set(err, rc, "The %s report could not be made: %s", name, pyr_status_text(rc));
-    if (rc == 0 && (fflush(out) != 0 || ferror(out)))
-        rc = pyr_err_set(err, PYR_E_IO, "The %s report could not be written: %s", name, strerror(errno));
+    rc = pyr_report_finish(&report, name, writers[format](&report));
     pyr_shown_release(&view);
     return rc;
 }

@@ -2,11 +2,19 @@
 #include "analyze/facts.h"
 #include "analyze/totals.h"
 #include "analyze/verdict.h"
+#include "base/alloc.h"
 #include "base/json_out.h"
 #include "model/estimate.h"
+#include "report/expressions.h"
 #include "report/report.h"
 
 #include <time.h>
+
+/* The expressions on lines, and where they stand. */
+struct columns {
+    struct pyr_vec expressions; /* grouped by the place of their line */
+    struct pyr_range *ranges;   /* by place */
+};
 
 static void write_started(struct pyr_json *json, uint64_t wall_ns)
 {
@@ -65,12 +73,17 @@ static void write_quality(struct pyr_report *report, struct pyr_json *json)
     pyr_json_uint(json, "samples_failed", quality->samples_failed);
     pyr_json_uint(json, "samples_stopped", quality->samples_stopped);
     pyr_json_uint(json, "samples_truncated", quality->samples_truncated);
+    if (quality->samples_compiled)
+        pyr_json_uint(json, "samples_compiled", quality->samples_compiled);
     pyr_json_uint(json, "samples_exact", sums.exact);
     pyr_json_uint(json, "unresolved", sums.unresolved);
     pyr_json_number(json, "unresolved_left_s", sums.left_s);
     pyr_json_uint(json, "ticks_glance", quality->ticks_glance);
     pyr_json_uint(json, "ticks_exact", quality->ticks_exact);
     pyr_json_uint(json, "deadlines_missed", quality->deadlines_missed);
+    struct pyr_gap_sum gaps = pyr_shown_gaps(report->view);
+    pyr_json_number(json, "unobserved_s", gaps.unobserved_s);
+    pyr_json_number(json, "longest_gap_s", gaps.longest_s);
     pyr_json_number(json, "own_cpu_s", (double)quality->own_cpu_ns / 1e9);
     pyr_json_number(json, "rate_hz", pyr_shown_rate_hz(report->view));
     pyr_json_bool(json, "complete", model->complete);
@@ -85,6 +98,7 @@ static void write_verdict(struct pyr_report *report, struct pyr_json *json)
     pyr_json_string(json, "bound", pyr_bound_name(verdict.bound));
     pyr_json_string(json, "because", verdict.sentence);
     pyr_json_number(json, "on_cpu", verdict.on_cpu);
+    pyr_json_number(json, "waiting_for_cpu", verdict.waiting_for_cpu);
     pyr_json_number(json, "gil_held", verdict.gil_held);
     pyr_json_number(json, "gil_wanted", verdict.gil_wanted);
     pyr_json_number(json, "in_gc", verdict.in_gc);
@@ -99,9 +113,11 @@ static void write_thread(struct pyr_json *json, const struct pyr_thread_sum *sum
     pyr_json_string(json, "name", sum->facts->name);
     pyr_json_number(json, "samples", sum->ticks);
     pyr_json_number(json, "on_cpu", sum->on_cpu);
+    pyr_json_number(json, "waiting_for_cpu", sum->waits_cpu);
     pyr_json_number(json, "holding_gil", sum->has_gil);
     pyr_json_number(json, "waiting_for_gil", sum->waits_gil);
     pyr_json_number(json, "seconds", sum->seconds);
+    pyr_json_number(json, "cpu_s", sum->cpu_s);
     if (sum->facts->interpreter)
         pyr_json_uint(json, "interpreter", sum->facts->interpreter);
     pyr_json_end_object(json);
@@ -118,6 +134,8 @@ static void write_process(struct pyr_report *report, struct pyr_json *json, uint
     pyr_json_uint(json, "parent", process->facts->parent_pid);
     pyr_json_string(json, "command", process->facts->command);
     pyr_json_string(json, "python", process->facts->python);
+    pyr_json_number(json, "start_s", (double)process->start_ns / 1e9);
+    pyr_json_number(json, "end_s", (double)process->end_ns / 1e9);
     pyr_json_number(json, "sampled_s", process->elapsed_s);
     if (pyr_exit_code(process->exit_status, &code))
         pyr_json_int(json, "exit_status", code);
@@ -155,8 +173,9 @@ static void write_seconds(struct pyr_json *json, const struct pyr_totals *totals
 }
 
 static void write_function(struct pyr_json *json, const struct pyr_model *model, const struct pyr_totals *totals,
-                           uint32_t number)
+                           uint32_t number, const struct columns *columns)
 {
+    (void)columns;
     const struct pyr_function *function = pyr_model_function(model, number);
     pyr_json_row(json, NULL);
     pyr_json_string(json, "name", function->name);
@@ -166,8 +185,28 @@ static void write_function(struct pyr_json *json, const struct pyr_model *model,
     pyr_json_end_object(json);
 }
 
+static void write_columns(struct pyr_json *json, const struct pyr_model *model, const struct columns *columns,
+                          uint32_t line)
+{
+    size_t count;
+    const struct pyr_expression *expressions = pyr_expressions_of(&columns->expressions, line, &count);
+    pyr_json_row_array(json, "columns");
+    for (size_t i = 0; i < count; i++) {
+        const struct pyr_range *range = &columns->ranges[expressions[i].place];
+        pyr_json_row(json, NULL);
+        pyr_json_uint(json, "column", range->column);
+        pyr_json_uint(json, "end_column", range->end_column);
+        pyr_json_uint(json, "end_line", pyr_model_place(model, expressions[i].place)->end_line);
+        pyr_json_bool(json, "in_bytes", range->in_bytes);
+        pyr_json_number(json, "self_s", expressions[i].self_s);
+        pyr_json_number(json, "total_s", expressions[i].total_s);
+        pyr_json_end_object(json);
+    }
+    pyr_json_end_array(json);
+}
+
 static void write_line(struct pyr_json *json, const struct pyr_model *model, const struct pyr_totals *totals,
-                       uint32_t number)
+                       uint32_t number, const struct columns *columns)
 {
     const struct pyr_place *place = pyr_model_place(model, number);
     const struct pyr_function *function = pyr_model_function(model, place->function);
@@ -178,14 +217,16 @@ static void write_line(struct pyr_json *json, const struct pyr_model *model, con
     pyr_json_uint(json, "line", place->line);
     pyr_json_string(json, "function", function->name);
     write_seconds(json, totals, &totals->sums[number]);
+    write_columns(json, model, columns, number);
     pyr_json_end_object(json);
 }
 
-typedef void (*row_writer)(struct pyr_json *, const struct pyr_model *, const struct pyr_totals *, uint32_t);
+typedef void (*row_writer)(struct pyr_json *, const struct pyr_model *, const struct pyr_totals *, uint32_t,
+                           const struct columns *);
 typedef int (*totals_maker)(struct pyr_totals *, const struct pyr_shown *, const struct pyr_selection *);
 
 static int write_table(struct pyr_report *report, struct pyr_json *json, const char *key, totals_maker make,
-                       row_writer write_row)
+                       row_writer write_row, const struct columns *columns)
 {
     struct pyr_totals totals = {0};
     struct pyr_vec order = PYR_VEC(uint32_t);
@@ -194,10 +235,26 @@ static int write_table(struct pyr_report *report, struct pyr_json *json, const c
         rc = pyr_totals_rank(&totals, false, SIZE_MAX, &order);
     pyr_json_array(json, key);
     for (size_t i = 0; rc == 0 && i < order.count; i++)
-        write_row(json, &report->view->model, &totals, *PYR_VEC_AT(&order, uint32_t, i));
+        write_row(json, &report->view->model, &totals, *PYR_VEC_AT(&order, uint32_t, i), columns);
     pyr_json_end_array(json);
     pyr_totals_release(&totals);
     pyr_vec_release(&order);
+    return rc;
+}
+
+static int find_columns(struct pyr_report *report, struct columns *columns)
+{
+    const struct pyr_model *model = &report->view->model;
+    struct pyr_totals by_place = {0};
+    uint32_t *lines = pyr_alloc(model->places.count * sizeof *lines);
+    columns->ranges = pyr_ranges_make(model);
+    int rc = lines && columns->ranges ? pyr_totals_places(&by_place, report->view, &report->selection) : PYR_E_NOMEM;
+    for (uint32_t i = 0; lines && i < model->places.count; i++)
+        lines[i] = pyr_model_place(model, i)->whole;
+    if (rc == 0)
+        rc = pyr_expressions_rank(&columns->expressions, model, &by_place, lines);
+    pyr_totals_release(&by_place);
+    pyr_free(lines);
     return rc;
 }
 
@@ -212,9 +269,14 @@ int pyr_write_json(struct pyr_report *report)
     write_verdict(report, &json);
     int rc = write_processes(report, &json);
     if (rc == 0)
-        rc = write_table(report, &json, "functions", pyr_totals_functions, write_function);
+        rc = write_table(report, &json, "functions", pyr_totals_functions, write_function, NULL);
+    struct columns columns = {.expressions = PYR_VEC(struct pyr_expression)};
     if (rc == 0)
-        rc = write_table(report, &json, "lines", pyr_totals_places, write_line);
+        rc = find_columns(report, &columns);
+    if (rc == 0)
+        rc = write_table(report, &json, "lines", pyr_totals_lines, write_line, &columns);
+    pyr_vec_release(&columns.expressions);
+    pyr_free(columns.ranges);
     pyr_json_end_object(&json);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* The hot files line by line: line_profiler's view of the whole program. */
 #include "analyze/totals.h"
 #include "base/alloc.h"
+#include "report/expressions.h"
 #include "report/source.h"
 #include "report/text.h"
 
@@ -11,6 +12,8 @@
 #define FILE_SHARE_MIN 0.01 /* of all time on a stack; colder files are not shown */
 #define CONTEXT 2           /* lines shown around a line with time */
 #define SOURCE_WIDTH 100
+#define MARKS 4             /* expressions shown below their line: the hottest, if there are two at least … */
+#define MARK_SHARE_MIN 0.05 /* … of the line's time each */
 
 /* One line of a file, whatever functions are on it. */
 struct row {
@@ -20,10 +23,11 @@ struct row {
 struct lines {
     struct pyr_report *report;
     struct pyr_intern files;
-    struct pyr_map index; /* file and line to row */
-    struct pyr_vec rows;  /* of struct row */
-    uint32_t *keys;       /* by node: its row */
-    uint32_t *file_keys;  /* by node: its file */
+    struct pyr_map index;       /* file and line to row */
+    struct pyr_vec rows;        /* of struct row */
+    uint32_t *keys;             /* by node: its row */
+    uint32_t *file_keys;        /* by node: its file */
+    struct pyr_vec expressions; /* grouped by row */
     struct pyr_totals by_row, by_file;
     struct pyr_source source;
 };
@@ -56,6 +60,21 @@ static int key_nodes(struct lines *lines)
     return 0;
 }
 
+static int rank_expressions(struct lines *lines)
+{
+    const struct pyr_shown *view = lines->report->view;
+    uint32_t *rows = pyr_alloc(view->model.places.count * sizeof *rows);
+    struct pyr_totals by_place = {0};
+    int rc = rows ? pyr_totals_places(&by_place, view, &lines->report->selection) : PYR_E_NOMEM;
+    for (uint32_t i = 1; rc == 0 && i < view->tree.nodes.count; i++)
+        rows[pyr_tree_at(&view->tree, i)->place] = lines->keys[i];
+    if (rc == 0)
+        rc = pyr_expressions_rank(&lines->expressions, &view->model, &by_place, rows);
+    pyr_totals_release(&by_place);
+    pyr_free(rows);
+    return rc;
+}
+
 static int compute(struct lines *lines)
 {
     const struct pyr_shown *view = lines->report->view;
@@ -67,7 +86,7 @@ static int compute(struct lines *lines)
     if (rc == 0)
         rc = pyr_totals_fill(&lines->by_file, view, &lines->report->selection, lines->file_keys,
                              pyr_intern_count(&lines->files));
-    return rc;
+    return rc == 0 ? rank_expressions(lines) : rc;
 }
 
 static int compare_rows(const void *left, const void *right)
@@ -85,16 +104,65 @@ static void write_source(struct lines *lines, uint32_t line)
     fputc('\n', lines->report->out);
 }
 
+static void write_seconds(struct lines *lines, double self_s, double total_s)
+{
+    double all = lines->by_row.all.self_s;
+    if (self_s > 0)
+        fprintf(lines->report->out, "%9.3f %5.1f ", self_s, 100 * self_s / all);
+    else
+        fprintf(lines->report->out, "%16s", "");
+    fprintf(lines->report->out, "%9.3f %5.1f", total_s, 100 * total_s / all);
+}
+
+struct mark {
+    const struct pyr_expression *expression;
+    struct pyr_extent extent;
+};
+
+static int compare_marks(const void *left, const void *right)
+{
+    const struct mark *a = left, *b = right;
+    if (a->extent.before != b->extent.before)
+        return a->extent.before < b->extent.before ? -1 : 1;
+    return (a->extent.marked > b->extent.marked) - (a->extent.marked < b->extent.marked);
+}
+
+/* The hottest expressions of a line, in the order in which they stand there. */
+static unsigned find_marks(const struct lines *lines, const struct row *row, struct mark *marks)
+{
+    double least_s = MARK_SHARE_MIN * lines->by_row.sums[row->key].total_s;
+    size_t count;
+    unsigned found = 0;
+    const struct pyr_expression *all = pyr_expressions_of(&lines->expressions, row->key, &count);
+    for (size_t i = 0; i < count && found < MARKS && all[i].total_s >= least_s; i++) {
+        const struct pyr_place *place = pyr_model_place(&lines->report->view->model, all[i].place);
+        int32_t end = place->end_line == place->line ? place->end_column : -1;
+        marks[found].expression = &all[i];
+        found += pyr_source_extent(&lines->source, place->line, place->column, end, SOURCE_WIDTH, &marks[found].extent);
+    }
+    qsort(marks, found, sizeof *marks, compare_marks);
+    return found;
+}
+
+static void write_marks(struct lines *lines, const struct row *row)
+{
+    struct mark marks[MARKS];
+    unsigned count = find_marks(lines, row, marks);
+    for (unsigned i = 0; count > 1 && i < count; i++) {
+        write_seconds(lines, marks[i].expression->self_s, marks[i].expression->total_s);
+        fprintf(lines->report->out, " %6s │ %*s", "", (int)marks[i].extent.before, "");
+        for (unsigned n = 0; n < marks[i].extent.marked; n++)
+            fputc('^', lines->report->out);
+        fputc('\n', lines->report->out);
+    }
+}
+
 static void write_row(struct lines *lines, const struct row *row)
 {
     const struct pyr_sum *sum = &lines->by_row.sums[row->key];
-    double all = lines->by_row.all.self_s;
-    if (sum->self_s > 0)
-        fprintf(lines->report->out, "%9.3f %5.1f ", sum->self_s, 100 * sum->self_s / all);
-    else
-        fprintf(lines->report->out, "%16s", "");
-    fprintf(lines->report->out, "%9.3f %5.1f", sum->total_s, 100 * sum->total_s / all);
+    write_seconds(lines, sum->self_s, sum->total_s);
     write_source(lines, row->line);
+    write_marks(lines, row);
 }
 
 /* Source without time: the lines of (after, before) that are near one end; in between "…". */
@@ -174,6 +242,7 @@ static int write_files(struct lines *lines)
 int pyr_write_lines(struct pyr_report *report)
 {
     struct lines lines = {.report = report, .rows = PYR_VEC(struct row)};
+    lines.expressions = PYR_VEC(struct pyr_expression);
     report->selection.busy_only = report->view->mode == PYR_MODE_WALL && !report->options->include_idle;
     int rc = compute(&lines);
     if (rc == 0)
@@ -182,6 +251,7 @@ int pyr_write_lines(struct pyr_report *report)
     pyr_totals_release(&lines.by_row);
     pyr_totals_release(&lines.by_file);
     pyr_vec_release(&lines.rows);
+    pyr_vec_release(&lines.expressions);
     pyr_map_release(&lines.index);
     pyr_intern_release(&lines.files);
     pyr_free(lines.keys);

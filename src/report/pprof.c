@@ -97,12 +97,16 @@ static int put_functions(struct pprof *pprof)
 static int put_locations(struct pprof *pprof)
 {
     const struct pyr_model *model = &pprof->report->view->model;
-    int rc = 0;
+    uint32_t *shown = pyr_shown_places(pprof->report->view);
+    int rc = shown ? 0 : PYR_E_NOMEM;
     for (uint32_t i = 0; rc == 0 && i < model->places.count; i++) {
+        if (!shown[i])
+            continue;
         const struct pyr_place *place = pyr_model_place(model, i);
         PyrPprof__Line line = PYR_PPROF__LINE__INIT;
         line.function_id = place->function + 1ull;
         line.line = place->line;
+        line.column = place->column + 1; /* from 1, in bytes, as compilers count; 0 is none */
         PyrPprof__Location location = PYR_PPROF__LOCATION__INIT;
         PyrPprof__Line *lines[] = {&line};
         location.id = i + 1ull;
@@ -115,6 +119,7 @@ static int put_locations(struct pprof *pprof)
         piece.n_location = 1;
         rc = put(pprof, &piece);
     }
+    pyr_free(shown);
     return rc;
 }
 

@@ -16,22 +16,26 @@ struct pyr_report {
     struct pyr_err *err;
 };
 
-/* Every format: its name, one line about it, and whether it is binary. pyr_write_NAME, in a file of its own, writes it
+/* Every format: its name, one line about it, whether it is binary, and whether it tells the expressions on a line
+ * apart. pyr_write_NAME, in a file of its own, writes it
  * and returns 0 or a negative status; failures of `out` are found by the caller. */
 #define PYR_FORMATS(X)                                                                                                 \
-    X(text, "a summary to read: verdict, hottest functions and lines, threads, quality", false)                        \
-    X(lines, "the hot files line by line, with seconds beside the source", false)                                      \
-    X(tree, "the call tree, from the outermost frame down", false)                                                     \
-    X(json, "everything, for programs", false)                                                                         \
-    X(collapsed, "one line per stack: for flamegraph.pl and its heirs", false)                                         \
-    X(speedscope, "for https://www.speedscope.app", false)                                                             \
-    X(pprof, "gzipped protocol buffer: for go tool pprof and what reads its format", true)                             \
-    X(pstats, "for Python's pstats module and its viewers", true)                                                      \
-    X(chrome, "what ran when: for chrome://tracing and https://ui.perfetto.dev", false)
+    X(text, "a summary to read: verdict, hottest functions and lines, threads, quality", false, false)                 \
+    X(lines, "the hot files line by line, with seconds beside the source", false, true)                                \
+    X(tree, "the call tree, from the outermost frame down", false, false)                                              \
+    X(json, "everything, for programs", false, true)                                                                   \
+    X(collapsed, "one line per stack: for flamegraph.pl and its heirs", false, false)                                  \
+    X(speedscope, "for https://www.speedscope.app", false, true)                                                       \
+    X(pprof, "gzipped protocol buffer: for go tool pprof and what reads its format", true, true)                       \
+    X(pstats, "for Python's pstats module and its viewers", true, false)                                               \
+    X(chrome, "what ran when: for chrome://tracing and https://ui.perfetto.dev", false, false)
 
-#define PYR_FORMAT_WRITER(name, describe, binary) int pyr_write_##name(struct pyr_report *report);
+#define PYR_FORMAT_WRITER(name, describe, binary, expressions) int pyr_write_##name(struct pyr_report *report);
 PYR_FORMATS(PYR_FORMAT_WRITER)
 #undef PYR_FORMAT_WRITER
+
+/* What became of writing it, in rc and in report->out; described. */
+int pyr_report_finish(struct pyr_report *report, const char *name, int rc);
 
 /* ---- names (names.c) ---- */
 

@@ -110,14 +110,32 @@ static void put_text(const char *text, size_t size, unsigned width, FILE *out)
     }
 }
 
-void pyr_source_put(const struct pyr_source *source, uint32_t line, bool indented, unsigned width, FILE *out)
+struct span {
+    size_t at, end;
+};
+
+/* A line's bytes, without the space and the line break at its end. */
+static bool find_line(const struct pyr_source *source, uint32_t line, struct span *span)
 {
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
     if (line == 0 || line > source->starts.count)
-        return;
+        return false;
     size_t at = *PYR_VEC_AT(&source->starts, uint32_t, line - 1);
     size_t end = line < source->starts.count ? *PYR_VEC_AT(&source->starts, uint32_t, line) : source->size;
+    if (at == 0 && end >= 3 && memcmp(source->bytes, byte_order_mark, 3) == 0)
+        at = 3;
     while (end > at && strchr("\r\n\t\f ", source->bytes[end - 1]))
         end--;
+    *span = (struct span){at, end};
+    return true;
+}
+
+void pyr_source_put(const struct pyr_source *source, uint32_t line, bool indented, unsigned width, FILE *out)
+{
+    struct span span;
+    if (!find_line(source, line, &span))
+        return;
+    size_t at = span.at, end = span.end;
     unsigned indent = 0;
     for (; at < end && strchr(" \t\f", source->bytes[at]); at++)
         indent += source->bytes[at] == '\t' ? TAB_WIDTH : 1;
@@ -125,4 +143,65 @@ void pyr_source_put(const struct pyr_source *source, uint32_t line, bool indente
     if (at < end)
         fprintf(out, "%*s", (int)indent, "");
     put_text(source->bytes + at, end - at, width - indent, out);
+}
+
+int32_t pyr_source_characters(const struct pyr_source *source, uint32_t line, int32_t byte)
+{
+    struct span span;
+    int32_t count = 0;
+    if (byte < 0 || !find_line(source, line, &span) || (size_t)byte > span.end - span.at)
+        return -1;
+    for (size_t at = span.at; at < span.at + (size_t)byte; count++) {
+        size_t length = pyr_utf8_length(source->bytes + at, span.end - at);
+        if (length == 0 || at + length > span.at + (size_t)byte)
+            return -1;
+        at += length;
+    }
+    return count;
+}
+
+/* How many columns of a terminal a valid character takes. */
+static unsigned cells(const char *text, size_t length)
+{
+    static const struct {
+        uint32_t first, last;
+    } none[] = {{0x300, 0x36f}, {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}}, /* they join the one before */
+        two[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0xa4cf},   {0xac00, 0xd7a3},
+                 {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
+                 {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd}};
+    uint32_t code = (unsigned char)*text & (length > 1 ? 0x7fu >> length : 0x7fu);
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | ((unsigned char)text[i] & 0x3f);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (code >= none[i].first && code <= none[i].last)
+            return 0;
+    for (size_t i = 0; i < sizeof two / sizeof *two; i++)
+        if (code >= two[i].first && code <= two[i].last)
+            return 2;
+    return 1;
+}
+
+bool pyr_source_extent(const struct pyr_source *source, uint32_t line, int32_t from, int32_t to, unsigned width,
+                       struct pyr_extent *extent)
+{
+    struct span span;
+    if (!find_line(source, line, &span) || pyr_source_characters(source, line, from) < 0 ||
+        (to >= 0 && pyr_source_characters(source, line, to) < 0))
+        return false;
+    size_t start = span.at + (size_t)from, end = to < 0 ? span.end : span.at + (size_t)to;
+    struct pyr_extent found = {0};
+    unsigned column = 0;
+    bool indent = true;
+    for (size_t at = span.at; at < end && column + 1 < width;) {
+        size_t length = pyr_utf8_length(source->bytes + at, span.end - at);
+        indent = indent && strchr(" \t\f", source->bytes[at]);
+        unsigned step = indent && source->bytes[at] == '\t' ? TAB_WIDTH : 1;
+        *(at < start ? &found.before : &found.marked) += length > 1 ? cells(source->bytes + at, length) : step;
+        column += step;
+        at += length ? length : 1;
+    }
+    if (!found.marked)
+        return false;
+    *extent = found;
+    return true;
 }

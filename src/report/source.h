@@ -28,4 +28,18 @@ uint32_t pyr_source_lines(const struct pyr_source *source);
  * none. */
 void pyr_source_put(const struct pyr_source *source, uint32_t line, bool indented, unsigned width, FILE *out);
 
+/* How many characters of a line come before the byte with this number (from 0) in it; -1 if there is no such byte or
+ * the line is not UTF-8. The byte may be the one behind the last. */
+int32_t pyr_source_characters(const struct pyr_source *source, uint32_t line, int32_t byte);
+
+/* Columns of a terminal: how many lie before a part of a line that pyr_source_put has put with its indentation, and how
+ * many it takes. */
+struct pyr_extent {
+    unsigned before, marked;
+};
+
+/* The part is from the byte `from` to before `to` (negative: to the end). False if it is not there or was cut. */
+bool pyr_source_extent(const struct pyr_source *source, uint32_t line, int32_t from, int32_t to, unsigned width,
+                       struct pyr_extent *extent);
+
 #endif

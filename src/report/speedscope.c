@@ -1,12 +1,19 @@
 /* https://www.speedscope.app/file-format-schema.json: one sampled profile per thread. */
 #include "base/alloc.h"
 #include "base/json_out.h"
+#include "report/expressions.h"
 #include "report/report.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-static void write_frame(struct pyr_json *json, const struct pyr_model *model, uint32_t number)
+struct stacks {
+    uint32_t *frames; /* number of a place's frame, plus 1 */
+    struct pyr_vec path;
+};
+
+static void write_frame(struct pyr_json *json, const struct pyr_model *model, const struct pyr_range *ranges,
+                        uint32_t number)
 {
     const struct pyr_place *place = pyr_model_place(model, number);
     const struct pyr_function *function = pyr_model_function(model, place->function);
@@ -15,18 +22,26 @@ static void write_frame(struct pyr_json *json, const struct pyr_model *model, ui
     if (*function->file) {
         pyr_json_string(json, "file", function->file);
         pyr_json_uint(json, "line", place->line);
+        if (ranges[number].column)
+            pyr_json_uint(json, "col", ranges[number].column);
     }
     pyr_json_end_object(json);
 }
 
-static void write_shared(struct pyr_json *json, const struct pyr_model *model)
+static int write_shared(struct pyr_json *json, const struct pyr_model *model, const uint32_t *frames)
 {
+    struct pyr_range *ranges = pyr_ranges_make(model);
+    if (!ranges)
+        return PYR_E_NOMEM;
     pyr_json_object(json, "shared");
     pyr_json_array(json, "frames");
     for (uint32_t i = 0; i < model->places.count; i++)
-        write_frame(json, model, i);
+        if (frames[i])
+            write_frame(json, model, ranges, i);
     pyr_json_end_array(json);
     pyr_json_end_object(json);
+    pyr_free(ranges);
+    return 0;
 }
 
 /* Whether entry is of this thread; *next stays at the first that is not. */
@@ -40,17 +55,17 @@ static bool next_of_thread(struct pyr_report *report, uint32_t thread, size_t *n
 }
 
 static int write_samples(struct pyr_report *report, struct pyr_json *json, uint32_t thread, size_t next,
-                         struct pyr_vec *path)
+                         struct stacks *stacks)
 {
     struct pyr_entry entry;
     pyr_json_array(json, "samples");
     while (next_of_thread(report, thread, &next, &entry)) {
-        int rc = pyr_tree_path(&report->view->tree, entry.leaf, path);
+        int rc = pyr_tree_path(&report->view->tree, entry.leaf, &stacks->path);
         if (rc < 0)
             return rc;
         pyr_json_row_array(json, NULL);
-        for (size_t i = 0; i < path->count; i++)
-            pyr_json_uint(json, NULL, *PYR_VEC_AT(path, uint32_t, i));
+        for (size_t i = 0; i < stacks->path.count; i++)
+            pyr_json_uint(json, NULL, stacks->frames[*PYR_VEC_AT(&stacks->path, uint32_t, i)] - 1);
         pyr_json_end_array(json);
     }
     pyr_json_end_array(json);
@@ -80,7 +95,7 @@ static void profile_name(const struct pyr_report *report, uint32_t thread, char 
 
 /* One thread's profile, from the entry at *next on, which moves behind it. */
 static int write_profile(struct pyr_report *report, struct pyr_json *json, uint32_t thread, size_t *next,
-                         struct pyr_vec *path)
+                         struct stacks *stacks)
 {
     char name[320];
     profile_name(report, thread, name, sizeof name);
@@ -88,7 +103,7 @@ static int write_profile(struct pyr_report *report, struct pyr_json *json, uint3
     pyr_json_string(json, "type", "sampled");
     pyr_json_string(json, "name", name);
     pyr_json_string(json, "unit", "seconds");
-    int rc = write_samples(report, json, thread, *next, path);
+    int rc = write_samples(report, json, thread, *next, stacks);
     double total = write_weights(report, json, thread, next);
     pyr_json_uint(json, "startValue", 0);
     pyr_json_number(json, "endValue", total);
@@ -96,19 +111,17 @@ static int write_profile(struct pyr_report *report, struct pyr_json *json, uint3
     return rc;
 }
 
-static int write_profiles(struct pyr_report *report, struct pyr_json *json)
+static int write_profiles(struct pyr_report *report, struct pyr_json *json, struct stacks *stacks)
 {
-    struct pyr_vec path = PYR_VEC(uint32_t);
     struct pyr_entry entry;
     size_t next = 0, peek = 0;
     int rc = 0;
     pyr_json_array(json, "profiles");
     while (rc == 0 && pyr_shown_next(report->view, &report->selection, &peek, &entry)) {
-        rc = write_profile(report, json, entry.thread, &next, &path);
+        rc = write_profile(report, json, entry.thread, &next, stacks);
         peek = next;
     }
     pyr_json_end_array(json);
-    pyr_vec_release(&path);
     return rc;
 }
 
@@ -121,8 +134,12 @@ int pyr_write_speedscope(struct pyr_report *report)
     pyr_json_string(&json, "exporter", "pyrometer " PYR_VERSION);
     pyr_json_string(&json, "name", slash ? slash + 1 : report->recording);
     pyr_json_uint(&json, "activeProfileIndex", 0);
-    write_shared(&json, &report->view->model);
-    int rc = write_profiles(report, &json);
+    struct stacks stacks = {pyr_shown_places(report->view), PYR_VEC(uint32_t)};
+    int rc = stacks.frames ? write_shared(&json, &report->view->model, stacks.frames) : PYR_E_NOMEM;
+    if (rc == 0)
+        rc = write_profiles(report, &json, &stacks);
+    pyr_vec_release(&stacks.path);
+    pyr_free(stacks.frames);
     pyr_json_end_object(&json);
     return rc;
 }

@@ -104,7 +104,10 @@ static void write_figures(struct pyr_report *report)
 static void write_verdict(struct pyr_report *report)
 {
     struct pyr_verdict verdict;
+    char waiting[48] = "";
     pyr_verdict_find(&verdict, report->view);
+    if (verdict.waiting_for_cpu >= 0.0005)
+        snprintf(waiting, sizeof waiting, "else waiting for one %.1f %%, ", verdict.waiting_for_cpu * 100);
     if (verdict.bound == PYR_BOUND_NONE) {
         pyr_text_heading(report, "Verdict: %s.", verdict.sentence);
         return;
@@ -115,9 +118,9 @@ static void write_verdict(struct pyr_report *report)
         fprintf(report->out, "process %u, the busiest: ", report->view->model.processes[verdict.process].facts->pid);
     fprintf(report->out, "%s.\n", verdict.sentence);
     fprintf(report->out,
-            "  Share of its time with a thread: on a CPU %.1f %%, holding the GIL %.1f %%, waiting for the "
+            "  Share of its time with a thread: on a CPU %.1f %%, %sholding the GIL %.1f %%, waiting for the "
             "GIL %.1f %%, collecting garbage %.1f %%.\n",
-            verdict.on_cpu * 100, verdict.gil_held * 100, verdict.gil_wanted * 100, verdict.in_gc * 100);
+            verdict.on_cpu * 100, waiting, verdict.gil_held * 100, verdict.gil_wanted * 100, verdict.in_gc * 100);
 }
 
 static void write_hints(struct pyr_report *report)

@@ -8,6 +8,7 @@
 #define THREAD_ROWS 20
 #define PROCESS_ROWS 20
 #define NAME_WIDTH 60
+#define GAPS_SHARE 0.001 /* of the time without samples: worth saying */
 
 static size_t rows(const struct pyr_report *report, size_t by_default)
 {
@@ -30,8 +31,9 @@ static int compare_threads(const void *left, const void *right)
 static void write_thread(struct pyr_report *report, const struct pyr_thread_sum *sum, bool many)
 {
     FILE *out = report->out;
-    fprintf(out, "  %9.3f %8.1f %8.1f %10.1f  ", sum->seconds, percent(sum->on_cpu, sum->ticks),
-            percent(sum->has_gil, sum->ticks), percent(sum->waits_gil, sum->ticks));
+    fprintf(out, "  %9.3f %8.1f %8.1f %8.1f %10.1f  ", sum->seconds, percent(sum->on_cpu, sum->ticks),
+            percent(sum->waits_cpu, sum->ticks), percent(sum->has_gil, sum->ticks),
+            percent(sum->waits_gil, sum->ticks));
     pyr_put_clean(out, *sum->facts->name ? sum->facts->name : "(no name)", NULL, NAME_WIDTH);
     fprintf(out, "  %" PRIu64, sum->facts->native_id);
     if (many)
@@ -51,11 +53,21 @@ static void write_threads(struct pyr_report *report, struct pyr_thread_sum *sums
     if (!seen)
         return;
     pyr_text_heading(report, "Threads");
-    fprintf(report->out, "  %9s %8s %8s %10s  name\n", "seconds", "CPU %", "GIL %", "wants it %");
+    fprintf(report->out, "  %9s %8s %8s %8s %10s  name\n", "seconds", "CPU %", "queued %", "GIL %", "wants it %");
     for (uint32_t i = 0; i < seen && i < rows(report, THREAD_ROWS); i++)
         write_thread(report, &sums[i], report->view->model.process_count > 1);
     if (seen > rows(report, THREAD_ROWS))
         fprintf(report->out, "  … and %zu more\n", seen - rows(report, THREAD_ROWS));
+}
+
+/* A process that became another program has an entry for each: they are told apart by when. */
+static bool is_one_of_several(const struct pyr_model *model, const struct pyr_model_process *process)
+{
+    for (uint32_t i = 0; i < model->process_count; i++)
+        if (&model->processes[i] != process && model->processes[i].facts &&
+            model->processes[i].facts->pid == process->facts->pid)
+            return true;
+    return false;
 }
 
 static void write_process(struct pyr_report *report, const struct pyr_model_process *process)
@@ -71,6 +83,8 @@ static void write_process(struct pyr_report *report, const struct pyr_model_proc
         fputs("  (not Python)", report->out);
     if (pyr_exit_code(process->exit_status, &code) && code)
         fprintf(report->out, "  exit status %d", code);
+    if (is_one_of_several(&report->view->model, process))
+        fprintf(report->out, "  (from %.3f to %.3f s)", (double)process->start_ns / 1e9, (double)process->end_ns / 1e9);
     fputc('\n', report->out);
 }
 
@@ -104,6 +118,16 @@ int pyr_text_threads(struct pyr_report *report)
     return 0;
 }
 
+static void write_gaps(struct pyr_report *report)
+{
+    struct pyr_gap_sum gaps = pyr_shown_gaps(report->view);
+    if (gaps.unobserved_s > GAPS_SHARE * gaps.elapsed_s)
+        fprintf(report->out,
+                "  For %.3f s (%.1f %%; %.3f s at most at once) no sample was taken, as pyrometer was not run: those "
+                "around stand for it.\n",
+                gaps.unobserved_s, percent(gaps.unobserved_s, gaps.elapsed_s), gaps.longest_s);
+}
+
 static void write_samples(struct pyr_report *report, const struct pyr_sample_sums *sums)
 {
     const struct pyr_quality *quality = &report->view->model.quality;
@@ -117,6 +141,7 @@ static void write_samples(struct pyr_report *report, const struct pyr_sample_sum
     fputc('\n', report->out);
     if (quality->deadlines_missed)
         fprintf(report->out, "  %" PRIu64 " samples came too late and were left out.\n", quality->deadlines_missed);
+    write_gaps(report);
     if (quality->samples_failed)
         fprintf(report->out, "  %" PRIu64 " samples could not be read.\n", quality->samples_failed);
 }
@@ -136,6 +161,13 @@ void pyr_text_quality(struct pyr_report *report)
                 "  %.3f s (%.1f %%) were in stacks too deep to be taken whole: their outermost frames are "
                 "missing.\n",
                 sums.truncated_s, percent(sums.truncated_s, sums.all_s));
+    if (model->quality.samples_compiled)
+        fprintf(report->out,
+                "  %" PRIu64
+                " samples (%.1f %%) were of code that the JIT had compiled: functions and callers' lines are "
+                "true,\n  but the innermost line may be the one before that called something.\n",
+                model->quality.samples_compiled,
+                percent((double)model->quality.samples_compiled, (double)model->quality.samples_taken));
     fprintf(report->out, "  Measuring used %.3f s of CPU (%.2f %% of one).\n", (double)model->quality.own_cpu_ns / 1e9,
             percent((double)model->quality.own_cpu_ns, (double)model->end_ns));
     if (!model->complete) {

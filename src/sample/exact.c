@@ -17,10 +17,7 @@ struct exact {
 /* A thread may be held where its frames do not fit together, as half way into a call: another moment is then taken. */
 static int read_and_resolve(const struct exact *exact, struct pyr_sampled *sampled, int tries, uint32_t *node)
 {
-    struct iovec *local = exact->process->local.items, *remote = exact->process->remote.items;
-    struct pyr_extra pulse = {local, remote, pyr_process_pulse_pieces(exact->process, local, remote)};
-    int rc = pyr_sampled_read_still(sampled, exact->process->view, &pulse);
-    pyr_process_pulse_take(exact->process);
+    int rc = pyr_process_read_still(exact->process, sampled);
     if (rc == 0 && tries + 1 < TRIES && !pyr_chain_plausible(&sampled->seen))
         return PYR_E_TORN;
     return rc < 0 ? rc : pyr_sampled_resolve(sampled, &exact->process->codes, true, exact->now_ns, node);
@@ -163,8 +160,8 @@ static int take_active(const struct exact *exact)
 {
     int here = pyr_cpu_current(), rc = 0;
     for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
-        for (size_t i = 0; rc >= 0 && i < exact->process->threads.count; i++) {
-            struct pyr_sampled *sampled = pyr_process_thread(exact->process, i);
+        for (size_t i = 0; rc >= 0 && i < exact->process->active.count; i++) {
+            struct pyr_sampled *sampled = pyr_process_active(exact->process, i);
             if (sampled->gone || sampled->activity != PYR_ACTIVE || sampled->taken ||
                 (sampled->cpu != here && !elsewhere))
                 continue;
@@ -187,12 +184,14 @@ int pyr_process_exact(struct pyr_process *process, enum pyr_hold hold, enum pyr_
         rc = pyr_process_screen(process, PYR_SCREEN_RESTING, now_ns);
     if (rc == 0)
         rc = read_pulse(process);
-    for (size_t i = 0; i < process->threads.count; i++)
-        pyr_process_thread(process, i)->taken = false;
+    for (size_t i = 0; i < process->active.count; i++)
+        pyr_process_active(process, i)->taken = false;
     if (rc >= 0)
         rc = take_active(&exact);
     if (rc >= 0)
         rc = pyr_process_settle_resting(process);
+    if (rc >= 0)
+        rc = pyr_process_read_cpu_times(process, now_ns);
     int ended = pyr_writer_tick_end(process->writer);
     process->quality->ticks_exact++;
     return rc < 0 ? rc : ended;

@@ -13,17 +13,18 @@
 #define USAGE_FIRST_NS                                                                                                 \
     10000000u /* the usage of a process is read ever less often, for little of a short life is lost */
 #define USAGE_MAX_NS 1000000000u
-#define MEMBERS_MAX 4096
-#define SCANS 4u         /* a process has its number some time before it is among its parent's children */
-#define SCAN_REST 20u    /* times as long as a scan took, none is made: threads by the thousand each have children */
-#define REFUSALS_MAX 16u /* in 0.3 s */
+#define REFUSALS_MAX 16u         /* in 0.3 s */
+#define LAUNCH_CPU_NS 3000000u   /* more than a process uses between fork and exec */
+#define LAUNCH_WALL_NS 50000000u /* and longer than that takes, on a CPU shared with few */
+#define LEFT_PATIENCE_NS 100000000u
+#define LEFT_NAP_NS 5000000u
 
 static struct pyr_member *member_at(const struct pyr_family *family, size_t i)
 {
     return PYR_VEC_AT(&family->members, struct pyr_member, i);
 }
 
-static bool is_member(const struct pyr_family *family, pid_t pid)
+bool pyr_family_has(const struct pyr_family *family, pid_t pid)
 {
     for (size_t i = 0; i < family->members.count; i++)
         if (member_at(family, i)->process->pid == pid)
@@ -31,15 +32,15 @@ static bool is_member(const struct pyr_family *family, pid_t pid)
     return false;
 }
 
-static int join(struct pyr_family *family, pid_t pid, struct pyr_err *err)
+int pyr_family_join(struct pyr_family *family, pid_t pid, uint64_t now_ns, struct pyr_err *err)
 {
-    struct pyr_member member = {.detect_wait_ns = DETECT_FIRST_NS};
+    struct pyr_member member = {.detect_wait_ns = DETECT_FIRST_NS, .found_ns = now_ns};
     int rc = pyr_process_open(&member.process, pid, family->writer, family->quality, err);
     if (rc < 0)
         return rc;
     pyr_target_exec_id(pid, &member.exec_id);
     uint64_t rss, peak;
-    if (!family->last_pid) /* it was there before the recording */
+    if (!family->begun) /* it was there before the recording */
         pyr_process_usage(pid, &rss, &peak, &member.cpu_before_ns);
     if (!pyr_vec_push(&family->members, &member)) {
         pyr_process_close(member.process);
@@ -53,7 +54,7 @@ int pyr_family_start(struct pyr_family *family, struct pyr_err *err)
 {
     family->members = PYR_VEC(struct pyr_member);
     family->last_pid_fd = -1;
-    return join(family, family->root, err);
+    return pyr_family_join(family, family->root, pyr_now_ns(), err);
 }
 
 void pyr_family_release(struct pyr_family *family)
@@ -126,15 +127,25 @@ static int start_over(struct pyr_family *family, struct pyr_member *member, uint
     return 0;
 }
 
-/* A relative that is the same execution of a program: one was forked from the other, so all is where it was. */
-static const struct pyr_process *find_twin(const struct pyr_family *family, const struct pyr_member *member)
+/* The eldest relative that is the same execution of a program: one was forked from the other, so all is where it was.
+ */
+static const struct pyr_member *find_twin(const struct pyr_family *family, const struct pyr_member *member)
 {
     for (size_t i = 0; i < family->members.count; i++) {
         const struct pyr_member *other = member_at(family, i);
-        if (other->process->is_python && member->exec_id && other->exec_id == member->exec_id)
-            return other->process;
+        if (other != member && member->exec_id && other->exec_id == member->exec_id && !other->refused)
+            return other;
     }
     return NULL;
+}
+
+/* A process that was forked is most often on its way to an exec. What it does until then is not worth an entry in the
+ * recording, with the command line of its parent. */
+static bool may_exec_yet(const struct pyr_member *member, uint64_t now_ns)
+{
+    uint64_t rss, peak, cpu = 0;
+    return now_ns - member->found_ns < LAUNCH_WALL_NS &&
+           pyr_process_usage(member->process->pid, &rss, &peak, &cpu) == 0 && cpu < LAUNCH_CPU_NS;
 }
 
 static int detect(struct pyr_family *family, struct pyr_member *member, uint64_t now_ns, uint64_t time_ns)
@@ -142,9 +153,15 @@ static int detect(struct pyr_family *family, struct pyr_member *member, uint64_t
     if (member->process->is_python || member->refused || now_ns < member->detect_ns)
         return 0;
     struct pyr_err err = {0};
-    const struct pyr_process *twin = find_twin(family, member);
-    int rc = twin ? pyr_process_inherit(member->process, twin, time_ns, &err)
-                  : pyr_process_detect(member->process, time_ns, &err);
+    const struct pyr_member *twin = find_twin(family, member);
+    if (twin && twin->process->is_python && may_exec_yet(member, now_ns)) {
+        family->undecided = true;
+        return 0;
+    }
+    if (twin && twin < member && !twin->process->is_python)
+        return 0; /* the elder goes first: what it turns out to be, both are */
+    int rc = twin && twin->process->is_python ? pyr_process_inherit(member->process, twin->process, time_ns, &err)
+                                              : pyr_process_detect(member->process, time_ns, &err);
     if (rc == 1) {
         if (family->regimes)
             pyr_regime_start(member->process, now_ns);
@@ -215,40 +232,51 @@ static int keep_member(struct pyr_family *family, size_t i, uint64_t now_ns, uin
     return rc;
 }
 
-static int find_children(struct pyr_family *family, uint64_t now_ns)
-{
-    pid_t last_pid = 0;
-    if (now_ns < family->scan_after_ns)
-        return 0;
-    if (pyr_system_last_pid(&family->last_pid_fd, &last_pid) < 0 || last_pid != family->last_pid)
-        family->scans = SCANS;
-    if (family->scans == 0)
-        return 0;
-    family->scans--;
-    struct pyr_vec pids = PYR_VEC(pid_t);
-    int rc = 0;
-    /* Children of each member, not descendants of the root: one whose parent has died is still followed. */
-    for (size_t i = 0, members = family->members.count; i < members; i++)
-        pyr_process_children(member_at(family, i)->process->pid, true, &pids);
-    for (size_t i = 0; rc == 0 && i < pids.count && family->members.count < MEMBERS_MAX; i++) {
-        pid_t pid = *PYR_VEC_AT(&pids, pid_t, i);
-        if (!is_member(family, pid) && join(family, pid, NULL) == PYR_E_NOMEM)
-            rc = PYR_E_NOMEM;
-    }
-    pyr_vec_release(&pids);
-    family->last_pid = last_pid;
-    family->scan_after_ns = now_ns + (pyr_now_ns() - now_ns) * SCAN_REST;
-    return rc;
-}
-
 int pyr_family_keep(struct pyr_family *family, uint64_t now_ns, uint64_t time_ns)
 {
     int rc = 0;
+    family->undecided = false;
     if (family->follow_children)
-        rc = find_children(family, now_ns);
-    for (size_t i = family->members.count; rc == 0 && i-- > 0;)
+        rc = pyr_family_find(family, now_ns);
+    for (size_t i = 0, count = family->members.count; rc == 0 && i < count;) { /* the elder first */
         rc = keep_member(family, i, now_ns, time_ns);
+        i += family->members.count == count; /* else one has left */
+        count = family->members.count;
+    }
     return rc;
+}
+
+static uint32_t count_left(const struct pyr_family *family, pid_t *pid)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < family->members.count; i++) {
+        const struct pyr_process *process = member_at(family, i)->process;
+        if (process->pid == family->root || !pyr_target_alive(process->target))
+            continue;
+        *pid = process->pid;
+        count++;
+    }
+    return count;
+}
+
+static bool root_lives(const struct pyr_family *family)
+{
+    return family->members.count && member_at(family, 0)->process->pid == family->root &&
+           pyr_target_alive(member_at(family, 0)->process->target);
+}
+
+uint32_t pyr_family_left(struct pyr_family *family, pid_t *pid)
+{
+    if (root_lives(family))
+        return 0;
+    uint64_t now = pyr_now_ns(), due = now + LEFT_PATIENCE_NS;
+    family->scan_after_ns = 0;
+    if (family->follow_children)
+        pyr_family_find(family, now);
+    uint32_t left = count_left(family, pid);
+    for (; left && now < due; left = count_left(family, pid), now = pyr_now_ns())
+        pyr_sleep_until_ns(now + LEFT_NAP_NS);
+    return left;
 }
 
 void pyr_family_measure(struct pyr_family *family)

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "pyobj/gil.h"
 
+#define NEST_TRIES 8   /* each thread state that is new or out of order takes one */
 #define PULSES_MAX 128 /* interpreters whose GIL is looked at with every tick */
 
 static void close_threads(struct pyr_process *process)
@@ -11,7 +12,7 @@ static void close_threads(struct pyr_process *process)
         pyr_sampled_release(pyr_process_thread(process, i));
         pyr_free(pyr_process_thread(process, i));
     }
-    process->threads.count = 0;
+    process->threads.count = process->active.count = 0;
 }
 
 void pyr_process_close(struct pyr_process *process)
@@ -19,7 +20,11 @@ void pyr_process_close(struct pyr_process *process)
     if (!process)
         return;
     close_threads(process);
+    pyr_rested_release(process);
     pyr_vec_release(&process->threads);
+    pyr_vec_release(&process->active);
+    pyr_map_release(&process->by_tid);
+    pyr_map_release(&process->by_state);
     pyr_vec_release(&process->interps);
     pyr_vec_release(&process->pulses);
     pyr_vec_release(&process->local);
@@ -41,6 +46,10 @@ int pyr_process_open(struct pyr_process **out, pid_t pid, struct pyr_writer *wri
     process->writer = writer;
     process->quality = quality;
     process->threads = PYR_VEC(struct pyr_sampled *);
+    process->active = PYR_VEC(struct pyr_sampled *);
+    process->strangers = PYR_VEC(struct pyr_task);
+    process->rested.holders = PYR_VEC(struct pyr_sampled *);
+    process->group = PYR_GROUP_CLOSED;
     process->interps = PYR_VEC(struct pyr_interp);
     process->pulses = PYR_VEC(struct pyr_pulse);
     process->local = PYR_VEC(struct iovec);
@@ -104,87 +113,9 @@ int pyr_process_inherit(struct pyr_process *process, const struct pyr_process *f
                         struct pyr_err *err)
 {
     process->python = from->python;
-    return become_python(process, time_ns, err);
-}
-
-/* A thread may sleep in a page fault, anywhere in the interpreter, for a moment in which its frames do not fit
- * together. If it sleeps on like that, that is how it is. */
-static bool fits_together(struct pyr_sampled *sampled)
-{
-    if (pyr_chain_plausible(&sampled->seen) || sampled->odd_slices == sampled->slices_before)
-        return true;
-    sampled->odd_slices = sampled->slices_before;
-    return false;
-}
-
-/* A thread off the CPU before, whose count of time slices is the same after, did not run in between: what was read is
- * what is. */
-int pyr_process_read_resting(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t futex, uint64_t now_ns)
-{
-    int rc = pyr_sampled_read_still(sampled, process->view, NULL);
-    uint64_t slices;
-    if (rc == 0 || rc == PYR_E_TORN) {
-        int after = pyr_task_slices(&sampled->task, &slices, NULL);
-        if (after < 0)
-            return after;
-        if (slices != sampled->slices_before)
-            return PYR_E_AGAIN; /* it woke up: active after all */
-    }
-    if (rc == 0 && !fits_together(sampled))
-        return PYR_E_TORN;
-    uint32_t node = 0;
-    if (rc == 0)
-        rc = pyr_sampled_resolve(sampled, &process->codes, true, now_ns, &node);
-    if (rc < 0)
-        return rc;
-    sampled->waits_gil = futex && pyr_gil_waited_for(process->view, &process->interps, futex);
-    sampled->activity = PYR_RESTING;
-    sampled->resting_slices = sampled->slices_before;
-    sampled->node = node;
-    sampled->written = false;
-    return 0;
-}
-
-static int screen_thread(struct pyr_process *process, struct pyr_sampled *sampled, enum pyr_screen which,
-                         uint64_t now_ns)
-{
-    bool running;
-    uint64_t futex;
-    int rc;
-    if (sampled->activity == PYR_RESTING) {
-        rc = pyr_task_slices(&sampled->task, &sampled->slices_before, NULL);
-        if (rc < 0 || sampled->resting_slices == sampled->slices_before)
-            return rc;
-        sampled->activity = PYR_ACTIVE;
-    }
-    if (which == PYR_SCREEN_RESTING && sampled->known.depth)
-        return 0;
-    rc = pyr_task_running(&sampled->task, &running, &futex);
-    if (rc < 0 || running)
-        return rc;
-    /* Asleep: count its slices, and see that it still is, before its stack is read. */
-    rc = pyr_task_slices(&sampled->task, &sampled->slices_before, NULL);
-    if (rc == 0)
-        rc = pyr_task_running(&sampled->task, &running, &futex);
-    if (rc < 0 || running)
-        return rc;
-    rc = pyr_process_read_resting(process, sampled, futex, now_ns);
-    return rc == PYR_E_AGAIN || rc == PYR_E_TORN ? 0 : rc;
-}
-
-int pyr_process_screen(struct pyr_process *process, enum pyr_screen which, uint64_t now_ns)
-{
-    int active = 0;
-    for (size_t i = 0; i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
-        int rc = screen_thread(process, sampled, which, now_ns);
-        if (rc == PYR_E_NOMEM || rc == PYR_E_IO)
-            return rc;
-        if (rc == PYR_E_GONE)
-            sampled->gone = process->stale = true;
-        active += !sampled->gone && sampled->activity == PYR_ACTIVE;
-    }
-    return active;
+    process->view = (struct pyr_view){.target = process->target, .python = &process->python};
+    int rc = pyr_roster_any(process);
+    return rc <= 0 ? rc : become_python(process, time_ns, err);
 }
 
 static unsigned pulse_piece(void *to, size_t size, pyr_addr base, int32_t offset, struct iovec *local,
@@ -272,13 +203,149 @@ uint8_t pyr_process_flags(const struct pyr_process *process, const struct pyr_sa
         flags |= PYR_WAITS_GIL;
     for (size_t i = 0; i < process->pulses.count; i++) {
         const struct pyr_pulse *pulse = PYR_VEC_AT(&process->pulses, struct pyr_pulse, i);
-        if (pulse->gil.locked <= 0 || pulse->gil.holder != sampled->state.at.v)
+        const struct pyr_interp *interp = PYR_VEC_AT(&process->interps, struct pyr_interp, i);
+        const struct pyr_nested *holder =
+            pulse->gil.locked > 0 ? pyr_nest_find(&sampled->nest, pulse->gil.holder) : NULL;
+        if (!holder)
             continue;
         flags |= PYR_HAS_GIL;
-        if (pulse->gc_collecting > 0)
+        if (pulse->gc_collecting > 0 && pyr_addr_eq(holder->state.interp, interp->at))
             flags |= PYR_IN_GC;
     }
     return flags;
+}
+
+/* A thread state that this thread has taken up since the list was read: the newest is the first of its list. */
+static bool adopts_new_of(struct pyr_process *process, struct pyr_sampled *sampled, size_t i)
+{
+    const struct pyr_interp *interp = PYR_VEC_AT(&process->interps, struct pyr_interp, i);
+    pyr_addr head = PYR_ADDR(PYR_VEC_AT(&process->pulses, struct pyr_pulse, i)->threads_head);
+    struct pyr_thread_state state;
+    if ((pyr_addr_eq(head, interp->threads_head) && !sampled->nest.outdated) || !head.v ||
+        pyr_nest_find(&sampled->nest, head.v) || pyr_thread_state_read(process->view, interp, head, &state) < 0 ||
+        state.ident != sampled->ident || process->python.layout.tstate_numbers_borrowed)
+        return false;
+    process->stale = true;
+    return pyr_nest_add(&sampled->nest, &state) == 0;
+}
+
+bool pyr_process_nest_holds(struct pyr_process *process, struct pyr_sampled *sampled)
+{
+    bool holds = true;
+    if (process->interps.count < 2)
+        return true;
+    for (size_t i = 0; i < process->pulses.count && i < PULSES_MAX; i++) {
+        const struct pyr_pulse *pulse = PYR_VEC_AT(&process->pulses, struct pyr_pulse, i);
+        holds = !adopts_new_of(process, sampled, i) && holds;
+        const struct pyr_nested *holder =
+            pulse->gil.locked > 0 ? pyr_nest_find(&sampled->nest, pulse->gil.holder) : NULL;
+        holds = (!holder || pyr_nest_raise(&sampled->nest, &process->python.layout, holder)) && holds;
+    }
+    return holds;
+}
+
+int pyr_process_read_still(struct pyr_process *process, struct pyr_sampled *sampled)
+{
+    struct iovec *local = process->local.items, *remote = process->remote.items;
+    int rc = PYR_E_TORN;
+    for (int tries = 0; tries < NEST_TRIES; tries++) {
+        struct pyr_extra pulse = {local, remote, pyr_process_pulse_pieces(process, local, remote)};
+        sampled->nest.changed = false;
+        rc = pyr_sampled_read_still(sampled, process->view, &pulse);
+        pyr_process_pulse_take(process);
+        if (rc == 0 && !pyr_process_nest_holds(process, sampled))
+            rc = PYR_E_TORN;
+        if (rc != PYR_E_TORN || !sampled->nest.changed)
+            break;
+    }
+    return rc;
+}
+
+/* A thread may sleep in a page fault, anywhere in the interpreter, for a moment in which its frames do not fit
+ * together. If it sleeps on like that, that is how it is. */
+static bool fits_together(struct pyr_sampled *sampled)
+{
+    if (pyr_chain_plausible(&sampled->seen) || sampled->odd_slices == sampled->slices_before)
+        return true;
+    sampled->odd_slices = sampled->slices_before;
+    return false;
+}
+
+/* A thread off the CPU before, whose count of time slices is the same after, did not run in between: what was read is
+ * what is. */
+int pyr_process_read_resting(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t futex, uint64_t now_ns)
+{
+    int rc = pyr_process_read_still(process, sampled);
+    uint64_t slices;
+    if (rc == 0 || rc == PYR_E_TORN) {
+        int after = pyr_task_slices(&sampled->task, &slices, NULL);
+        if (after < 0)
+            return after;
+        if (slices != sampled->slices_before)
+            return PYR_E_AGAIN; /* it woke up: active after all */
+    }
+    if (rc == 0 && !fits_together(sampled))
+        return PYR_E_TORN;
+    uint32_t node = 0;
+    if (rc == 0)
+        rc = pyr_sampled_resolve(sampled, &process->codes, true, now_ns, &node);
+    if (rc < 0)
+        return rc;
+    sampled->waits_gil = futex && pyr_gil_waited_for(process->view, &process->interps, futex);
+    sampled->activity = PYR_RESTING;
+    sampled->resting_slices = sampled->slices_before;
+    sampled->resting_since_ns = now_ns;
+    sampled->node = node;
+    sampled->written = false;
+    return 0;
+}
+
+static int screen_thread(struct pyr_process *process, struct pyr_sampled *sampled, enum pyr_screen which,
+                         uint64_t now_ns)
+{
+    bool running;
+    uint64_t futex;
+    int rc;
+    if (sampled->activity == PYR_RESTING) {
+        rc = pyr_task_slices(&sampled->task, &sampled->slices_before, &sampled->run_ns);
+        if (rc < 0 || sampled->resting_slices == sampled->slices_before)
+            return rc;
+        sampled->activity = PYR_ACTIVE;
+    }
+    if (which == PYR_SCREEN_RESTING && sampled->known.depth)
+        return 0;
+    rc = pyr_task_running(&sampled->task, &running, &futex);
+    if (rc < 0 || running)
+        return rc;
+    /* Asleep: count its slices, and see that it still is, before its stack is read. */
+    rc = pyr_task_slices(&sampled->task, &sampled->slices_before, NULL);
+    if (rc == 0)
+        rc = pyr_task_running(&sampled->task, &running, &futex);
+    if (rc < 0 || running)
+        return rc;
+    rc = pyr_process_read_resting(process, sampled, futex, now_ns);
+    return rc == PYR_E_AGAIN || rc == PYR_E_TORN ? 0 : rc;
+}
+
+int pyr_process_screen(struct pyr_process *process, enum pyr_screen which, uint64_t now_ns)
+{
+    int active = 0, kept = pyr_rested_keep(process, now_ns);
+    if (kept < 0)
+        return kept;
+    for (size_t i = 0; i < process->active.count;) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
+        bool rested = sampled->activity == PYR_RESTING && sampled->written;
+        int rc = screen_thread(process, sampled, which, now_ns);
+        if (rc == PYR_E_NOMEM || rc == PYR_E_IO)
+            return rc;
+        if (rc == PYR_E_GONE)
+            sampled->gone = process->stale = true;
+        if (rc == 0 && rested && sampled->activity == PYR_RESTING && pyr_rested_take(process, i))
+            continue;
+        i++;
+        active += !sampled->gone && sampled->activity == PYR_ACTIVE;
+    }
+    return active;
 }
 
 int pyr_process_sample(struct pyr_process *process, struct pyr_sampled *sampled, uint32_t node, uint8_t flags)
@@ -287,8 +354,15 @@ int pyr_process_sample(struct pyr_process *process, struct pyr_sampled *sampled,
         process->quality->samples_unresolved++;
     else
         process->quality->samples_taken++;
+    if (!(flags & PYR_UNRESOLVED) && pyr_nest_runs_compiled(&sampled->nest))
+        process->quality->samples_compiled++;
     if (flags & PYR_TRUNCATED)
         process->quality->samples_truncated++;
+    return pyr_process_write(process, sampled, node, flags);
+}
+
+int pyr_process_write(struct pyr_process *process, struct pyr_sampled *sampled, uint32_t node, uint8_t flags)
+{
     if (sampled->written && sampled->node == node && sampled->flags == flags)
         return 0;
     sampled->node = node;

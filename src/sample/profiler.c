@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "pyrometer/pyrometer.h"
+#include "sample/budget.h"
 #include "sample/family.h"
 #include "sample/regime.h"
 #include "sample/schedule.h"
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define HOUSEKEEPING_NS 10000000u
+#define UNDECIDED_NS 2000000u
 #define FLUSH_MIN_NS                                                                                                   \
     100000000u /* soon at first, lest much be lost; later rarely, since small pieces compress badly                    \
                 */
@@ -31,7 +33,8 @@ struct pyr_profiler {
     struct pyr_family family;
     struct pyr_quality quality;
     pthread_mutex_t lock;
-    atomic_bool stop;
+    atomic_bool stop, pausing;
+    atomic_bool sampled, announced;
     uint64_t start_ns, ended_ns;
     uint64_t start_cpu_ns;
     uint64_t housekeeping_ns, flush_ns;
@@ -116,6 +119,7 @@ int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_pro
     profiler->start_cpu_ns = pyr_process_cpu_ns();
     profiler->family.root = pid;
     profiler->family.follow_children = options->follow_children;
+    profiler->family.adopt_orphans = options->follow_children && !options->attached;
     profiler->family.quality = &profiler->quality;
     double rate = options->rate_hz;
     profiler->family.regimes = options->truth == PYR_TRUTH_AUTO && (rate < 0 || rate > PYR_CALM_EXACT_HZ);
@@ -136,6 +140,25 @@ int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_pro
 void pyr_profiler_stop(struct pyr_profiler *profiler)
 {
     atomic_store(&profiler->stop, true);
+}
+
+void pyr_profiler_pause(struct pyr_profiler *profiler)
+{
+    atomic_store(&profiler->pausing, true);
+    pthread_mutex_lock(&profiler->lock);
+}
+
+void pyr_profiler_resume(struct pyr_profiler *profiler)
+{
+    atomic_store(&profiler->pausing, false);
+    pthread_mutex_unlock(&profiler->lock);
+}
+
+/* Who samples without a rest would have the lock again before the one that waits for it. */
+static void give_way(struct pyr_profiler *profiler)
+{
+    while (atomic_load(&profiler->pausing) && !atomic_load(&profiler->stop))
+        pyr_sleep_until_ns(pyr_now_ns() + SHORT_NAP_NS);
 }
 
 /* Records a failure that ends the run: a target that is gone, or whose memory changed under a read, is none. */
@@ -219,25 +242,36 @@ static void note_tick(struct pyr_profiler *profiler, struct pyr_process *process
 {
     if (rc < 0)
         profiler->quality.samples_failed++;
+    else
+        atomic_store(&profiler->sampled, true);
     note_reading(profiler, process, rc);
+}
+
+/* Outside of the lock: whoever is told may take its time. */
+static void announce(struct pyr_profiler *profiler)
+{
+    if (profiler->options.ready && atomic_load(&profiler->sampled) && !atomic_exchange(&profiler->announced, true))
+        profiler->options.ready(profiler->options.ready_context);
 }
 
 /* One glance at every calm Python process. False if there is none. */
 static bool glance(struct pyr_profiler *profiler)
 {
     bool any = false;
+    unsigned ticks = profiler->options.rate_hz < 0 ? PYR_BURST : 1;
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++) {
         struct pyr_process *process = process_at(profiler, i);
         if (!process->is_python || process->restless || process->hidden)
             continue;
         uint64_t now = pyr_now_ns();
-        note_tick(profiler, process, pyr_process_glance(process, now, now - profiler->start_ns));
+        note_tick(profiler, process, pyr_process_glance(process, ticks, now, now - profiler->start_ns));
         if (profiler->options.truth == PYR_TRUTH_AUTO)
             pyr_regime_keep(process, now);
         any = true;
     }
     pthread_mutex_unlock(&profiler->lock);
+    announce(profiler);
     return any;
 }
 
@@ -257,6 +291,20 @@ static void take_exact(struct pyr_profiler *profiler, double rate, struct pyr_sc
         note_tick(profiler, process, pyr_process_exact(process, hold, kind, now, now - profiler->start_ns));
     }
     pthread_mutex_unlock(&profiler->lock);
+    announce(profiler);
+}
+
+/* An always exact mode is an oracle: it takes what it needs. */
+static double within_budget(const struct pyr_profiler *profiler, struct pyr_budget *budget, double rate)
+{
+    if (exact_only(profiler))
+        return rate;
+    return pyr_budget_rate(budget, rate, pyr_now_ns(), pyr_thread_cpu_ns());
+}
+
+static bool differs(double rate, double other)
+{
+    return rate > 1.1 * other || other > 1.1 * rate;
 }
 
 static bool any_restless(struct pyr_profiler *profiler)
@@ -297,6 +345,21 @@ static uint64_t flush_wait_ns(uint64_t time_ns)
     return wait < FLUSH_MIN_NS ? FLUSH_MIN_NS : wait < FLUSH_MAX_NS ? wait : FLUSH_MAX_NS;
 }
 
+static int flush(struct pyr_profiler *profiler, struct pyr_err *err)
+{
+    measure_own(profiler);
+    int rc = pyr_writer_quality(profiler->writer, &profiler->quality);
+    return rc < 0 ? rc : pyr_writer_flush(profiler->writer, err);
+}
+
+int pyr_profiler_flush(struct pyr_profiler *profiler, struct pyr_err *err)
+{
+    pthread_mutex_lock(&profiler->lock);
+    int rc = flush(profiler, err);
+    pthread_mutex_unlock(&profiler->lock);
+    return rc;
+}
+
 static void keep_house(struct pyr_profiler *profiler)
 {
     uint64_t now = pyr_now_ns(), time = now - profiler->start_ns;
@@ -305,14 +368,13 @@ static void keep_house(struct pyr_profiler *profiler)
     profiler->housekeeping_ns = now + HOUSEKEEPING_NS;
     pthread_mutex_lock(&profiler->lock);
     int rc = pyr_family_keep(&profiler->family, now, time);
+    if (profiler->family.undecided)
+        profiler->housekeeping_ns = now + UNDECIDED_NS;
     for (size_t i = 0; i < profiler->family.members.count; i++)
         note_problem(profiler, process_at(profiler, i));
     if (rc == 0 && now >= profiler->flush_ns) {
         profiler->flush_ns = now + flush_wait_ns(time);
-        measure_own(profiler);
-        rc = pyr_writer_quality(profiler->writer, &profiler->quality);
-        if (rc == 0)
-            rc = pyr_writer_flush(profiler->writer, NULL);
+        rc = flush(profiler, NULL);
     }
     note_failure(profiler, rc);
     pthread_mutex_unlock(&profiler->lock);
@@ -330,20 +392,25 @@ static void *sit_and_tick(void *context)
 {
     struct pyr_profiler *profiler = context;
     struct pyr_schedule schedule;
+    struct pyr_budget budget = {0};
     double rate = calm_exact_rate(profiler);
     pyr_cpu_wake_promptly();
     pyr_cpu_sit(pyr_cpu_current()); /* not to wander off between two looks */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     pyr_schedule_start(&schedule, rate, pyr_now_ns(), own_seed(profiler, 1));
+    take_exact(profiler, rate, &schedule); /* at once: at a low rate the first would come late */
     while (!over(profiler)) {
         double wanted = any_restless(profiler) ? restless_exact_rate(profiler) : calm_exact_rate(profiler);
-        if (wanted != rate)
+        wanted = within_budget(profiler, &budget, wanted);
+        if (differs(wanted, rate)) {
             pyr_schedule_start(&schedule, wanted, pyr_now_ns(), schedule.seed);
-        rate = wanted;
+            rate = wanted;
+        }
         if (rate > 0 &&
             !sleep_until(profiler, pyr_schedule_next(&schedule, pyr_now_ns(), &profiler->quality.deadlines_missed)))
             break;
         pyr_task_tidy();
+        give_way(profiler);
         take_exact(profiler, rate, &schedule);
     }
     return NULL;
@@ -374,7 +441,7 @@ static double glance_rate(const struct pyr_profiler *profiler)
 /* A process that is new is judged quickly. */
 static uint64_t probe_wait_ns(struct pyr_profiler *profiler)
 {
-    uint64_t now = pyr_now_ns(), wait = HOUSEKEEPING_NS;
+    uint64_t now = pyr_now_ns(), wait = profiler->family.undecided ? UNDECIDED_NS : HOUSEKEEPING_NS;
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++)
         if (process_at(profiler, i)->restless && now - process_at(profiler, i)->regime_ns < YOUNG_NS)
@@ -390,6 +457,8 @@ static void glance_until_over(struct pyr_profiler *profiler)
     bool any = true;
     if (rate > 0)
         pyr_schedule_start(&schedule, rate, pyr_now_ns(), own_seed(profiler, 0));
+    if (profiler->options.truth == PYR_TRUTH_NO_STOP && rate != 0)
+        glance(profiler);
     while (!over(profiler)) {
         uint64_t next = any ? profiler->housekeeping_ns : pyr_now_ns() + probe_wait_ns(profiler), skipped = 0;
         /* With nothing to glance at, waking up for it is all that it would cost. */
@@ -399,6 +468,7 @@ static void glance_until_over(struct pyr_profiler *profiler)
             pyr_schedule_next(&schedule, next, &skipped);
         if ((rate >= 0 || !any) && !sleep_until(profiler, next))
             break;
+        give_way(profiler);
         any = rate != 0 && glance(profiler);
         if (!any && profiler->family.regimes)
             probe(profiler);
@@ -410,6 +480,9 @@ int pyr_profiler_run(struct pyr_profiler *profiler, struct pyr_err *err)
 {
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     keep_house(profiler);
+    if (profiler->options.rate_hz == 0)
+        atomic_store(&profiler->sampled, true);
+    announce(profiler);
     if (profiler->options.truth != PYR_TRUTH_NO_STOP && profiler->options.rate_hz != 0) {
         int rc = start_sitter(profiler);
         if (rc < 0)
@@ -484,6 +557,8 @@ int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, stru
     int rc = complete(profiler, root_exit_status, err);
     if (summary)
         summary->file_bytes = bytes_before;
+    if (summary)
+        summary->left_running = pyr_family_left(&profiler->family, &summary->left_pid);
     pyr_family_release(&profiler->family);
     pthread_mutex_destroy(&profiler->lock);
     pyr_free(profiler);

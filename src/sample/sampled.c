@@ -5,17 +5,18 @@
 
 #define PAGE 4096u
 #define SPAN_MAX (256u * 1024)
-#define PIECES_MAX (PYR_REGIONS_MAX + PYR_ANCHOR_PIECES + PYR_EXTRA_MAX)
+#define PIECES_MAX (PYR_REGIONS_MAX + PYR_NEST_MAX * PYR_ANCHOR_PIECES + PYR_EXTRA_MAX)
 
-int pyr_sampled_open(struct pyr_sampled *sampled, pid_t pid, pid_t tid, const struct pyr_thread_state *state)
+int pyr_sampled_open(struct pyr_sampled *sampled, pid_t pid, pid_t tid, uint64_t ident)
 {
-    *sampled = (struct pyr_sampled){.state = *state, .tid = tid, .task = PYR_TASK_CLOSED};
+    *sampled = (struct pyr_sampled){.ident = ident, .tid = tid, .task = PYR_TASK_CLOSED};
     return pyr_task_open(&sampled->task, pid, tid);
 }
 
 void pyr_sampled_release(struct pyr_sampled *sampled)
 {
     pyr_task_close(&sampled->task);
+    pyr_nest_release(&sampled->nest);
     pyr_window_release(&sampled->window);
     pyr_chain_release(&sampled->seen);
     pyr_chain_release(&sampled->seen_again);
@@ -23,80 +24,13 @@ void pyr_sampled_release(struct pyr_sampled *sampled)
     pyr_free(sampled->nodes);
 }
 
-static void word_piece(uint64_t *to, uint64_t from, struct iovec *local, struct iovec *remote)
-{
-    *local = (struct iovec){to, sizeof *to};
-    *remote = (struct iovec){(void *)(uintptr_t)from, sizeof *to};
-}
-
-/* The words of a thread state that are wanted: its id, and where the innermost frame is. They are near enough to each
- * other for one piece. */
-struct anchor_span {
-    int32_t frame, start;
-    uint32_t size;
-};
-
-static struct anchor_span anchor_span(const struct pyr_layout *layout)
-{
-    int32_t frame = PYR_HAS(layout, tstate_cframe) ? layout->tstate_cframe : layout->tstate_frame;
-    int32_t start = frame < layout->tstate_unique_id ? frame : layout->tstate_unique_id;
-    int32_t last = frame < layout->tstate_unique_id ? layout->tstate_unique_id : frame;
-    return (struct anchor_span){.frame = frame, .start = start, .size = (uint32_t)(last - start) + 8};
-}
-
-unsigned pyr_sampled_anchor_pieces(struct pyr_sampled *sampled, const struct pyr_layout *layout, struct iovec *local,
-                                   struct iovec *remote)
-{
-    struct pyr_anchor *anchor = &sampled->anchor;
-    struct anchor_span span = anchor_span(layout);
-    uint64_t tstate = sampled->state.at.v;
-    unsigned n = 0;
-    if (span.size <= sizeof anchor->span) {
-        local[n] = (struct iovec){anchor->span, span.size};
-        remote[n++] = (struct iovec){(void *)(uintptr_t)(tstate + (uint64_t)span.start), span.size};
-    } else {
-        word_piece(&anchor->unique_id, tstate + (uint64_t)layout->tstate_unique_id, &local[n], &remote[n]);
-        n++;
-        word_piece(&anchor->words[0], tstate + (uint64_t)span.frame, &local[n], &remote[n]);
-        n++;
-    }
-    if (PYR_HAS(layout, tstate_cframe) && anchor->cframe) {
-        word_piece(&anchor->words[1], anchor->cframe + (uint64_t)layout->cframe_current_frame, &local[n], &remote[n]);
-        n++;
-    }
-    return n;
-}
-
-int pyr_sampled_leaf(struct pyr_sampled *sampled, const struct pyr_layout *layout, uint64_t *leaf)
-{
-    struct pyr_anchor *anchor = &sampled->anchor;
-    struct anchor_span span = anchor_span(layout);
-    if (span.size <= sizeof anchor->span) {
-        anchor->unique_id = pyr_word_at(anchor->span, layout->tstate_unique_id - span.start);
-        anchor->words[0] = pyr_word_at(anchor->span, span.frame - span.start);
-    }
-    if (anchor->unique_id != sampled->state.unique_id)
-        return PYR_E_GONE;
-    if (!PYR_HAS(layout, tstate_cframe)) {
-        *leaf = anchor->words[0];
-        return 0;
-    }
-    if (anchor->words[0] != anchor->cframe) {
-        anchor->cframe = anchor->words[0];
-        return PYR_E_TORN;
-    }
-    *leaf = anchor->words[1];
-    return 0;
-}
-
-/* All of the window and the anchor in one call; then the anchor once more where it had moved. */
-static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, const struct pyr_extra *extra,
-                         uint64_t *leaf)
+/* All of the window and the anchors in one call; then the anchors once more where one had moved. */
+static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, const struct pyr_extra *extra)
 {
     const struct pyr_layout *layout = &view.python->layout;
     struct iovec local[PIECES_MAX], remote[PIECES_MAX];
     unsigned n = pyr_window_pieces(&sampled->window, PYR_PASS_IN, local, remote);
-    n += pyr_sampled_anchor_pieces(sampled, layout, local + n, remote + n);
+    n += pyr_nest_pieces(&sampled->nest, layout, local + n, remote + n);
     for (unsigned i = 0; extra && i < extra->count && i < PYR_EXTRA_MAX; i++, n++) {
         local[n] = extra->local[i];
         remote[n] = extra->remote[i];
@@ -114,12 +48,12 @@ static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, cons
     }
     for (int tries = 0; tries < 3; tries++) {
         bool complete = (size_t)got >= wanted;
-        int rc = complete ? pyr_sampled_leaf(sampled, layout, leaf) : PYR_E_TORN;
+        int rc = complete ? pyr_nest_leaves(&sampled->nest, layout) : PYR_E_TORN;
         if (rc != PYR_E_TORN)
             return rc;
         if (!complete)
-            sampled->anchor.cframe = 0;
-        n = pyr_sampled_anchor_pieces(sampled, layout, local, remote);
+            pyr_nest_forget(&sampled->nest);
+        n = pyr_nest_pieces(&sampled->nest, layout, local, remote);
         wanted = 0;
         for (unsigned i = 0; i < n; i++)
             wanted += local[i].iov_len;
@@ -179,19 +113,21 @@ static int read_one(struct pyr_sampled *sampled, struct pyr_view view, uint64_t 
 int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, const struct pyr_extra *extra)
 {
     const struct pyr_layout *layout = &view.python->layout;
-    uint64_t at;
-    int rc = read_foreseen(sampled, view, extra, &at);
+    const struct pyr_side side = {PYR_PASS_IN, PYR_PASS_IN};
+    int rc = read_foreseen(sampled, view, extra);
     if (rc < 0)
         return rc;
     uint32_t span = 0;
+    struct pyr_nest_walk walk = pyr_nest_walk_begin(&sampled->nest);
     bool foreseen = true;
     sampled->seen.depth = 0;
     sampled->seen.truncated = false;
-    while ((rc = pyr_window_follow(&sampled->window, PYR_PASS_IN, layout, &at, &sampled->seen)) == PYR_E_FAULT) {
+    while ((rc = pyr_nest_follow(&sampled->nest, &sampled->window, side, layout, &walk, &sampled->seen)) ==
+           PYR_E_FAULT) {
         foreseen = false;
-        rc = read_missing(sampled, view, at, &span);
+        rc = read_missing(sampled, view, walk.at, &span);
         if (rc == PYR_E_LIMIT)
-            rc = read_one(sampled, view, &at);
+            rc = read_one(sampled, view, &walk.at);
         if (rc < 0)
             break;
     }

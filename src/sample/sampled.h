@@ -2,31 +2,19 @@
 #ifndef PYR_SAMPLE_SAMPLED_H
 #define PYR_SAMPLE_SAMPLED_H
 
-#include "pyobj/interp.h"
 #include "sample/chain.h"
 #include "sample/codes.h"
-#include "sample/window.h"
+#include "sample/nest.h"
 #include "target/task.h"
-
-#define PYR_ANCHOR_SPAN 256
-
-/* Where the interpreter keeps a thread's innermost frame: one word, or on some versions two hops. */
-struct pyr_anchor {
-    uint64_t unique_id;            /* of the thread state that is there now */
-    uint8_t span[PYR_ANCHOR_SPAN]; /* of the thread state, from the first to the last word wanted of it */
-    uint64_t words[2];             /* frame; or cframe, and the frame of the foreseen cframe */
-    uint64_t cframe;               /* foreseen */
-};
 
 enum pyr_activity {
     PYR_ACTIVE,  /* running or able to run: its frames may change at any time */
     PYR_RESTING, /* off the CPU since it was last read: its frames are as they were */
 };
 
-#define PYR_ANCHOR_PIECES 3
-
 struct pyr_sampled {
-    struct pyr_thread_state state;
+    struct pyr_nest nest; /* its thread states */
+    uint64_t ident;
     pid_t tid; /* as we see it */
     struct pyr_task task;
     uint32_t number;    /* in the recording */
@@ -34,11 +22,13 @@ struct pyr_sampled {
     unsigned nameless;  /* looks that found no name of Python's */
     enum pyr_activity activity;
     uint64_t resting_slices; /* it has not run while its slices are these */
-    uint64_t slices_before;  /* during one tick */
-    uint64_t odd_slices;     /* the slices at which its frames last did not fit together */
-    bool waits_gil;          /* it rests because another thread has the GIL */
-    int cpu;                 /* where it ran last */
-    struct pyr_anchor anchor;
+    uint64_t run_ns;         /* with them */
+    uint64_t resting_since_ns;
+    bool rested;            /* not looked at by itself any more: see rest.c */
+    uint64_t slices_before; /* during one tick */
+    uint64_t odd_slices;    /* the slices at which its frames last did not fit together */
+    bool waits_gil;         /* it rests because another thread has the GIL */
+    int cpu;                /* where it ran last */
     struct pyr_window window;
     struct pyr_chain seen;       /* of pass IN, or of a still read */
     struct pyr_chain seen_again; /* of pass OUT */
@@ -49,21 +39,16 @@ struct pyr_sampled {
     uint8_t flags;
     bool written;
     bool gone;
+    uint64_t cpu_due_ns, cpu_wait_ns; /* when its CPU time is to be read, and how long until the next time */
+    uint64_t cpu_slices;              /* at the last reading; it rested then, if cpu_settled */
+    bool cpu_settled;
     bool marked; /* during a refresh: it is still there */
     bool taken;  /* during an exact tick */
 };
 
-int pyr_sampled_open(struct pyr_sampled *sampled, pid_t pid, pid_t tid, const struct pyr_thread_state *state);
+/* Without any thread state yet. */
+int pyr_sampled_open(struct pyr_sampled *sampled, pid_t pid, pid_t tid, uint64_t ident);
 void pyr_sampled_release(struct pyr_sampled *sampled);
-
-/* Appends the pieces that read where its innermost frame is. HOT. Returns how many (at most
- * PYR_ANCHOR_PIECES). */
-unsigned pyr_sampled_anchor_pieces(struct pyr_sampled *sampled, const struct pyr_layout *layout, struct iovec *local,
-                                   struct iovec *remote);
-
-/* The innermost frame that those pieces brought; PYR_E_TORN if it was not where foreseen (and foresees anew);
- * PYR_E_GONE if the thread state is another's by now. */
-int pyr_sampled_leaf(struct pyr_sampled *sampled, const struct pyr_layout *layout, uint64_t *leaf);
 
 /* More pieces to read in the same call; not more than PYR_EXTRA_MAX. */
 #define PYR_EXTRA_MAX 512

@@ -9,21 +9,21 @@ void pyr_tids_release(struct pyr_tids *tids)
 {
     if (tids->ours.item_size)
         pyr_vec_release(&tids->ours);
-    if (tids->theirs.item_size)
-        pyr_vec_release(&tids->theirs);
+    pyr_map_release(&tids->ours_by_own);
 }
 
 int pyr_tids_read(struct pyr_tids *tids, pid_t pid, pid_t namespace_pid)
 {
-    tids->ours.item_size = tids->theirs.item_size = sizeof(pid_t);
-    tids->ours.count = tids->theirs.count = 0;
+    tids->ours.item_size = sizeof(pid_t);
+    tids->ours.count = 0;
+    pyr_map_clear(&tids->ours_by_own);
     tids->main_theirs = namespace_pid;
     int rc = pyr_task_list(pid, &tids->ours);
     for (size_t i = 0; rc >= 0 && i < tids->ours.count; i++) {
         pid_t ours = *PYR_VEC_AT(&tids->ours, pid_t, i), theirs = ours;
         if (namespace_pid != pid && pyr_task_namespace_tid(pid, ours, &theirs) < 0)
-            theirs = 0;
-        if (!pyr_vec_push(&tids->theirs, &theirs))
+            continue;
+        if (pyr_map_put(&tids->ours_by_own, (uint64_t)theirs, (uint64_t)ours) < 0)
             rc = PYR_E_NOMEM;
     }
     return rc < 0 ? rc : 0;
@@ -31,10 +31,8 @@ int pyr_tids_read(struct pyr_tids *tids, pid_t pid, pid_t namespace_pid)
 
 static pid_t ours_of(const struct pyr_tids *tids, pid_t theirs)
 {
-    for (size_t i = 0; theirs && i < tids->theirs.count; i++)
-        if (*PYR_VEC_AT(&tids->theirs, pid_t, i) == theirs)
-            return *PYR_VEC_AT(&tids->ours, pid_t, i);
-    return 0;
+    const uint64_t *ours = pyr_map_find(&tids->ours_by_own, (uint64_t)theirs);
+    return ours ? (pid_t)*ours : 0;
 }
 
 /* Up to 3.10 Python keeps no native id, but the ident is the address of libc's thread structure, which does. Where in

@@ -2,12 +2,13 @@
 #ifndef PYR_SAMPLE_TIDS_H
 #define PYR_SAMPLE_TIDS_H
 
+#include "base/map.h"
 #include "pyobj/interp.h"
 
 /* Zeroed it is empty and releasable. */
 struct pyr_tids {
-    struct pyr_vec ours;   /* of pid_t: as we see them */
-    struct pyr_vec theirs; /* of pid_t, same order: as the process itself does (another pid namespace) */
+    struct pyr_vec ours;        /* of pid_t: as we see them */
+    struct pyr_map ours_by_own; /* by the number that the process itself knows (another pid namespace) */
     pid_t main_theirs;
     int32_t pthread_offset; /* up to 3.10: where libc's thread structure keeps the tid; 0 until found */
 };

@@ -18,8 +18,9 @@
 
 void pyr_window_release(struct pyr_window *window)
 {
-    pyr_free(window->copies[0]);
-    pyr_free(window->copies[1]);
+    pyr_free(window->regions);
+    for (unsigned pass = 0; pass < window->passes; pass++)
+        pyr_free(window->copies[pass]);
     *window = (struct pyr_window){0};
 }
 
@@ -32,18 +33,37 @@ struct pyr_link pyr_link_of(uint64_t at, const struct pyr_frame *frame)
                              .is_entry = frame->is_entry};
 }
 
+static int make_regions(struct pyr_window *window)
+{
+    if (!window->regions)
+        window->regions = pyr_alloc(PYR_REGIONS_MAX * sizeof *window->regions);
+    return window->regions ? 0 : PYR_E_NOMEM;
+}
+
 static int make_room(struct pyr_window *window)
 {
+    if (window->passes < 2)
+        window->passes = 2;
     if (window->size <= window->capacity)
         return 0;
     uint32_t capacity = window->size + window->size / 2;
-    for (int pass = 0; pass < 2; pass++) {
+    for (unsigned pass = 0; pass < window->passes; pass++) {
         uint8_t *copy = pyr_realloc(window->copies[pass], capacity);
         if (!copy)
             return PYR_E_NOMEM;
         window->copies[pass] = copy;
     }
     window->capacity = capacity;
+    return 0;
+}
+
+int pyr_window_make_passes(struct pyr_window *window, unsigned passes)
+{
+    for (; window->passes < passes; window->passes++) {
+        window->copies[window->passes] = pyr_alloc(window->capacity);
+        if (!window->copies[window->passes])
+            return PYR_E_NOMEM;
+    }
     return 0;
 }
 
@@ -137,7 +157,9 @@ int pyr_window_foresee(struct pyr_window *window, const struct pyr_layout *layou
     uint32_t header = pyr_frame_header_size(layout);
     struct pyr_region old[PYR_REGIONS_MAX], kept[KEPT_REGIONS];
     unsigned old_count = window->count;
-    int rc = 0;
+    int rc = make_regions(window);
+    if (rc < 0)
+        return rc;
     memcpy(old, window->regions, old_count * sizeof *old);
     window->count = 0;
     for (unsigned i = chain->depth; i-- > 0;) {
@@ -166,7 +188,7 @@ int pyr_window_foresee(struct pyr_window *window, const struct pyr_layout *layou
     return laid < 0 ? laid : rc;
 }
 
-static void piece(const struct pyr_window *window, enum pyr_pass pass, const struct pyr_region *region, uint32_t from,
+static void piece(const struct pyr_window *window, unsigned pass, const struct pyr_region *region, uint32_t from,
                   uint32_t size, struct iovec *local, struct iovec *remote)
 {
     *local = (struct iovec){window->copies[pass] + region->at + from, size};
@@ -196,6 +218,25 @@ unsigned pyr_window_pieces(const struct pyr_window *window, enum pyr_pass pass, 
     return n;
 }
 
+unsigned pyr_window_inner_piece(const struct pyr_window *window, unsigned pass, struct iovec *local,
+                                struct iovec *remote)
+{
+    const struct pyr_region *region = &window->regions[window->count - 1];
+    piece(window, pass, region, 0, region->size, local, remote);
+    return 1;
+}
+
+unsigned pyr_window_outer_pieces(const struct pyr_window *window, unsigned pass, bool inside_out, struct iovec *local,
+                                 struct iovec *remote)
+{
+    unsigned count = window->count - 1;
+    for (unsigned n = 0; n < count; n++) {
+        const struct pyr_region *region = &window->regions[inside_out ? count - 1 - n : n];
+        piece(window, pass, region, 0, region->size, &local[n], &remote[n]);
+    }
+    return count;
+}
+
 /* Frames are followed inwards out, as regions stand: the next one is at the hint or before it. */
 static const struct pyr_region *region_of(const struct pyr_window *window, uint64_t at, uint32_t size, unsigned *hint)
 {
@@ -210,7 +251,7 @@ static const struct pyr_region *region_of(const struct pyr_window *window, uint6
     return NULL;
 }
 
-int pyr_window_follow(const struct pyr_window *window, enum pyr_pass pass, const struct pyr_layout *layout,
+int pyr_window_follow(const struct pyr_window *window, struct pyr_side side, const struct pyr_layout *layout,
                       uint64_t *at, struct pyr_chain *chain)
 {
     uint32_t header = pyr_frame_header_size(layout);
@@ -226,6 +267,7 @@ int pyr_window_follow(const struct pyr_window *window, enum pyr_pass pass, const
         if (!region)
             return PYR_E_FAULT;
         struct pyr_frame frame;
+        unsigned pass = region == &window->regions[window->count - 1] ? side.inner : side.outer;
         pyr_frame_decode(layout, window->copies[pass] + region->at + (*at - region->start), &frame);
         if (frame.is_adrift)
             return PYR_E_TORN;
@@ -242,6 +284,8 @@ int pyr_window_extend(struct pyr_window *window, const struct pyr_layout *layout
 {
     if (window->count == PYR_REGIONS_MAX || window->size > SIZE_LIMIT)
         return PYR_E_LIMIT;
+    if (make_regions(window) < 0)
+        return PYR_E_NOMEM;
     uint64_t start = span < frame ? frame - span : frame;
     struct pyr_region *region = &window->regions[window->count];
     *region = (struct pyr_region){

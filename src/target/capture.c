@@ -295,7 +295,7 @@ static int write_header(struct capture *capture, const struct pyr_buf *table)
     struct pyr_buf header = {0};
     pyr_buf_append(&header, PYR_IMAGE_MAGIC, 8);
     pyr_buf_u32(&header, PYR_IMAGE_VERSION);
-    pyr_buf_u32(&header, pyr_image_machine());
+    pyr_buf_u32(&header, pyr_machine());
     pyr_buf_u64(&header, capture->at);
     pyr_buf_u64(&header, table->size);
     pyr_buf_u64(&header, XXH64(table->bytes, table->size, 0));

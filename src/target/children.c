@@ -88,3 +88,12 @@ int pyr_process_children(pid_t pid, bool descendants, struct pyr_vec *pids)
     pyr_map_release(&seen);
     return status;
 }
+
+int pyr_process_parent(pid_t pid, pid_t *parent)
+{
+    struct pyr_proc_stat stat;
+    int status = pyr_proc_stat_read(pid, &stat);
+    if (status == 0)
+        *parent = stat.parent;
+    return status;
+}

@@ -35,7 +35,8 @@ int pyr_elf_file_loads(int fd, struct pyr_elf_loads *loads)
         elf_end(elf);
         return PYR_E_FORMAT;
     }
-    struct pyr_elf_loads found = {0};
+    GElf_Ehdr file;
+    struct pyr_elf_loads found = {.machine = gelf_getehdr(elf, &file) ? file.e_machine : 0};
     for (size_t i = 0; i < count && i < HEADERS_MAX && found.count < PYR_ELF_LOADS_MAX; i++) {
         GElf_Phdr header;
         if (!gelf_getphdr(elf, (int)i, &header) || header.p_type != PT_LOAD)

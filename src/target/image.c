@@ -125,17 +125,6 @@ int pyr_image_section(const struct pyr_target *target, const struct pyr_module *
     return PYR_E_NOT_FOUND;
 }
 
-uint32_t pyr_image_machine(void)
-{
-#if defined(__x86_64__)
-    return EM_X86_64;
-#elif defined(__aarch64__)
-    return EM_AARCH64;
-#else
-#error "pyrometer runs on x86-64 and aarch64"
-#endif
-}
-
 static int parse_header(const uint8_t *bytes, uint64_t file_size, struct header *header, struct pyr_err *err)
 {
     struct pyr_cursor cursor = pyr_cursor(bytes, PYR_IMAGE_HEADER_SIZE);
@@ -149,10 +138,10 @@ static int parse_header(const uint8_t *bytes, uint64_t file_size, struct header 
     header->file_size = pyr_cursor_u64(&cursor);
     if (pyr_cursor_u64(&cursor) != XXH64(bytes, PYR_IMAGE_HEADER_SIZE - 8, 0))
         return pyr_err_set(err, PYR_E_FORMAT, "the header of the image is damaged");
-    if (version != PYR_IMAGE_VERSION || machine != pyr_image_machine())
+    if (version != PYR_IMAGE_VERSION || machine != pyr_machine())
         return pyr_err_set(err, PYR_E_UNSUPPORTED,
                            "the image has version %u for ELF machine %u: this program reads version %u for %u", version,
-                           machine, PYR_IMAGE_VERSION, pyr_image_machine());
+                           machine, PYR_IMAGE_VERSION, pyr_machine());
     if (header->file_size != file_size || header->table_offset < PYR_IMAGE_HEADER_SIZE ||
         header->table_offset > file_size || header->table_size > file_size - header->table_offset ||
         header->table_size > PYR_IMAGE_TABLE_MAX)

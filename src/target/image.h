@@ -33,6 +33,4 @@ struct pyr_image_segment {
     uint64_t address, size, offset;
 };
 
-uint32_t pyr_image_machine(void); /* the ELF machine that this program is built for */
-
 #endif

@@ -1,9 +1,11 @@
 #include "target/kernel_view.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The start of a small file of /proc, NUL-terminated. */
@@ -61,4 +63,9 @@ int pyr_system_last_pid(int *fd, pid_t *last)
         return PYR_E_UNSUPPORTED;
     *last = (pid_t)strtol(field, NULL, 10);
     return 0;
+}
+
+bool pyr_system_is_process(pid_t pid)
+{
+    return syscall(SYS_tgkill, pid, pid, 0) == 0 || errno == EPERM;
 }

@@ -4,6 +4,7 @@
 
 #include "pyrometer/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -13,5 +14,8 @@ int pyr_task_namespace_tid(pid_t pid, pid_t tid, pid_t *theirs);
 /* The newest process or thread id given out on this system: while it stays, nothing was born. *fd is kept open between
  * calls; −1 at first, and to be closed by the caller. One pread. */
 int pyr_system_last_pid(int *fd, pid_t *last);
+
+/* Whether a number names a process now, not another of its threads. One system call. */
+bool pyr_system_is_process(pid_t pid);
 
 #endif

@@ -1,6 +1,7 @@
 /* Memory of a live process. */
 #include "base/alloc.h"
 #include "target/image.h"
+#include "target/kernel_view.h"
 #include "target/private.h"
 #include "target/proc.h"
 
@@ -173,13 +174,23 @@ static int check_abi(const struct pyr_target *target, struct pyr_err *err)
     if (got != (ssize_t)sizeof head)
         return 0;
     unsigned machine = head[18] | (unsigned)head[19] << 8;
-    if (head[EI_CLASS] == ELFCLASS64 && head[EI_DATA] == ELFDATA2LSB && machine == pyr_image_machine())
+    if (head[EI_CLASS] == ELFCLASS64 && head[EI_DATA] == ELFDATA2LSB && machine == pyr_machine())
         return 0;
     return pyr_err_set(
         err, PYR_E_UNSUPPORTED,
-        "process %d runs a program for another kind of processor (%s-bit, ELF machine %u): only 64-bit programs "
-        "for this one can be read",
-        (int)target->pid, head[EI_CLASS] == ELFCLASS32 ? "32" : "64", machine);
+        "process %d runs a program for another kind of processor (%s, ELF machine %u): only 64-bit programs for %s "
+        "can be read",
+        (int)target->pid, pyr_machine_name(machine), machine, pyr_machine_name(pyr_machine()));
+}
+
+static int check_is_process(pid_t pid, struct pyr_err *err)
+{
+    char text[4096];
+    uint64_t process;
+    if (pyr_system_is_process(pid) || pyr_proc_read(pid, "status", text, sizeof text) <= 0 ||
+        !pyr_proc_status_field(text, "Tgid:", false, &process) || process == (uint64_t)pid)
+        return 0;
+    return pyr_err_set(err, PYR_E_MISUSE, "%d is a thread of process %d: name the process", (int)pid, (int)process);
 }
 
 static int identify(struct pyr_target *target, struct pyr_err *err)
@@ -195,6 +206,9 @@ static int identify(struct pyr_target *target, struct pyr_err *err)
         return pyr_err_set(err, status, "cannot read the state of process %d: %s", pid, pyr_status_text(status));
     if (stat.flags & KERNEL_THREAD)
         return pyr_err_set(err, PYR_E_UNSUPPORTED, "process %d is a thread of the kernel", pid);
+    status = check_is_process(target->pid, err);
+    if (status < 0)
+        return status;
     target->start_ticks = stat.start_ticks;
     target->via = stat.state == 'Z' || stat.state == 'X' ? pyr_proc_live_thread(target->pid) : target->pid;
     if (target->via < 0)

@@ -46,7 +46,7 @@ static int open_view(struct view *view, const struct pyr_target *target, pyr_add
         pyr_target_read(target, pyr_addr_add(base, (int64_t)header.e_phoff), program, header.e_phnum * sizeof *program);
     if (status < 0)
         return status;
-    *view = (struct view){.target = target, .base = base};
+    *view = (struct view){.target = target, .base = base, .loads.machine = header.e_machine};
     for (size_t i = 0; i < header.e_phnum; i++) {
         const Elf64_Phdr *p = &program[i];
         if (p->p_type == PT_DYNAMIC) {

@@ -1,10 +1,16 @@
 #include "target/private.h"
 #include "target/proc.h"
+#include "target/system.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+enum { LSM_LIST_MODULES = 461, CAP_SYS_PTRACE_NUMBER = 19 }; /* the first from Linux 6.8 on, the same on all machines */
 
 static int yama_scope(void)
 {
@@ -40,6 +46,77 @@ static int explain_yama(int pid, int scope, struct pyr_err *err)
                        pid, scope);
 }
 
+/* The kernel's numbers (lsm.h); those that decide about who may look at whom. */
+static const struct {
+    uint64_t number;
+    const char *name;
+} security_modules[] = {{101, "SELinux"},  {102, "Smack"},   {103, "TOMOYO"},
+                        {104, "AppArmor"}, {109, "BPF LSM"}, {110, "Landlock"}};
+
+/* The names of those that are active, with commas; "" where the kernel does not tell. */
+static void list_security_modules(char *names, size_t size)
+{
+    uint64_t active[64];
+    uint32_t bytes = sizeof active;
+    long count = syscall(LSM_LIST_MODULES, active, &bytes, 0);
+    size_t used = 0;
+    names[0] = 0;
+    for (long i = 0; i < count && i < 64; i++)
+        for (size_t j = 0; j < sizeof security_modules / sizeof *security_modules; j++)
+            if (active[i] == security_modules[j].number && used < size)
+                used += (size_t)snprintf(names + used, size - used, "%s%s", used ? ", " : "", security_modules[j].name);
+}
+
+/* The first user namespace maps every number to itself. */
+static bool in_first_user_namespace(void)
+{
+    char text[128];
+    unsigned inside, outside, count;
+    return pyr_proc_read(getpid(), "uid_map", text, sizeof text) <= 0 ||
+           (sscanf(text, "%u %u %u", &inside, &outside, &count) == 3 && !inside && !outside && count == UINT32_MAX);
+}
+
+/* With the capability nothing is left but what it does not reach. */
+static int explain_capable(int pid, struct pyr_err *err)
+{
+    char names[128];
+    if (!in_first_user_namespace())
+        return pyr_err_set(
+            err, PYR_E_PERMISSION,
+            "may not read process %d: it belongs to another user namespace (outside this container?), where "
+            "the CAP_SYS_PTRACE of this one does not count: run pyrometer there",
+            pid);
+    list_security_modules(names, sizeof names);
+    return pyr_err_set(
+        err, PYR_E_PERMISSION,
+        "may not read process %d, though CAP_SYS_PTRACE is there: a security module of the kernel forbids it "
+        "(active: %s); change its policy, see dmesg or the audit log",
+        pid, names[0] ? names : "not known");
+}
+
+static bool permitted(const char *status, uint64_t *capabilities)
+{
+    const char *line = strstr(status, "\nCapPrm:");
+    if (line)
+        *capabilities = strtoull(line + strlen("\nCapPrm:"), NULL, 16);
+    return line != NULL;
+}
+
+/* One that has more rights than we is not ours to read, though it is the same user's. */
+static bool has_more_capabilities(const char *status)
+{
+    char own[4096];
+    uint64_t ours, theirs;
+    return pyr_proc_read(getpid(), "status", own, sizeof own) > 0 && permitted(own, &ours) &&
+           permitted(status, &theirs) && (theirs & ~ours);
+}
+
+static bool is_capable(void)
+{
+    uint64_t effective;
+    return pyr_system_capabilities(&effective) == 0 && (effective >> CAP_SYS_PTRACE_NUMBER & 1);
+}
+
 int pyr_permission_explain(pid_t pid, struct pyr_err *err)
 {
     char text[4096];
@@ -47,6 +124,10 @@ int pyr_permission_explain(pid_t pid, struct pyr_err *err)
     bool known =
         pyr_proc_read(pid, "status", text, sizeof text) > 0 && pyr_proc_status_field(text, "Uid:", false, &uid);
     int scope = yama_scope();
+    if (scope >= 3)
+        return explain_yama((int)pid, scope, err);
+    if (is_capable())
+        return explain_capable((int)pid, err);
     if (geteuid() == 0 || !known)
         return pyr_err_set(
             err, PYR_E_PERMISSION,
@@ -56,6 +137,10 @@ int pyr_permission_explain(pid_t pid, struct pyr_err *err)
     if (uid != geteuid())
         return pyr_err_set(err, PYR_E_PERMISSION, "process %d belongs to user %u: run as that user or as root (sudo)",
                            (int)pid, (unsigned)uid);
+    if (has_more_capabilities(text))
+        return pyr_err_set(err, PYR_E_PERMISSION,
+                           "may not read process %d: it has capabilities that you do not have: run as root (sudo)",
+                           (int)pid);
     if (!is_dumpable(pid, uid))
         return pyr_err_set(
             err, PYR_E_PERMISSION,

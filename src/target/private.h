@@ -60,9 +60,13 @@ void pyr_restart_call(pid_t tid);
 
 /* ---- ELF ---- */
 
+unsigned pyr_machine(void);                     /* that this program is for: all that is read must be, too */
+const char *pyr_machine_name(unsigned machine); /* "x86-64" */
+
 enum { PYR_ELF_LOADS_MAX = 64 };
 
 struct pyr_elf_loads {
+    unsigned machine; /* that the file is for */
     size_t count;
     struct pyr_elf_load {
         uint64_t offset, address, memory_size;

@@ -96,6 +96,12 @@ static int ask(const struct pyr_target *target, struct pyr_module *module, enum 
     return known->status;
 }
 
+/* An emulator maps the programs of another processor, but what they read and write is its own affair. */
+static bool is_foreign(const struct pyr_module *module)
+{
+    return module->usable && module->loads.machine != pyr_machine();
+}
+
 static bool find_in_module(const struct pyr_target *target, struct pyr_module *module, enum name_kind kind,
                            const char *name, pyr_addr *at, uint64_t *size_bytes)
 {
@@ -106,25 +112,47 @@ static bool find_in_module(const struct pyr_target *target, struct pyr_module *m
     if (!module->usable || ask(target, module, kind, name, &answer) < 0 || !pyr_module_bias(target, module, &bias))
         return false;
     *at = PYR_ADDR(answer.value + bias);
-    if (size_bytes)
-        *size_bytes = answer.size;
+    *size_bytes = answer.size;
     return true;
+}
+
+static int refuse_foreign(const struct pyr_target *target, const struct pyr_module *module, struct pyr_err *err)
+{
+    unsigned machine = module->loads.machine;
+    return pyr_err_set(
+        err, PYR_E_UNSUPPORTED,
+        "process %d emulates another kind of processor: %s is for %s (ELF machine %u); only programs for %s "
+        "can be read: run it and pyrometer on a machine of its kind",
+        (int)target->pid, module->path, pyr_machine_name(machine), machine, pyr_machine_name(pyr_machine()));
 }
 
 static int find_name(struct pyr_target *target, const char *hint, enum name_kind kind, const char *name, pyr_addr *at,
                      uint64_t *size_bytes, struct pyr_err *err)
 {
+    const struct pyr_module *foreign = NULL;
+    pyr_addr found;
+    uint64_t size;
     int status = pyr_modules_update(target, err);
     if (status < 0)
         return status;
     for (int rank = 0; rank < PYR_RANKS; rank++) {
         for (size_t i = 0; i < target->modules.count; i++) {
             struct pyr_module *module = *PYR_VEC_AT(&target->modules, struct pyr_module *, i);
-            if (pyr_module_is_current(target, module) && (int)pyr_module_rank(target, module) == rank &&
-                strstr(module->path, hint) && find_in_module(target, module, kind, name, at, size_bytes))
-                return 0;
+            if (!pyr_module_is_current(target, module) || (int)pyr_module_rank(target, module) != rank ||
+                !strstr(module->path, hint) || !find_in_module(target, module, kind, name, &found, &size))
+                continue;
+            if (is_foreign(module)) {
+                foreign = module;
+                continue;
+            }
+            *at = found;
+            if (size_bytes)
+                *size_bytes = size;
+            return 0;
         }
     }
+    if (foreign)
+        return refuse_foreign(target, foreign, err);
     return pyr_err_set(err, PYR_E_NOT_FOUND, "no program or library in process %d has the %s %s", (int)target->pid,
                        kind == NAME_SYMBOL ? "symbol" : "section", name);
 }

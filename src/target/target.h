@@ -98,6 +98,8 @@ void pyr_process_info_release(struct pyr_process_info *info);
 struct pyr_vec;
 int pyr_process_children(pid_t pid, bool descendants, struct pyr_vec *pids);
 
+int pyr_process_parent(pid_t pid, pid_t *parent);
+
 /* Resident set size and CPU used so far (user + system, all threads, ended ones included). */
 int pyr_process_usage(pid_t pid, uint64_t *rss_bytes, uint64_t *peak_rss_bytes, uint64_t *cpu_ns);
 

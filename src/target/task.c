@@ -5,10 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+enum { SPARED_MIN = 40 };
 
 static int open_file(pid_t pid, pid_t tid, const char *name)
 {
@@ -18,34 +23,88 @@ static int open_file(pid_t pid, pid_t tid, const char *name)
     return fd < 0 ? pyr_proc_status(errno) : fd;
 }
 
+/* How many descriptors all threads together keep. They leave an eighth, and at least some, for all else. */
+static atomic_long kept;
+
+static long kept_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    long all = limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur, spared = all / 8;
+    return all - (spared < SPARED_MIN ? SPARED_MIN : spared);
+}
+
+bool pyr_task_crowded(void)
+{
+    return atomic_load_explicit(&kept, memory_order_relaxed) >= kept_max();
+}
+
+static int open_once(struct pyr_task *task, int *fd, const char *name)
+{
+    if (*fd >= 0)
+        return *fd;
+    return open_file(task->pid, task->tid, name);
+}
+
+/* Keeps what was opened, or closes it. */
+static void keep(int *fd, int opened)
+{
+    if (opened == *fd)
+        return;
+    if (pyr_task_crowded()) {
+        close(opened);
+        return;
+    }
+    atomic_fetch_add_explicit(&kept, 1, memory_order_relaxed);
+    *fd = opened;
+}
+
+static ssize_t read_file(struct pyr_task *task, int *fd, const char *name, char *text, size_t size)
+{
+    int opened = open_once(task, fd, name);
+    if (opened < 0)
+        return opened;
+    ssize_t got = pread(opened, text, size, 0);
+    int error = errno;
+    keep(fd, opened);
+    return got > 0 ? got : got < 0 ? pyr_proc_status(error) : PYR_E_GONE;
+}
+
 int pyr_task_open(struct pyr_task *task, pid_t pid, pid_t tid)
 {
-    int stat_fd = open_file(pid, tid, "stat");
-    if (stat_fd < 0)
-        return stat_fd;
-    int schedstat_fd = open_file(pid, tid, "schedstat");
-    if (schedstat_fd < 0 && schedstat_fd != PYR_E_GONE) {
-        close(stat_fd);
-        return schedstat_fd;
+    struct pyr_task opened = PYR_TASK_CLOSED;
+    opened.pid = pid;
+    opened.tid = tid;
+    int fd = open_file(pid, tid, "schedstat");
+    if (fd >= 0) {
+        keep(&opened.schedstat_fd, fd);
+    } else if (fd == PYR_E_GONE) {
+        if ((fd = open_file(pid, tid, "stat")) < 0)
+            return fd;
+        keep(&opened.stat_fd, fd);
+        opened.no_schedstat = true;
+    } else {
+        return fd;
     }
-    int syscall_fd = open_file(pid, tid, "syscall"); /* not in every kernel: stat serves as well */
-    *task = (struct pyr_task){.pid = pid,
-                              .tid = tid,
-                              .stat_fd = stat_fd,
-                              .schedstat_fd = schedstat_fd < 0 ? -1 : schedstat_fd,
-                              .syscall_fd = syscall_fd < 0 ? -1 : syscall_fd};
+    *task = opened;
     return 0;
+}
+
+static void close_one(int *fd)
+{
+    if (*fd < 0)
+        return;
+    close(*fd);
+    *fd = -1;
+    atomic_fetch_sub_explicit(&kept, 1, memory_order_relaxed);
 }
 
 void pyr_task_close(struct pyr_task *task)
 {
-    if (task->stat_fd >= 0)
-        close(task->stat_fd);
-    if (task->schedstat_fd >= 0)
-        close(task->schedstat_fd);
-    if (task->syscall_fd >= 0)
-        close(task->syscall_fd);
-    task->stat_fd = task->schedstat_fd = task->syscall_fd = -1;
+    close_one(&task->stat_fd);
+    close_one(&task->schedstat_fd);
+    close_one(&task->syscall_fd);
 }
 
 static const char *scan_number(const char *p, const char *end, uint64_t *value)
@@ -60,32 +119,42 @@ static const char *scan_number(const char *p, const char *end, uint64_t *value)
     return p > first ? p : NULL;
 }
 
-int pyr_task_slices(const struct pyr_task *task, uint64_t *slices, uint64_t *run_ns)
+int pyr_task_times(struct pyr_task *task, uint64_t *ran_ns, uint64_t *waited_ns, uint64_t *slices)
 {
     char text[128];
-    if (task->schedstat_fd < 0)
+    if (task->no_schedstat)
         return PYR_E_UNSUPPORTED;
-    ssize_t got = pread(task->schedstat_fd, text, sizeof text, 0);
-    if (got <= 0)
-        return got < 0 ? pyr_proc_status(errno) : PYR_E_GONE;
+    ssize_t got = read_file(task, &task->schedstat_fd, "schedstat", text, sizeof text);
+    if (got < 0)
+        return (int)got;
     uint64_t ran, waited, count;
     const char *end = text + got, *p = scan_number(text, end, &ran);
     p = p ? scan_number(p, end, &waited) : NULL;
     p = p ? scan_number(p, end, &count) : NULL;
     if (!p)
         return PYR_E_FORMAT;
-    *slices = count;
-    if (run_ns)
-        *run_ns = ran;
+    *ran_ns = ran;
+    *waited_ns = waited;
+    if (slices)
+        *slices = count;
     return 0;
 }
 
-int pyr_task_state(const struct pyr_task *task, char *state, int *cpu)
+int pyr_task_slices(struct pyr_task *task, uint64_t *slices, uint64_t *run_ns)
+{
+    uint64_t ran, waited;
+    int rc = pyr_task_times(task, &ran, &waited, slices);
+    if (rc == 0 && run_ns)
+        *run_ns = ran;
+    return rc;
+}
+
+int pyr_task_state(struct pyr_task *task, char *state, int *cpu)
 {
     char text[2048];
-    ssize_t got = pread(task->stat_fd, text, sizeof text, 0);
-    if (got <= 0)
-        return got < 0 ? pyr_proc_status(errno) : PYR_E_GONE;
+    ssize_t got = read_file(task, &task->stat_fd, "stat", text, sizeof text);
+    if (got < 0)
+        return (int)got;
     struct pyr_proc_stat stat;
     int status = pyr_proc_stat_parse(text, (size_t)got, &stat);
     if (status < 0)
@@ -111,13 +180,14 @@ static uint64_t scan_hex(const char *p, const char *end)
     return value;
 }
 
-int pyr_task_running(const struct pyr_task *task, bool *running, uint64_t *futex)
+int pyr_task_running(struct pyr_task *task, bool *running, uint64_t *futex)
 {
     char text[256];
-    ssize_t got = task->syscall_fd < 0 ? -1 : pread(task->syscall_fd, text, sizeof text, 0);
+    ssize_t got = task->no_syscall ? -1 : read_file(task, &task->syscall_fd, "syscall", text, sizeof text);
     *futex = 0;
+    task->no_syscall |= (got == PYR_E_GONE || got == PYR_E_PERMISSION) && task->syscall_fd < 0;
     if (got <= 0) {
-        char state;
+        char state = 'R';
         int cpu;
         int rc = pyr_task_state(task, &state, &cpu);
         if (rc == 0)

@@ -1,9 +1,13 @@
 """Signals reach the program as often as they would without pyrometer, and never cost the recording."""
+import json
 import os
+import pathlib
 import pty
+import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -64,7 +68,7 @@ class Terminal:
     """pyrometer as the foreground job of a terminal, below a little shell that notes how its job fares."""
 
     SHELL = """
-import os, signal, sys
+import os, signal, sys, time
 pid = os.fork()
 if pid == 0:
     os.setpgid(0, 0)
@@ -78,17 +82,19 @@ while True:
         print("ended", os.waitstatus_to_exitcode(status), flush=True)
         break
     print("stopped", flush=True)
+    time.sleep(float(os.environ.get("PAUSE", 0)))
     os.killpg(pid, signal.SIGCONT)
 """
 
-    def __init__(self, pyrometer, *args):
+    def __init__(self, pyrometer, *args, pause_s=0):
         self.master, slave = pty.openpty()
 
         def control():
             os.setsid()
             os.close(os.open(os.ttyname(0), os.O_RDWR))
         self.process = subprocess.Popen([sys.executable, "-c", self.SHELL, pyrometer.binary, *args], stdin=slave,
-                                        stdout=slave, stderr=slave, cwd=pyrometer.directory, preexec_fn=control)
+                                        stdout=slave, stderr=slave, cwd=pyrometer.directory, preexec_fn=control,
+                                        env={**os.environ, "PAUSE": str(pause_s)})
         os.close(slave)
         self.text = b""
 
@@ -103,6 +109,10 @@ while True:
                 assert until is None, self.text
                 break
         return self.text.decode()
+
+    def drain(self):
+        while select.select([self.master], [], [], 0.05)[0]:
+            self.text += os.read(self.master, 4096)
 
 
 def run_in_terminal(pyrometer, code, *args):
@@ -136,6 +146,46 @@ def test_ctrl_z_stops_the_job_and_it_goes_on(pyrometer):
     terminal.read(b"stopped")
     text = terminal.read()
     assert "over" in text and "ended 4" in text and text.count("stopped") == 1
+
+
+def states(pid):
+    found = set()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat") as file:
+            found.add(file.read().rpartition(")")[2].split()[0])
+    return found
+
+
+BUSY_THREADS = """
+import os, threading, time
+def busy():
+    end = time.monotonic() + 4
+    while time.monotonic() < end: sum(range(100))
+threads = [threading.Thread(target=busy) for _ in range(3)]
+for thread in threads: thread.start()
+print("up", os.getpid(), os.getppid(), "!", flush=True)
+for thread in threads: thread.join()
+print("over", flush=True)
+raise SystemExit(4)
+"""
+
+
+@pytest.mark.parametrize("truth", ["stop", "auto"])
+def test_ctrl_z_while_threads_are_held(pyrometer, truth):
+    """All of both stop, none of them in the hand of a tracer; and all go on."""
+    terminal = Terminal(pyrometer, "run", "-q", "-r", "max", "--truth", truth, "-o", "r.pyro", "--python", sys.executable,
+                        "-c", BUSY_THREADS, pause_s=0.4)
+    program, tool = map(int, terminal.read(b"!").split()[1:3])
+    for count in range(1, 5):
+        terminal.type(b"\x1a")
+        while terminal.text.count(b"stopped") < count:
+            terminal.text += os.read(terminal.master, 4096)
+        time.sleep(0.1)
+        assert states(program) == {"T"} and states(tool) == {"T"}
+        wait_for(lambda: "T" not in states(program) | states(tool))
+        time.sleep(0.05)
+    text = terminal.read()
+    assert "over" in text and "ended 4" in text and text.count("stopped") == 4
 
 
 def test_program_that_stops_itself_stops_the_job(pyrometer):
@@ -205,6 +255,46 @@ def test_attach_for_a_duration(pyrometer, sleeper):
     assert [p.name for p in pyrometer.directory.glob("*.pyro")] == [f"pyrometer-code-{sleeper.pid}.pyro"]
 
 
+def attach_ready(pyrometer, pid, *options):
+    """What attach writes to its --ready-fd until that is closed, how long that took, and the process."""
+    ready, tell = os.pipe()
+    begun = time.monotonic()
+    process = pyrometer.start("attach", "-q", "-o", "a.pyro", "--force", "--ready-fd", str(tell), *options, str(pid),
+                              pass_fds=[tell])
+    os.close(tell)
+    with os.fdopen(ready) as lines:
+        said = lines.read()
+    return said, time.monotonic() - begun, process
+
+
+@pytest.mark.parametrize("options", [[], ["-r", "0"], ["-r", "0.1"], ["--no-stop"], ["--no-stop", "-r", "max"]])
+def test_attach_says_when_it_is_ready(pyrometer, sleeper, options):
+    said, took_s, process = attach_ready(pyrometer, sleeper.pid, *options)
+    assert process.poll() is None and took_s < 5
+    assert said == f"ready {sleeper.pid}\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+
+
+def test_attach_that_fails_is_never_ready(pyrometer):
+    said, _, process = attach_ready(pyrometer, os.getpid(), "-o", "no-such/a.pyro")
+    assert said == "" and process.wait(20) == 1
+    done = pyrometer("attach", "--ready-fd", "77", "1")
+    assert done.returncode == 2 and b"--ready-fd" in done.stderr
+
+
+def test_samples_begin_when_it_is_ready(pyrometer):
+    code = ("import sys, time\nprint('up', flush=True)\nsys.stdin.readline()\n"
+            "def wanted():\n    end = time.monotonic() + 0.3\n    while time.monotonic() < end: pass\nwanted()")
+    target = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    target.stdout.readline()
+    said, _, process = attach_ready(pyrometer, target.pid)
+    target.communicate(b"go\n", timeout=20)
+    assert said and process.wait(20) == 0
+    rows = json.loads(pyrometer("report", "--json", "a.pyro").stdout)["functions"]
+    assert [row["total_s"] for row in rows if row["name"] == "wanted"][0] == pytest.approx(0.3, abs=0.02)
+
+
 def test_attach_again_does_not_overwrite(pyrometer, sleeper):
     assert pyrometer("attach", "-q", "--duration", "100ms", "-o", "a.pyro", str(sleeper.pid)).returncode == 0
     done = pyrometer("attach", "-q", "--duration", "100ms", "-o", "a.pyro", str(sleeper.pid))
@@ -227,6 +317,47 @@ def test_top_shows_and_ends(pyrometer, sleeper, monkeypatch):
     assert "ended 0" in terminal.read()
     assert not list(pyrometer.directory.iterdir())
     assert sleeper.poll() is None
+
+
+TURNS = """
+import time
+def ABCDEFGH(end):
+    while time.monotonic() < end: pass
+def zyxwvuts(end):
+    while time.monotonic() < end: pass
+print('up', flush=True)
+ABCDEFGH(time.monotonic() + 4)
+print('turned', flush=True)
+zyxwvuts(time.monotonic() + 30)
+"""
+
+
+def test_top_shows_what_is_new_within_a_second_and_forgets_what_is_old(pyrometer, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    folder = tempfile.mkdtemp(dir="/tmp")  # it has to be short
+    monkeypatch.setenv("TMPDIR", folder)
+    program = subprocess.Popen([sys.executable, "-c", TURNS], stdout=subprocess.PIPE)
+    try:
+        program.stdout.readline()
+        terminal = Terminal(pyrometer, "top", "--window", "2", str(program.pid))
+        terminal.read(b"ABCDEFGH")
+        program.stdout.readline()
+        turned = time.monotonic()
+        terminal.read(b"zyxwvuts")
+        assert time.monotonic() - turned < 1.2  # a second, and what drawing and reading take
+        time.sleep(3.5)
+        (file,) = pathlib.Path(folder).glob("*/top.pyro")
+        assert file.stat().st_blocks * 512 < 64 << 10
+        terminal.drain()
+        terminal.text = b""
+        terminal.type(b"a")
+        terminal.read(b"ABCDEFGH")  # drawn anew: it was gone from the window, but all of it is still known
+        terminal.type(b"q")
+        assert "ended 0" in terminal.read()
+    finally:
+        program.kill()
+        program.wait()
+    os.rmdir(folder)  # nothing is left in it
 
 
 def test_top_of_a_command_ends_it_even_if_it_will_not(pyrometer, monkeypatch):

@@ -118,6 +118,98 @@ busy(0.4)
     assert len(samples_of(tool.report())) == 7
 
 
+def test_child_before_its_exec(tool):
+    """Between fork and exec a child is still its parent's program: that makes no entry of its own in the recording."""
+    code = """
+import os, subprocess, sys
+work = [sys.executable, "-c", "x = 0\\nfor i in range(2000000): x += i  # in the child"]
+for number in range(12):
+    if number % 3 == 0:
+        pid = os.fork()
+        if pid == 0: os.execv(sys.executable, work)
+        os.waitpid(pid, 0)
+    else:
+        subprocess.run(work, preexec_fn=(lambda: None) if number % 3 == 1 else None)
+for _ in range(20): subprocess.run(["sh", "-c", "exit 0"])
+"""
+    run(tool, code)
+    processes = tool.report()["processes"]
+    pids = [process["pid"] for process in processes]
+    assert len(pids) == len(set(pids)) >= 12
+    assert all("in the child" in process["command"] for process in processes[1:])
+
+
+def test_exec_after_work(tool):
+    """One that worked before its exec has two entries, told apart by when."""
+    code = BUSY + """
+import os, sys
+pid = os.fork()
+if pid == 0:
+    busy(0.4)
+    os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
+os.waitpid(pid, 0)
+"""
+    run(tool, code, BUSY + "busy(0.4)")
+    _, before, after = tool.report()["processes"]
+    assert before["pid"] == after["pid"] and before["command"] != after["command"]
+    assert before["start_s"] + 0.3 < before["end_s"] <= after["start_s"] < after["end_s"] - 0.3
+    assert "(from " in tool("report", "r.pyro").stdout.decode()
+
+
+DAEMON = BUSY + """
+import os
+def in_daemon(seconds): busy(seconds)
+def daemonise():
+    if os.fork(): return True
+    os.setsid()
+    if os.fork(): os._exit(0)
+    for fd in range(3): os.close(fd)
+    return False
+"""
+
+
+def test_daemon(tool):
+    """Its parent lives for a millisecond only, and its new parent is init, as without us."""
+    code = DAEMON + """
+if daemonise():
+    os.wait()
+    busy(1.2)
+else:
+    time.sleep(0.1)
+    open("parent", "w").write(str(os.getppid()))
+    in_daemon(0.8)
+"""
+    for _ in range(3):
+        run(tool, code)
+        report = tool.report()
+        daemon, = [process for process in report["processes"] if process["parent"] not in (report["processes"][0]["parent"],
+                                                                                           report["processes"][0]["pid"])]
+        assert (tool.directory / "parent").read_text() == str(daemon["parent"])
+        assert {f["name"]: f["total_s"] for f in report["functions"]}["in_daemon"] > 0.5
+
+
+def test_daemon_outlives_the_program(tool):
+    """The recording ends with the program; what lives on is named, and not hurt."""
+    script = tool.directory / "program.py"
+    script.write_text(DAEMON + """
+busy(0.2)
+if daemonise(): raise SystemExit(4)
+open("daemon", "w").write(str(os.getpid()))
+in_daemon(2)
+open("done", "w").close()
+""")
+    began = time.monotonic()
+    done = tool("run", "-o", "r.pyro", "--python", newest(), script, status=4)
+    assert time.monotonic() - began < 1.9
+    pid = int((tool.directory / "daemon").read_text())
+    last = done.stderr.decode().splitlines()[-1]
+    assert "1 other process runs on" in last and f"such as {pid})" in last
+    assert "in_daemon" not in functions_of(tool.report())
+    assert_free(pid)
+    wait_for((tool.directory / "done").exists, "the daemon's end")
+    assert "runs on" not in tool("run", "-o", "s.pyro", "--python", newest(), "-c", "pass").stderr.decode()
+
+
 def test_no_children(tool):
     code = BUSY + "import os\npid = os.fork()\nbusy(0.4)\nif pid: os.waitpid(pid, 0)"
     run(tool, code, options=("--no-children",))

@@ -1,9 +1,9 @@
 """Where the recording cannot go, or cannot stay: told in one line, and the program is not hurt."""
 import contextlib
 import os
+import socket
 import stat
 import subprocess
-import threading
 import time
 
 import pytest
@@ -143,51 +143,44 @@ def test_forced_onto_what_cannot_be_profiled_keeps_it(tool):
     assert path.read_bytes() == b"precious"
 
 
-def collect(path, chunks):
-    with open(path, "rb") as pipe:
-        while chunk := pipe.read(65536):
-            chunks.append(chunk)
+@pytest.mark.parametrize("what", ["pipe", "pipe with a reader", "socket", "terminal", "stdout that is a pipe",
+                                  "stdout that is a file", "stderr that is a file"])
+def test_what_is_no_file_is_refused(tool, what):
+    """Its reader could have us wait for ever. The program is not begun."""
+    path, keeper, options = tool.directory / "out", None, {}
+    if "stdout" in what or "stderr" in what:
+        path = f"/dev/{what.split()[0]}"
+    elif "pipe" in what:
+        os.mkfifo(path)
+        keeper = os.open(path, os.O_RDWR) if "reader" in what else None
+    elif what == "socket":
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+    else:
+        keeper, other = os.openpty()
+        path = os.ttyname(other)
+    for force in (["--force"], []):
+        running = [tool.binary, "run", *force, "-o", path, "--python", newest(), "-c", "open('ran', 'w')"]
+        with open(tool.directory / "stream", "w") as stream:
+            if what.endswith("a file"):
+                options = {what.split()[0]: stream}
+            done = subprocess.run(running, cwd=tool.directory, timeout=20,
+                                  **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
+        line = done.stderr if done.stderr is not None else (tool.directory / "stream").read_bytes()
+        assert done.returncode == 1 and str(path) in one_line(line)
+        assert not (tool.directory / "ran").exists()
+    if keeper is not None:
+        os.close(keeper)
 
 
-def test_named_pipe(tool):
-    """What comes out of the pipe is a recording."""
-    pipe, chunks = tool.directory / "pipe", []
-    os.mkfifo(pipe)
-    reader = threading.Thread(target=collect, args=(pipe, chunks), daemon=True)
-    reader.start()
-    tool("run", "-q", "--force", "-o", "pipe", "--python", newest(), "-c",
-         "import time\nend = time.monotonic() + 0.3\nwhile time.monotonic() < end: pass")
-    reader.join(10)
-    (tool.directory / "r.pyro").write_bytes(b"".join(chunks))
-    assert sum(samples_of(tool.report()).values()) > 0
+def test_null_device(tool):
+    """It takes anything, needs no --force, and stays."""
+    done = tool("run", "-q", "-o", "/dev/null", "--python", newest(), "-c", "print('ran')")
+    assert done.stdout == b"ran\n" and done.stderr == b""
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
-def read_a_little(path):
-    with open(path, "rb", buffering=0) as pipe:
-        assert pipe.read(8)
-        time.sleep(0.3)
-
-
-def test_pipe_whose_reader_leaves(tool):
-    """The program goes on to its end; we say what happened."""
-    pipe = tool.directory / "pipe"
-    os.mkfifo(pipe)
-    threading.Thread(target=read_a_little, args=(pipe,), daemon=True).start()
-    done = tool("run", "-q", "--force", "-o", "pipe", "--python", newest(), "-c",
-                "import time\ntime.sleep(1.5); print('ran'); raise SystemExit(6)", status=6)
-    assert done.stdout == b"ran\n"
-    assert "Broken pipe" in one_line(done.stderr)
-    assert pipe.is_fifo()
-
-
-def test_pipe_that_nobody_reads(tool):
-    """A reader is waited for, but not for ever; then the program is not begun."""
-    os.mkfifo(tool.directory / "pipe")
-    done = tool("run", "--force", "-o", "pipe", "--python", newest(), "-c", "print('ran')", status=1, timeout=20)
-    assert "nobody reads from pipe" in one_line(done.stderr) and done.stdout == b""
-
-
-def test_devices_and_pipes_are_never_removed(tool):
+def test_devices_are_never_removed(tool):
     """Not even when nothing comes of the recording."""
     script = tool.directory / "script"
     script.write_text("#!/no/such/interpreter\n")
@@ -199,34 +192,6 @@ def test_devices_and_pipes_are_never_removed(tool):
         pytest.skip("may not make a device")
     one_line(tool("run", "--force", "-o", device, "./script", status=127).stderr)
     assert stat.S_ISCHR(device.lstat().st_mode)
-
-
-def test_pipe_reader_that_does_not_read(tool):
-    """With a full pipe the program still runs at its own pace and ends."""
-    pipe = tool.directory / "pipe"
-    os.mkfifo(pipe)
-    keeper = os.open(pipe, os.O_RDWR)
-    try:
-        running = tool.start("run", "-q", "--force", "-r", "max", "-o", "pipe", "--python", newest(), "-c",
-                             GROWING.replace("itertools.count()", "range(300)") + "\nopen('over', 'w').close()")
-        wait_for((tool.directory / "over").exists, "the program's end")
-    finally:
-        data = drain(keeper)
-        while running.poll() is None:
-            data += drain(keeper)
-        data += drain(keeper)
-        os.close(keeper)
-    (tool.directory / "r.pyro").write_bytes(data)
-    assert sum(samples_of(tool.report()).values()) > 0
-
-
-def drain(fd):
-    os.set_blocking(fd, False)
-    data = b""
-    with contextlib.suppress(BlockingIOError):
-        while chunk := os.read(fd, 65536):
-            data += chunk
-    return data
 
 
 def test_file_size_limit(tool):

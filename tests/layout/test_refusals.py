@@ -107,3 +107,40 @@ def test_garbage(pretend, seed):
     rest = random.randbytes(SIZE - 24) if seed < 3 else struct.pack(
         "<509Q", SIZE, *(random.randrange(0, 64) * 8 for _ in range(508)))
     assert pretend(debug_offsets(version, 0, rest))["error"] in (UNSUPPORTED, AGAIN)
+
+
+EMULATOR = """
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(int count, char **words)
+{
+    int file = open(words[1], O_RDONLY);
+    if (mmap(0, 65536, PROT_READ, MAP_PRIVATE, file, 0) != MAP_FAILED)
+        write(1, "READY", 5);
+    pause();
+}
+"""
+
+
+def test_emulated_processor(tmp_path):
+    """As emulators of whole programs do: they map the other machine's Python like any file."""
+    if not shutil.which("gcc"):
+        pytest.skip("no C compiler")
+    library, program = tmp_path / "libpython3.14.so", tmp_path / "emulator"
+    subprocess.run(["gcc", "-shared", "-x", "c", "-", "-o", library], input="char _PyRuntime[4096] = {1};", text=True, check=True)
+    subprocess.run(["gcc", "-w", "-x", "c", "-", "-o", program], input=EMULATOR, text=True, check=True)
+    image = bytearray(library.read_bytes())
+    image[18:20] = struct.pack("<H", 243)
+    library.write_bytes(image)
+    process = subprocess.Popen([program, library], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout.read(5) == b"READY"
+        done = subprocess.run([TOOL, str(process.pid)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        said = json.loads(done.stdout)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert said["error"] == UNSUPPORTED
+    assert f"emulates another kind of processor: {library} is for RISC-V (ELF machine 243)" in said["text"]

@@ -88,8 +88,8 @@ def test_modes(record):
         assert wall[name] == pytest.approx(wall_s, rel=0.25, abs=0.05), name
     assert cpu.get("sleeps", 0) < 0.05 and gil.get("sleeps", 0) < 0.05
     for name in "computes", "without_gil":
-        wall_s, cpu_s = recorded.said[name]
-        assert cpu_s - 0.1 < cpu[name] < 1.2 * wall_s + 0.1, name  # what waits for a CPU counts as well
+        cpu_s = recorded.said[name][1]
+        assert cpu[name] == pytest.approx(cpu_s, abs=0.06), name
     assert gil["computes"] > 0.6 * cpu["computes"] and gil.get("without_gil", 0) < 0.25 * cpu["without_gil"]
 
 
@@ -97,7 +97,7 @@ def test_mode_of_run_is_that_of_its_reports(record):
     recorded = record("spin(0.2); time.sleep(0.2); tell(0)", options=["--mode", "cpu"])
     assert recorded.json()["run"]["mode"] == "cpu"
     shown, all_s = totals(recorded)["<module>"], totals(recorded, "--mode", "wall")["<module>"]
-    assert all_s - shown == pytest.approx(0.2, abs=0.12)
+    assert shown == pytest.approx(0.2, abs=0.1) and all_s > shown + 0.15
 
 
 def test_from_and_to(record):

@@ -46,7 +46,7 @@ static void world_make(struct world *world)
     world->model.places = PYR_VEC(struct pyr_place);
     world->model.tallies = PYR_VEC(struct pyr_tally);
     for (uint32_t i = 0; i < PLACES; i++) {
-        struct pyr_place place = {i / 2, i};
+        struct pyr_place place = {.function = i / 2, .line = i, .whole = i};
         assert_non_null(pyr_vec_push(&world->model.places, &place));
         world->nodes[i + 1] = (struct pyr_stack_node){0, i};
     }
@@ -69,10 +69,13 @@ static void count(struct world *world, uint32_t node, uint8_t flags, bool exact)
         if (tally->node == node && tally->flags == flags) {
             tally->glance += !exact;
             tally->exact += exact;
+            tally->seconds += 1;
+            tally->square += 1;
             return;
         }
     }
-    struct pyr_tally tally = {0, node, flags, !exact, exact, 0};
+    struct pyr_tally tally = {
+        .node = node, .flags = flags, .glance = !exact, .exact = exact, .seconds = 1, .square = 1};
     assert_non_null(pyr_vec_push(&world->model.tallies, &tally));
 }
 
@@ -95,7 +98,7 @@ static void simulate(struct world *world, const struct phase *phases, size_t pha
 }
 
 struct outcome {
-    double ticks, square, all, all_square;
+    double seconds, square, all, all_square;
 };
 
 /* The estimated share of the phase's node. */
@@ -107,13 +110,13 @@ static double share_of(const struct world *world, const struct phase *phase, str
     for (size_t i = 0; i < weights.count; i++) {
         const struct pyr_weight *weight = PYR_VEC_AT(&weights, struct pyr_weight, i);
         bool mine = weight->node == phase->node && !(weight->flags & PYR_UNRESOLVED);
-        outcome->all += weight->ticks;
+        outcome->all += weight->seconds;
         outcome->all_square += weight->square;
-        outcome->ticks += mine ? weight->ticks : 0;
+        outcome->seconds += mine ? weight->seconds : 0;
         outcome->square += mine ? weight->square : 0;
     }
     pyr_vec_release(&weights);
-    return outcome->ticks / outcome->all;
+    return outcome->seconds / outcome->all;
 }
 
 /* Mean error over many runs within its own error, the spread of runs no larger than the error they state. */
@@ -132,7 +135,7 @@ static void check_unbiased(const struct phase *phases, size_t phase_count, size_
         assert_true(outcome.all > TICKS - 1e-6 && outcome.all < TICKS + 1e-6);
         sum += error;
         squares += error * error;
-        stated += pyr_standard_error(outcome.ticks, outcome.square, outcome.all, outcome.all_square) / outcome.all;
+        stated += pyr_standard_error(outcome.seconds, outcome.square, outcome.all, outcome.all_square) / outcome.all;
     }
     double bias = sum / RUNS, spread = squares / RUNS;
     assert_true(bias < bias_max && bias > -bias_max);
@@ -219,7 +222,7 @@ static void without_exact_samples_the_rest_stays_unresolved(void **state)
     for (size_t i = 0; i < weights.count; i++) {
         const struct pyr_weight *weight = PYR_VEC_AT(&weights, struct pyr_weight, i);
         if (weight->flags & PYR_UNRESOLVED) {
-            left += weight->ticks;
+            left += weight->seconds;
             assert_true(weight->flags & PYR_ON_CPU);
         }
     }
@@ -234,7 +237,8 @@ static void running_mass_does_not_go_to_sleepers(void **state)
     (void)state;
     struct world world;
     world_make(&world);
-    const struct pyr_tally tallies[] = {{0, 0, PYR_ON_CPU | PYR_UNRESOLVED, 50, 0, 0}, {0, 1, 0, 850, 150, 0}};
+    const struct pyr_tally tallies[] = {{0, 0, PYR_ON_CPU | PYR_UNRESOLVED, 50, 0, 0, 50, 50, 0},
+                                        {0, 1, 0, 850, 150, 0, 1000, 1000, 0}};
     for (size_t i = 0; i < 2; i++)
         assert_non_null(pyr_vec_push(&world.model.tallies, &tallies[i]));
     struct outcome outcome;
@@ -251,7 +255,8 @@ static void few_samples_fall_back_to_the_same_state_of_running(void **state)
     struct world world;
     world_make(&world);
     const uint8_t rare = PYR_ON_CPU | PYR_IN_GC;
-    const struct pyr_tally tallies[] = {{0, 0, rare | PYR_UNRESOLVED, 10, 0, 0}, {0, 1, PYR_ON_CPU, 500, 100, 0}};
+    const struct pyr_tally tallies[] = {{0, 0, rare | PYR_UNRESOLVED, 10, 0, 0, 10, 10, 0},
+                                        {0, 1, PYR_ON_CPU, 500, 100, 0, 600, 600, 0}};
     for (size_t i = 0; i < 2; i++)
         assert_non_null(pyr_vec_push(&world.model.tallies, &tallies[i]));
     struct pyr_vec weights = PYR_VEC(struct pyr_weight);
@@ -260,7 +265,7 @@ static void few_samples_fall_back_to_the_same_state_of_running(void **state)
     const struct pyr_weight *given = PYR_VEC_AT(&weights, struct pyr_weight, 2);
     assert_int_equal(given->flags, rare);
     assert_int_equal(given->node, 1);
-    assert_true(given->ticks > 9.999 && given->ticks < 10.001);
+    assert_true(given->seconds > 9.999 && given->seconds < 10.001);
     pyr_vec_release(&weights);
     world_release(&world);
 }

@@ -22,6 +22,13 @@ static void print_event(const struct pyr_event *e)
             printf(" %u:%u:%u", e->samples[i].thread, e->samples[i].node, e->samples[i].flags);
         puts("");
         break;
+    case PYR_EVENT_CPU_TIMES:
+        printf("cpu_times %u %" PRIu64, e->process, e->time_ns);
+        for (uint32_t i = 0; i < e->cpu_time_count; i++)
+            printf(" %u:%" PRIu64 ":%" PRIu64, e->cpu_times[i].thread, e->cpu_times[i].ran_ns,
+                   e->cpu_times[i].waited_ns);
+        puts("");
+        break;
     case PYR_EVENT_USAGE:
         printf("usage %u %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", e->process, e->time_ns, e->rss_bytes, e->cpu_ns);
         break;

@@ -65,10 +65,12 @@ void model_init(struct model *model, uint64_t seed)
     model->events = PYR_VEC(struct model_event);
     model->samples = PYR_VEC(struct pyr_sample);
     model->nodes = PYR_VEC(struct model_node);
+    model->cpu_times = PYR_VEC(struct pyr_cpu_time);
     /* All at once, so that only the writer allocates later. */
     assert_int_equal(pyr_vec_reserve(&model->events, 8192), 0);
     assert_int_equal(pyr_vec_reserve(&model->samples, 131072), 0);
     assert_int_equal(pyr_vec_reserve(&model->nodes, 16384), 0);
+    assert_int_equal(pyr_vec_reserve(&model->cpu_times, 131072), 0);
 }
 
 void model_release(struct model *model)
@@ -76,6 +78,7 @@ void model_release(struct model *model)
     pyr_vec_release(&model->events);
     pyr_vec_release(&model->samples);
     pyr_vec_release(&model->nodes);
+    pyr_vec_release(&model->cpu_times);
 }
 
 static uint32_t below(struct model *model, uint32_t bound)
@@ -217,6 +220,35 @@ static int end_a_thread(struct model *model, struct pyr_writer *writer, uint32_t
     return pyr_writer_thread_end(writer, t);
 }
 
+/* Of some live threads: some for the first time, some for which nothing has changed. */
+static int write_cpu_times(struct model *model, struct pyr_writer *writer, uint32_t process, uint64_t time_ns)
+{
+    struct model_event event = {.first_sample = model->cpu_times.count};
+    event.event = (struct pyr_event){.kind = PYR_EVENT_CPU_TIMES, .process = process, .time_ns = time_ns};
+    int rc = 0;
+    for (uint32_t t = 0; rc == 0 && t < model->threads; t++) {
+        if (model->thread_process[t] != process || !model->thread_live[t] || below(model, 2))
+            continue;
+        struct pyr_cpu_time time = {t, below(model, 3) * 1000ull,
+                                    below(model, 2) * (random_next(&model->random) >> 20)};
+        time.waited_ns = in_file(time.waited_ns);
+        bool changes = time.ran_ns || time.waited_ns;
+        model->ran_us[t] += time.ran_ns / 1000;
+        model->waited_us[t] += time.waited_ns / 1000;
+        rc = pyr_writer_cpu_time(writer, t, model->ran_us[t] * 1000 + 999, model->waited_us[t] * 1000);
+        if (!model->cpu_known[t])
+            time.ran_ns = time.waited_ns = 0;
+        if (changes || !model->cpu_known[t]) {
+            assert_non_null(pyr_vec_push(&model->cpu_times, &time));
+            event.event.cpu_time_count++;
+        }
+        model->cpu_known[t] = 1;
+    }
+    if (event.event.cpu_time_count)
+        assert_non_null(pyr_vec_push(&model->events, &event));
+    return rc;
+}
+
 static int write_tick(struct model *model, struct pyr_writer *writer, uint32_t process)
 {
     uint64_t time_ns = advance(model, process);
@@ -231,6 +263,8 @@ static int write_tick(struct model *model, struct pyr_writer *writer, uint32_t p
     rc = write_samples(model, writer, tick);
     if (rc == 0)
         rc = end_a_thread(model, writer, process, in_file(time_ns));
+    if (rc == 0 && !below(model, 3))
+        rc = write_cpu_times(model, writer, process, in_file(time_ns));
     return rc < 0 ? rc : pyr_writer_tick_end(writer);
 }
 
@@ -351,6 +385,12 @@ static void check_event(const struct model *model, const struct pyr_reader *read
         assert_int_equal(event->samples[i].thread, s->thread);
         assert_int_equal(event->samples[i].node, s->node);
         assert_int_equal(event->samples[i].flags, s->flags);
+    }
+    assert_int_equal(event->cpu_time_count, e->cpu_time_count);
+    for (uint32_t i = 0; i < event->cpu_time_count; i++) {
+        const struct pyr_cpu_time *c = PYR_VEC_AT(&model->cpu_times, struct pyr_cpu_time, expected->first_sample + i);
+        assert_int_equal(event->cpu_times[i].thread, c->thread);
+        assert_true(event->cpu_times[i].ran_ns == c->ran_ns && event->cpu_times[i].waited_ns == c->waited_ns);
     }
     check_new(reader, event);
 }

@@ -18,17 +18,19 @@ void test_directory_remove(void);
 
 struct model_event {
     struct pyr_event event; /* event.samples is not used */
-    size_t first_sample;    /* in model.samples */
+    size_t first_sample;    /* in model.samples; or in model.cpu_times */
 };
 
 /* What was given to the writer. */
 struct model {
-    struct pyr_vec events;  /* of struct model_event */
-    struct pyr_vec samples; /* of struct pyr_sample */
-    struct pyr_vec nodes;   /* of struct model_node */
+    struct pyr_vec events;    /* of struct model_event */
+    struct pyr_vec samples;   /* of struct pyr_sample */
+    struct pyr_vec nodes;     /* of struct model_node */
+    struct pyr_vec cpu_times; /* of struct pyr_cpu_time */
     uint32_t codes, processes, threads;
     uint32_t thread_process[64];
-    uint8_t thread_live[64];
+    uint8_t thread_live[64], cpu_known[64];
+    uint64_t ran_us[64], waited_us[64];
     uint64_t time_ns[8];
     uint8_t process_live[8];
     uint64_t random;

@@ -209,10 +209,24 @@ class Reader:
         assert what == 5
         return f"usage {self.process} {time} {rest.varint()} {rest.varint()}"
 
+    def cpu_times(self, column):
+        line, thread = f"cpu_times {self.process} {self.times[self.process] * 1000}", 0
+        for _ in range(column.varint()):
+            thread += column.zigzag()
+            line += f" {thread}:{column.varint() * 1000}:{column.varint() * 1000}"
+        return line
+
     def events(self, c):
-        columns = c.columns(8)
-        while columns[0].left():
+        columns = c.columns(9)
+        columns += [Cursor(b"")] * (9 - len(columns))
+        ops = columns[8].varint() if columns[8].left() else None
+        while columns[0].left() or ops == 0:
+            if ops == 0:
+                self.lines.append(self.cpu_times(columns[8]))
+                ops = columns[8].varint() if columns[8].left() else None
+                continue
             self.lines.append(self.event(columns[0].byte(), columns))
+            ops = None if ops is None else ops - 1
         assert not any(column.left() for column in columns)
 
     def all_lines(self):

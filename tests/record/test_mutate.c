@@ -245,7 +245,7 @@ static void additions_are_passed_over(void **state)
                  27);
     append_frame(&file, PYR_FRAME_NODES, 0, (const uint8_t *)"\4\1\1\1\2\1\0\3zz", 10); /* a fourth column */
     append_frame(&file, PYR_FRAME_QUALITY, 0, (const uint8_t *)"\14\1\2\3\4\5\6\7\10\11\12\13\14", 13);
-    append_frame(&file, PYR_FRAME_EVENTS, 0, (const uint8_t *)"\x09\1\0\0\0\0\0\0\0\3\2xyz", 14);
+    append_frame(&file, PYR_FRAME_EVENTS, 0, (const uint8_t *)"\x0a\1\0\0\0\0\0\0\0\0\3\2xyz", 15);
     append_frame(&file, PYR_FRAME_END, 0, (const uint8_t *)"more", 4);
     struct exercise_result result = exercise_reader(file.bytes, file.size);
     assert_int_equal(result.status, 0);

@@ -89,7 +89,7 @@ static void last_facts_and_quality_count(void **state)
     facts.command = NULL;
     facts.command_count = 0;
     assert_int_equal(pyr_writer_facts(writer, &facts), 0);
-    struct pyr_quality quality = {1, 2, 3, 4, 5, 6, 7, 8, 9, UINT64_MAX};
+    struct pyr_quality quality = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, UINT64_MAX};
     assert_int_equal(pyr_writer_quality(writer, &(struct pyr_quality){.ticks_glance = 99}), 0);
     assert_int_equal(pyr_writer_flush(writer, NULL), 0);
     assert_int_equal(pyr_writer_quality(writer, &quality), 0);

@@ -113,6 +113,47 @@ static int fill_processes(struct pyr_writer *writer, uint64_t size)
     return scenario_finish(writer, parent, 0, 1250);
 }
 
+static void put_varint(uint8_t *table, uint32_t *size, uint32_t value)
+{
+    for (; value >= 0x40; value >>= 6)
+        table[(*size)++] = (uint8_t)(0x40 | (value & 0x3f));
+    table[(*size)++] = (uint8_t)value;
+}
+
+/* One second in six expressions of expressions.py, 1 kHz, all exact: two that are much alike and a light one on a line
+ * with letters beyond ASCII, one behind the end of that line, and two that end on the next line. */
+static int fill_expressions(struct pyr_writer *writer, uint64_t size)
+{
+    static const struct {
+        unsigned step, lines, column, end_column, ticks;
+    } expressions[] = {{1, 0, 12, 24, 400},  {0, 0, 27, 39, 360}, {0, 0, 42, 57, 60},
+                       {0, 0, 900, 905, 60}, {1, 1, 11, 33, 40},  {0, 1, 19, 33, 80}};
+    enum { LONG_FORM = 0x80 | 14 << 3, COUNT = sizeof expressions / sizeof *expressions };
+    (void)size;
+    uint8_t table[COUNT * 8];
+    uint32_t used = 0, process = (uint32_t)scenario_process(writer, 100, 1, "python expressions.py");
+    for (unsigned i = 0; i < COUNT; i++) {
+        table[used++] = LONG_FORM; /* of one code unit */
+        put_varint(table, &used, expressions[i].step << 1);
+        put_varint(table, &used, expressions[i].lines);
+        put_varint(table, &used, expressions[i].column + 1);
+        put_varint(table, &used, expressions[i].end_column + 1);
+    }
+    const struct pyr_code_facts work = {"work", "expressions.py", 1, PYR_LINETABLE_LOCATIONS, table, used};
+    uint32_t thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
+    uint32_t code = (uint32_t)pyr_writer_code(writer, &work);
+    uint64_t now_ns = 0;
+    for (unsigned i = 0; i < COUNT; i++) {
+        uint32_t node = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, code, (int32_t)(2 * i));
+        for (unsigned n = 0; n < expressions[i].ticks; n++, now_ns += 1000000) {
+            pyr_writer_tick_begin(writer, process, now_ns, PYR_TICK_EXACT);
+            pyr_writer_sample(writer, thread, node, RUNS);
+            pyr_writer_tick_end(writer);
+        }
+    }
+    return scenario_finish(writer, process, 0, 1000);
+}
+
 static int fill_empty(struct pyr_writer *writer, uint64_t size)
 {
     (void)size;
@@ -127,9 +168,14 @@ static int fill_nothing(struct pyr_writer *writer, uint64_t size)
 }
 
 const struct scenario scenarios[] = {
-    {"plain", "3.12.1", false, fill_plain},         {"no_stop", "3.12.1", true, fill_no_stop},
-    {"processes", "3.12.1", false, fill_processes}, {"empty", "", false, fill_empty},
-    {"nothing", "", false, fill_nothing},           {"hostile", "3.\x1b[31m\xff", false, scenario_hostile},
-    {"deep", "3.12.1", false, scenario_deep},       {"big", "3.12.1", false, scenario_big},
+    {"plain", "3.12.1", false, fill_plain},
+    {"no_stop", "3.12.1", true, fill_no_stop},
+    {"processes", "3.12.1", false, fill_processes},
+    {"expressions", "3.12.1", false, fill_expressions},
+    {"empty", "", false, fill_empty},
+    {"nothing", "", false, fill_nothing},
+    {"hostile", "3.\x1b[31m\xff", false, scenario_hostile},
+    {"deep", "3.12.1", false, scenario_deep},
+    {"big", "3.12.1", false, scenario_big},
 };
 const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;

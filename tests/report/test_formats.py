@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import pythons
-from .tool import FORMATS, report, report_json
+from .tool import FORMATS, HERE, recording, report, report_json, report_path
 
 PSTATS = """
 import os, pstats, sys, tempfile
@@ -151,6 +151,90 @@ def test_chrome():
 @pytest.mark.parametrize("scenario", ["processes", "hostile", "empty", "nothing"])
 def test_chrome_is_balanced(scenario):
     check_chrome(report_json(scenario, "chrome"))
+
+
+# In expressions.py, by hand: (column, end column, end line, seconds), in characters from 1.
+EXPRESSIONS = {2: [(13, 24, 2, 0.4), (27, 38, 2, 0.36), (41, 52, 2, 0.06)], 3: [(20, 34, 4, 0.08), (12, 34, 4, 0.04)]}
+BEYOND = (901, 906, 2, 0.06)
+
+
+def columns_of(line):
+    return [(c["column"], c["end_column"], c["end_line"], pytest.approx(c["self_s"], abs=1e-6)) for c in line["columns"]]
+
+
+def test_json_columns_are_characters():
+    lines = {line["line"]: line for line in report_json("expressions")["lines"]}
+    inside = {number: [c for c in columns_of(line) if c[:3] != BEYOND[:3]] for number, line in lines.items()}
+    assert inside == EXPRESSIONS
+    beyond = [c for c in lines[2]["columns"] if c["in_bytes"]]
+    assert [(c["column"], c["end_column"], c["end_line"], pytest.approx(c["self_s"])) for c in beyond] == [BEYOND]
+    for number, line in lines.items():
+        assert line["self_s"] == pytest.approx(sum(c["self_s"] for c in line["columns"]))
+        assert [c["total_s"] for c in line["columns"]] == sorted((c["total_s"] for c in line["columns"]), reverse=True)
+    source = open(os.path.join(HERE, "expressions.py"), encoding="utf-8").read().splitlines()
+    assert [source[1][c[0] - 1:c[1] - 1] for c in inside[2]] == ["naïve(rows)", "naïve(rows)", 'quick("日本")']
+
+
+def test_json_columns_are_bytes_where_the_source_is_not(tmp_path):
+    data = json.loads(report_path(recording("expressions"), "json", cwd=tmp_path).decode())
+    columns = [c for line in data["lines"] if line["line"] == 2 for c in line["columns"]]
+    assert all(c["in_bytes"] for c in columns)
+    assert {(c["column"], c["end_column"]) for c in columns} == {(13, 25), (28, 40), (43, 58), BEYOND[:2]}
+
+
+def test_columns_only_where_frames_are_expressions():
+    assert len(collapsed("expressions", no_threads=1)) == 2
+    for line in report_json("expressions", by="function")["lines"]:
+        assert line["columns"] == []
+    frames = report_json("expressions", "speedscope", by="function")["shared"]["frames"]
+    assert frames == [{"name": "work", "file": "expressions.py", "line": 1}]
+
+
+def test_speedscope_columns():
+    data = report_json("expressions", "speedscope")
+    check_speedscope(data)
+    profile = data["profiles"][0]
+    seconds = {data["shared"]["frames"][stack[-1]]["col"]: weight
+               for stack, weight in zip(profile["samples"], profile["weights"])}
+    assert seconds == {column: pytest.approx(seconds, abs=1e-6)
+                       for column, _, _, seconds in EXPRESSIONS[2] + EXPRESSIONS[3] + [BEYOND]}
+
+
+def read_varint(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            return value, at
+
+
+def fields(data):
+    """[(number, int or bytes)] of a protocol buffer with only varints and bytes in it."""
+    found, at = [], 0
+    while at < len(data):
+        key, at = read_varint(data, at)
+        value, at = read_varint(data, at)
+        if key & 7 == 2:
+            value, at = data[at:at + value], at + value
+        found.append((key >> 3, value))
+    return found
+
+
+def test_pprof_columns_are_bytes():
+    """Line.column counts from 1, in bytes, as compilers' do."""
+    locations = [dict(fields(value)) for number, value in fields(gzip.decompress(report("expressions", "pprof")))
+                 if number == 4]
+    lines = [dict(fields(location[4])) for location in locations]
+    assert sorted((line[2], line[3]) for line in lines) == [(2, 13), (2, 28), (2, 43), (2, 901), (3, 12), (3, 20)]
+
+
+@pytest.mark.skipif(not os.path.exists(GO), reason="go is not installed")
+def test_pprof_shows_columns(tmp_path):
+    path = tmp_path / "p.pb.gz"
+    path.write_bytes(report("expressions", "pprof"))
+    done = subprocess.run([GO, "tool", "pprof", "-lines", "-showcolumns", "-top", str(path)], stdout=subprocess.PIPE, check=True)
+    assert "work expressions.py:2:13" in done.stdout.decode()
 
 
 def test_pprof_is_gzip():

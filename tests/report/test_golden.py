@@ -8,7 +8,7 @@ from .tool import HERE, recording, report
 
 CASES = [("plain", "text", {}), ("plain", "lines", {}), ("plain", "tree", {}), ("plain", "text", {"mode": "cpu"}),
          ("processes", "text", {}), ("no_stop", "text", {}), ("empty", "text", {}),
-         ("plain", "collapsed", {}), ("plain", "json", {})]
+         ("plain", "collapsed", {}), ("plain", "json", {}), ("expressions", "lines", {})]
 
 
 @pytest.mark.parametrize("scenario,form,options", CASES, ids=["-".join([s, f, *o.values()]) for s, f, o in CASES])

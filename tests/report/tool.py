@@ -13,21 +13,21 @@ FORMATS = ["text", "lines", "tree", "json", "collapsed", "speedscope", "pprof", 
 _folder = tempfile.TemporaryDirectory()
 
 
-def _run(*arguments):
-    return subprocess.run([TOOL, *arguments], cwd=HERE, env=dict(os.environ, TZ="UTC"), stdout=subprocess.PIPE,
+def run(*arguments, cwd=HERE):
+    return subprocess.run([TOOL, *arguments], cwd=cwd, env=dict(os.environ, TZ="UTC"), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False)
 
 
 @functools.lru_cache(None)
 def recording(scenario, size=0):
     path = os.path.join(_folder.name, "%s-%d.pyro" % (scenario, size))
-    done = _run("make", scenario, path, str(size))
+    done = run("make", scenario, path, str(size))
     assert done.returncode == 0, done.stderr.decode()
     return path
 
 
-def report_path(path, form, **options):
-    done = _run("report", path, form, *["%s=%s" % pair for pair in options.items()])
+def report_path(path, form, cwd=HERE, **options):
+    done = run("report", path, form, *["%s=%s" % pair for pair in options.items()], cwd=cwd)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 
@@ -37,7 +37,7 @@ def report(scenario, form, size=0, **options):
 
 
 def failure(scenario, form, **options):
-    done = _run("report", recording(scenario), form, *["%s=%s" % pair for pair in options.items()])
+    done = run("report", recording(scenario), form, *["%s=%s" % pair for pair in options.items()])
     assert done.returncode == 1 and not done.stdout
     status, _, text = done.stderr.decode().partition(" ")
     return int(status), text.strip()

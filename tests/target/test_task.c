@@ -1,5 +1,6 @@
 /* Threads: what the kernel says of them, and holding them. */
 #include "child.h"
+#include "target/group.h"
 #include "target/task.h"
 
 #include "target/proc.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -82,6 +84,123 @@ static int wake_when_told(struct shared *s)
         sigwait(&set, &signal);
     }
     return 0;
+}
+
+enum { SLEEPERS = 20 };
+
+static void *sleep_when_told(void *context)
+{
+    struct shared *s = context;
+    sigset_t set;
+    int signal;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    for (;;) {
+        atomic_fetch_add(&s->flag, 1);
+        sigwait(&set, &signal);
+    }
+    return NULL;
+}
+
+/* Many threads that sleep until one of them gets a signal; one that runs; and some that have ended. */
+static int crowd(struct shared *s)
+{
+    sigset_t set;
+    pthread_t thread;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    for (int i = 0; i < SLEEPERS; i++)
+        pthread_create(&thread, NULL, sleep_when_told, s);
+    return spin(s);
+}
+
+static void sum_over_threads(pid_t pid, struct pyr_task *tasks, size_t count, uint64_t *slices, uint64_t *run_ns)
+{
+    *slices = *run_ns = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t one, ran;
+        if (tasks[i].pid != pid)
+            assert_int_equal(pyr_task_open(&tasks[i], pid, tasks[i].tid), 0);
+        assert_int_equal(pyr_task_slices(&tasks[i], &one, &ran), 0);
+        *slices += one;
+        *run_ns += ran;
+    }
+}
+
+/* What one figure holds beside the sum over all threads stays the same as long as nothing ends. */
+static void a_process_counts_what_its_threads_do(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_group group = PYR_GROUP_CLOSED;
+    struct pyr_task tasks[SLEEPERS + 1] = {{0}};
+    struct pyr_vec tids = PYR_VEC(pid_t);
+    pid_t pid = child_start(crowd, s);
+    int found[2] = {0};
+    assert_true(wait_until(&s->flag, SLEEPERS));
+    pause_ms(20);
+    assert_int_equal(pyr_task_list(pid, &tids), 0);
+    assert_int_equal(tids.count, SLEEPERS + 1);
+    for (size_t i = 0; i < tids.count; i++)
+        tasks[i].tid = *PYR_VEC_AT(&tids, pid_t, i);
+    for (int round = 0; round < 400; round++) {
+        uint64_t before[2], all[2] = {0}, after[2], runnable;
+        sum_over_threads(pid, tasks, tids.count, &before[0], &before[1]);
+        bool counted = pyr_group_slices(&group, pid, &all[0]) == 0;
+        assert_int_equal(pyr_group_run_ns(pid, &all[1]), 0);
+        sum_over_threads(pid, tasks, tids.count, &after[0], &after[1]);
+        assert_int_equal(pyr_group_runnable(&group, &runnable), 0);
+        assert_true(runnable >= 1);
+        for (int i = counted ? 0 : 1; i < 2; i++) {
+            found[i] += before[i] == after[i];
+            assert_true(all[i] >= before[i] && all[i] <= after[i]);
+        }
+        if (round % 40 == 0)
+            kill(pid, SIGUSR1);
+        pause_ms(1);
+    }
+    assert_true(found[1] > 0);
+    print_message("equal: %d of slices, %d of run time\n", found[0], found[1]);
+    for (size_t i = 0; i < tids.count; i++)
+        pyr_task_close(&tasks[i]);
+    pyr_vec_release(&tids);
+    child_kill(pid);
+    assert_int_equal(pyr_group_run_ns(pid, &(uint64_t){0}), PYR_E_GONE);
+    assert_int_equal(pyr_group_slices(&group, pid, &(uint64_t){0}), PYR_E_UNSUPPORTED);
+    pyr_group_close(&group);
+    shared_free(s);
+}
+
+/* With no descriptor to keep, a thread is read all the same. */
+static void threads_are_read_without_descriptors(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct rlimit before, low;
+    struct pyr_task task;
+    pid_t pid = child_start(spin, s);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = (struct rlimit){40, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_true(pyr_task_crowded());
+    assert_int_equal(pyr_task_open(&task, pid, pid), 0);
+    for (int i = 0; i < 100; i++) {
+        uint64_t slices, futex;
+        bool running;
+        char letter;
+        int cpu;
+        assert_int_equal(pyr_task_slices(&task, &slices, NULL), 0);
+        assert_int_equal(pyr_task_state(&task, &letter, &cpu), 0);
+        assert_int_equal(pyr_task_running(&task, &running, &futex), 0);
+        assert_true(running && letter == 'R');
+        assert_true(task.stat_fd < 0 && task.schedstat_fd < 0 && task.syscall_fd < 0);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_false(pyr_task_crowded());
+    pyr_task_close(&task);
+    child_kill(pid);
+    shared_free(s);
 }
 
 static void slices_prove_that_it_did_not_run(void **state)
@@ -502,6 +621,8 @@ int main(void)
         cmocka_unit_test(stat_is_read_behind_any_name),
         cmocka_unit_test(damaged_stat_is_refused),
         cmocka_unit_test(slices_prove_that_it_did_not_run),
+        cmocka_unit_test(a_process_counts_what_its_threads_do),
+        cmocka_unit_test(threads_are_read_without_descriptors),
         cmocka_unit_test(held_thread_stands_still),
         cmocka_unit_test(program_computes_the_same),
         cmocka_unit_test(signal_waits_for_the_release),

@@ -1,11 +1,11 @@
-/* CPython 3.11.7, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.11.7, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp311 = {
     .runtime_initialized = 16,
     .runtime_interpreters_head = 40,
     .runtime_finalizing = 24,
-    .runtime_tstate_current = 576,
+    .runtime_tstate_current = PYR_BY_MACHINE(576, 592),
     .runtime_gc_collecting = PYR_ABSENT,
     .runtime_main_thread = 80,
     .interp_next = 0,
@@ -23,6 +23,8 @@ static const struct pyr_layout cp311 = {
     .tstate_interp = 16,
     .tstate_frame = PYR_ABSENT,
     .tstate_cframe = 56,
+    .tstate_on_stack = 56,
+    .tstate_executor = PYR_ABSENT,
     .tstate_thread_id = 152,
     .tstate_native_thread_id = 160,
     .tstate_unique_id = 240,
@@ -113,6 +115,7 @@ static const struct pyr_layout cp311 = {
     .instr_kind = PYR_INSTR_PREV,
     .gil_kind = PYR_GIL_RUNTIME_CURRENT,
     .stacktop_kind = PYR_STACKTOP_INT,
+    .tstate_numbers_borrowed = true,
     .frame_executing_states = 0,
     .dictkeys_form = PYR_DICTKEYS_LOG2,
     .long_kind = PYR_LONG_SIGNED_SIZE,
@@ -136,7 +139,7 @@ static const struct pyr_layout cp311 = {
 
 const struct pyr_layout_source pyr_layout_cp311 = {
     .layout = &cp311,
-    .runtime_main_interp = 584,
+    .runtime_main_interp = PYR_BY_MACHINE(584, 600),
     .interp_generations = 672,
     .interp_generation0 = 744,
 };

@@ -1,4 +1,4 @@
-/* CPython 3.12.1, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.12.1, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp312 = {
@@ -23,6 +23,8 @@ static const struct pyr_layout cp312 = {
     .tstate_interp = 16,
     .tstate_frame = PYR_ABSENT,
     .tstate_cframe = 56,
+    .tstate_on_stack = 56,
+    .tstate_executor = PYR_ABSENT,
     .tstate_thread_id = 136,
     .tstate_native_thread_id = 144,
     .tstate_unique_id = 224,
@@ -103,7 +105,7 @@ static const struct pyr_layout cp312 = {
     .module_dict = 16,
     .generator_frame = 72,
     .generator_state = 67,
-    .interp_size = 383552,
+    .interp_size = PYR_BY_MACHINE(383552, 383568),
     .tstate_size = 288,
     .frame_size = 80,
     .code_size = 200,
@@ -113,6 +115,7 @@ static const struct pyr_layout cp312 = {
     .instr_kind = PYR_INSTR_PREV,
     .gil_kind = PYR_GIL_INTERP,
     .stacktop_kind = PYR_STACKTOP_INT,
+    .tstate_numbers_borrowed = false,
     .frame_executing_states = 0,
     .dictkeys_form = PYR_DICTKEYS_LOG2,
     .long_kind = PYR_LONG_TAG,

@@ -1,4 +1,4 @@
-/* CPython 3.15.2, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.15.2, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp315 = {
@@ -23,6 +23,8 @@ static const struct pyr_layout cp315 = {
     .tstate_interp = 16,
     .tstate_frame = 72,
     .tstate_cframe = PYR_ABSENT,
+    .tstate_on_stack = PYR_ABSENT,
+    .tstate_executor = 304,
     .tstate_thread_id = 176,
     .tstate_native_thread_id = 184,
     .tstate_unique_id = 248,
@@ -103,7 +105,7 @@ static const struct pyr_layout cp315 = {
     .module_dict = 16,
     .generator_frame = 72,
     .generator_state = 67,
-    .interp_size = 226232,
+    .interp_size = PYR_BY_MACHINE(226232, 226248),
     .tstate_size = 888,
     .frame_size = 88,
     .code_size = 216,
@@ -113,6 +115,7 @@ static const struct pyr_layout cp315 = {
     .instr_kind = PYR_INSTR_PTR,
     .gil_kind = PYR_GIL_INTERP,
     .stacktop_kind = PYR_STACKTOP_POINTER,
+    .tstate_numbers_borrowed = false,
     .frame_executing_states = 0,
     .dictkeys_form = PYR_DICTKEYS_LOG2,
     .long_kind = PYR_LONG_TAG,

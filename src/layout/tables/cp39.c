@@ -1,11 +1,11 @@
-/* CPython 3.9.18, x86-64, from its headers by tools/gen_layout.py: do not edit. */
+/* CPython 3.9.18, from its headers by tools/gen_layout.py: do not edit. */
 #include "layout/source.h"
 
 static const struct pyr_layout cp39 = {
     .runtime_initialized = 12,
     .runtime_interpreters_head = 32,
     .runtime_finalizing = 16,
-    .runtime_tstate_current = 568,
+    .runtime_tstate_current = PYR_BY_MACHINE(568, 584),
     .runtime_gc_collecting = PYR_ABSENT,
     .runtime_main_thread = 72,
     .interp_next = 0,
@@ -23,6 +23,8 @@ static const struct pyr_layout cp39 = {
     .tstate_interp = 16,
     .tstate_frame = 24,
     .tstate_cframe = PYR_ABSENT,
+    .tstate_on_stack = PYR_ABSENT,
+    .tstate_executor = PYR_ABSENT,
     .tstate_thread_id = 176,
     .tstate_native_thread_id = PYR_ABSENT,
     .tstate_unique_id = 256,
@@ -113,6 +115,7 @@ static const struct pyr_layout cp39 = {
     .instr_kind = PYR_INSTR_LASTI_BYTES,
     .gil_kind = PYR_GIL_RUNTIME_CURRENT,
     .stacktop_kind = PYR_STACKTOP_NONE,
+    .tstate_numbers_borrowed = true,
     .frame_executing_states = 2,
     .dictkeys_form = PYR_DICTKEYS_SIZE,
     .long_kind = PYR_LONG_SIGNED_SIZE,
@@ -136,7 +139,7 @@ static const struct pyr_layout cp39 = {
 
 const struct pyr_layout_source pyr_layout_cp39 = {
     .layout = &cp39,
-    .runtime_main_interp = 576,
+    .runtime_main_interp = PYR_BY_MACHINE(576, 592),
     .interp_generations = 640,
     .interp_generation0 = 712,
 };
