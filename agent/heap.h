@@ -61,7 +61,9 @@ enum { PYR_RECIPROCAL_SHIFT = 20 };
 
 /* In the place of the descriptor of the pool that the descriptors lie in. */
 struct pyr_arena {
-    uint64_t free; /* a bit for each pool */
+    uint64_t free;    /* a bit for each pool */
+    uint64_t idle;    /* free for all the time since the last review */
+    uint64_t touched; /* it has memory: not since it was last given back to the system */
     uint32_t free_count;
     struct pyr_heap *heap;
     struct pyr_arena *next, *previous; /* with as many free pools */
@@ -109,13 +111,17 @@ struct pyr_site_index {
     struct pyr_nodes texts;  /* all texts, by content */
 };
 
-/* Empty arenas that are kept. A program that gives memory back for good sees it given back at once. One that takes it
- * again within a moment keeps more the next time; and what it then does not use for a while is given back after all. */
+/* Memory that is free but kept, in groups of pools. A program that gives memory back for good sees it given back at
+ * once. One that takes it again within a moment keeps more the next time; and what it then does not use for a while is
+ * given back after all. */
 struct pyr_spare {
-    uint32_t count, allowed;
-    uint32_t least; /* that there were since `since_ns` */
-    uint64_t since_ns;
-    uint64_t given_ns; /* when one was given back last */
+    uint32_t groups;  /* free ones that have memory */
+    uint32_t most;    /* that there were since the last review */
+    uint32_t allowed; /* so many may be kept */
+    uint32_t given;   /* back, because there were too many, and not missed yet */
+    uint32_t emptied; /* pools, ever: the clock is not read for each */
+    uint64_t reviewed_ns;
+    uint64_t given_ns; /* when memory was given back last, because it was too much */
 };
 
 struct pyr_heap {

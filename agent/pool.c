@@ -2,6 +2,7 @@
 #include "heap.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 struct pyr_pool pyr_no_pool;
@@ -9,16 +10,20 @@ struct pyr_pool pyr_no_pool;
 enum {
     FIRST_POOL = 1, /* the descriptors lie in the one before */
     USABLE_POOLS = PYR_POOLS_PER_ARENA - FIRST_POOL,
+    GROUP_POOLS = 4, /* 64 KiB: as much as can be expected to become free together, and is worth a system call */
+    SPARE_MIN = 16,  /* groups: 1 MiB */
+    WORTH_GROUPS = 4,
+    POOLS_PER_LOOK = 8, /* the clock is read once for so many emptied pools */
     CARVE_BYTES = 4096, /* blocks become free a page at a time: what is never used is never touched */
     TAG_BYTES = sizeof(uint32_t),
 };
 
-static const uint64_t regret_ns = 250u * 1000 * 1000; /* an arena taken so soon after one was given back was missed */
-static const uint64_t idle_ns = 500u * 1000 * 1000;   /* spare arenas unused for so long are given back */
+static const uint64_t regret_ns = 250u * 1000 * 1000; /* memory taken so soon after some was given back was missed */
+static const uint64_t idle_ns = 500u * 1000 * 1000;   /* what is free for so long is given back */
 
 void pyr_pools_init(struct pyr_heap *heap)
 {
-    heap->spare.allowed = 1;
+    heap->spare.allowed = SPARE_MIN;
     for (uint32_t class = 0; class <= PYR_CLASSES; class ++)
         heap->pools[class] = &pyr_no_pool;
     heap->class_of[0] = PYR_CLASSES;
@@ -93,6 +98,110 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* ---- giving memory back ---- */
+
+static uint64_t group_of(unsigned number)
+{
+    return (((uint64_t)1 << GROUP_POOLS) - 1) << (number & ~(GROUP_POOLS - 1u));
+}
+
+/* Free, and with memory. Pool 0 is none. */
+static bool is_spare(const struct pyr_arena *arena, uint64_t group)
+{
+    return ((arena->free | 1) & group) == group && (arena->touched & group);
+}
+
+static uint32_t spare_groups(const struct pyr_arena *arena)
+{
+    uint32_t count = 0;
+    for (unsigned number = 0; number < PYR_POOLS_PER_ARENA; number += GROUP_POOLS)
+        count += is_spare(arena, group_of(number));
+    return count;
+}
+
+/* The memory of the pools in a mask goes back; what they were is forgotten. */
+static void pools_purge(struct pyr_arena *arena, uint64_t pools)
+{
+    uint32_t before = spare_groups(arena);
+    arena->touched &= ~pools;
+    arena->heap->spare.groups -= before - spare_groups(arena);
+    while (pools) {
+        unsigned first = (unsigned)__builtin_ctzll(pools);
+        uint64_t rest = ~(pools >> first);
+        unsigned count = rest ? (unsigned)__builtin_ctzll(rest) : PYR_POOLS_PER_ARENA;
+        for (unsigned n = first; n < first + count; n++)
+            ((struct pyr_pool *)arena)[n].heap = NULL;
+        madvise((char *)arena + ((size_t)first << PYR_POOL_SHIFT), (size_t)count << PYR_POOL_SHIFT, MADV_DONTNEED);
+        pools &= first + count < PYR_POOLS_PER_ARENA ? ~(uint64_t)0 << (first + count) : 0;
+    }
+}
+
+static void arena_give(struct pyr_heap *heap, struct pyr_arena *arena)
+{
+    arena_unlink(arena);
+    heap->spare.groups -= spare_groups(arena);
+    heap->arena_count--;
+    pyr_region_give(arena);
+    state_arenas(heap);
+}
+
+/* Now and then: what has been free since the last time goes back, whatever else was needed. */
+static void review(struct pyr_heap *heap, uint64_t now)
+{
+    struct pyr_spare *spare = &heap->spare;
+    if (now - spare->reviewed_ns < idle_ns)
+        return;
+    spare->reviewed_ns = now;
+    for (uint64_t lists = heap->arenas_present; lists; lists &= lists - 1) {
+        for (struct pyr_arena *arena = heap->arenas[__builtin_ctzll(lists)], *next; arena; arena = next) {
+            next = arena->next;
+            uint64_t pools = arena->idle & arena->touched;
+            arena->idle = arena->free;
+            if (pools)
+                pools_purge(arena, pools);
+            if (arena->free_count == USABLE_POOLS && !arena->touched && heap->arena_count > 1)
+                arena_give(heap, arena);
+        }
+    }
+    if (spare->allowed > spare->most)
+        spare->allowed = spare->most > SPARE_MIN ? spare->most : SPARE_MIN;
+    spare->most = spare->groups;
+}
+
+/* A group without memory is taken into use: if it was given back a moment ago, one more is kept from now on. */
+static void spare_missed(struct pyr_spare *spare)
+{
+    if (!spare->given)
+        return;
+    if (now_ns() - spare->given_ns < regret_ns) {
+        spare->allowed++;
+        spare->given--;
+    } else {
+        spare->given = 0;
+    }
+}
+
+/* A group has become free. */
+static void spare_added(struct pyr_heap *heap, struct pyr_arena *arena, uint64_t group)
+{
+    struct pyr_spare *spare = &heap->spare;
+    bool whole = arena->free_count == USABLE_POOLS;
+    uint32_t inside = whole ? spare_groups(arena) : 1;
+    if (spare->groups > spare->most)
+        spare->most = spare->groups;
+    /* An arena that has hardly any memory is not worth its address space. */
+    if (spare->groups <= spare->allowed && (!whole || inside > WORTH_GROUPS))
+        return;
+    spare->given += inside;
+    spare->given_ns = now_ns();
+    if (whole)
+        arena_give(heap, arena);
+    else
+        pools_purge(arena, arena->touched & group);
+}
+
+/* ---- taking and giving pools ---- */
+
 static struct pyr_arena *arena_new(struct pyr_heap *heap)
 {
     struct pyr_arena *arena = pyr_region_take();
@@ -102,47 +211,9 @@ static struct pyr_arena *arena_new(struct pyr_heap *heap)
     arena->free = ~(uint64_t)0 << FIRST_POOL;
     arena->free_count = USABLE_POOLS;
     heap->arena_count++;
-    heap->spare.count++;
-    if (heap->spare.allowed < heap->arena_count && heap->spare.given_ns && now_ns() - heap->spare.given_ns < regret_ns)
-        heap->spare.allowed = 2 * heap->spare.allowed + 1;
     arena_link(arena);
     state_arenas(heap);
     return arena;
-}
-
-static void arena_give(struct pyr_heap *heap, struct pyr_arena *arena)
-{
-    arena_unlink(arena);
-    heap->spare.count--;
-    heap->arena_count--;
-    pyr_region_give(arena);
-    state_arenas(heap);
-}
-
-/* Now and then: those that were not needed, whatever else was. */
-static void spare_review(struct pyr_heap *heap, uint64_t now)
-{
-    struct pyr_spare *spare = &heap->spare;
-    if (now - spare->since_ns < idle_ns)
-        return;
-    while (spare->least > 1) {
-        arena_give(heap, heap->arenas[USABLE_POOLS]);
-        spare->least--;
-    }
-    if (spare->allowed > spare->count + 1)
-        spare->allowed = spare->count + 1;
-    spare->least = spare->count;
-    spare->since_ns = now;
-}
-
-static void arena_emptied(struct pyr_heap *heap, struct pyr_arena *arena)
-{
-    struct pyr_spare *spare = &heap->spare;
-    spare->count++;
-    if (spare->count > spare->allowed) {
-        arena_give(heap, arena);
-        spare->given_ns = now_ns();
-    }
 }
 
 static struct pyr_arena *arena_of(struct pyr_pool *pool)
@@ -152,11 +223,15 @@ static struct pyr_arena *arena_of(struct pyr_pool *pool)
 
 static void pool_claim(struct pyr_heap *heap, struct pyr_arena *arena, unsigned number)
 {
+    uint64_t bit = (uint64_t)1 << number, group = group_of(number);
+    if (is_spare(arena, group))
+        heap->spare.groups--;
+    else if (!(arena->touched & group))
+        spare_missed(&heap->spare);
     arena_unlink(arena);
-    heap->spare.count -= arena->free_count == USABLE_POOLS;
-    if (heap->spare.count < heap->spare.least)
-        heap->spare.least = heap->spare.count;
-    arena->free &= ~((uint64_t)1 << number);
+    arena->free &= ~bit;
+    arena->idle &= ~bit;
+    arena->touched |= bit;
     arena->free_count--;
     arena_link(arena);
 }
@@ -190,15 +265,18 @@ static void pool_give(struct pyr_pool *pool)
 {
     struct pyr_heap *heap = pool->heap;
     struct pyr_arena *arena = arena_of(pool);
+    uint64_t group = group_of(pool->number);
     heap->emptied[pool->class] = pool;
     arena_unlink(arena);
     arena->free |= (uint64_t)1 << pool->number;
     arena->free_count++;
     arena_link(arena);
-    if (arena->free_count == USABLE_POOLS)
-        arena_emptied(heap, arena);
-    if (heap->spare.count > 1)
-        spare_review(heap, now_ns());
+    if (is_spare(arena, group)) {
+        heap->spare.groups++;
+        spare_added(heap, arena, group);
+    }
+    if (++heap->spare.emptied % POOLS_PER_LOOK == 0)
+        review(heap, now_ns());
 }
 
 /* ---- pools ---- */

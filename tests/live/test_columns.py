@@ -5,8 +5,7 @@ import pytest
 
 pytestmark = pytest.mark.needs("run", "report")
 
-# Phases are short and of many lengths: on a busy machine the scheduler wakes the sampler up in step with its own clock,
-# and a program with a period of its own would be met at the same place again and again.
+# Phases are short and of many lengths, so that they keep step with nothing.
 # Letters beyond ASCII stand before the calls: characters and bytes of the line differ.
 CALLERS = r'''
 import random
@@ -101,10 +100,12 @@ def test_calls_on_one_line(record, python):
     assert in_bytes == (python.root != "/")
 
 
-def test_work_in_c_on_one_line(record, python):
+@pytest.mark.parametrize("options", [(), ("--no-stop",)], ids=["", "no-stop"])
+def test_work_in_c_on_one_line(record, python, options):
+    """Without stops there are glances only: each must show where the program was, not where it was before."""
     if not has_columns(python):
         pytest.skip("this version has no columns")
-    check(record(LEAVES), LEAVES, SUMS, 0.05)
+    check(record(LEAVES, options=options), LEAVES, SUMS, 0.05)
 
 
 def test_versions_without_columns(record, python):
