@@ -339,3 +339,10 @@ void pyr_entry_install(void)
     PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &former);
     set(PYR_ACCESS_CALL);
 }
+
+bool pyr_entry_is_installed(void)
+{
+    struct pyr_py_allocator now;
+    PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &now);
+    return now.free == heap_free;
+}

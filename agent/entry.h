@@ -4,7 +4,12 @@
 
 #include "api.h"
 
+#include <stdbool.h>
+
 /* Puts the heap under Python's `mem` and `obj` domains. */
 void pyr_entry_install(void);
+
+/* Whether it still is there. */
+bool pyr_entry_is_installed(void);
 
 #endif

@@ -70,6 +70,8 @@ static int find_layout(struct pyr_layout *layout, struct pyr_err *err)
     const char *version = Py_GetVersion();
     if (pyr_identity_from_banner(&identity, version, strlen(version)) != 1)
         return pyr_err_set(err, PYR_E_UNSUPPORTED, "the version of this Python cannot be told");
+    if (strstr(version, "free-threading"))
+        return pyr_err_set(err, PYR_E_UNSUPPORTED, "Python %s is a free-threaded build", identity.text);
     const struct pyr_layout_source *source = pyr_layout_source_find(identity.major, identity.minor, false);
     if (!source || identity.prerelease)
         return pyr_err_set(err, PYR_E_UNSUPPORTED, "Python %s is not known", identity.text);

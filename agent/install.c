@@ -50,5 +50,7 @@ __attribute__((constructor)) static void agent_load(void)
 
 __attribute__((destructor)) static void agent_unload(void)
 {
+    if (pyr_main_heap.file)
+        pyr_main_heap.file->replaced = !pyr_entry_is_installed();
     pyr_share_close(&pyr_main_heap);
 }

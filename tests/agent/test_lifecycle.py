@@ -163,6 +163,15 @@ def test_chosen_allocator_stays(ground, env):
     assert os.listdir(ground.files) == []
 
 
+def test_replaced(ground):
+    """What -X dev asks for stays too; that the figures mean nothing is said."""
+    done = ground.run("-X", "dev", ground.put(GROW + "print(len(kept))\n"))
+    assert (done.returncode, done.stdout) == (0, b"2500\n")
+    assert [file.replaced for file in ground.read()] == [1]
+    assert ground.run(ground.put(GROW)).returncode == 0
+    assert [file.replaced for file in ground.read()] == [1, 0]
+
+
 def test_no_room_for_the_file(ground):
     os.chmod(ground.files, 0o700)
     for env in ({"PYROMETER_MEMORY_DIR": "/nowhere"}, {"PYROMETER_MEMORY_DIR": ""}):
