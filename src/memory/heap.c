@@ -128,6 +128,7 @@ int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, 
     writing.facts = (struct pyr_memory_facts){
         .process = heap->process,
         .interpreter = heap->head.interpreter,
+        .at_main_end = heap->head.at_main_end,
         .time_ns = time_ns,
         .peak_bytes = heap->head.peak_bytes,
         .peak_ns = heap->peak_ns,

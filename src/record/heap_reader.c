@@ -158,6 +158,7 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .interpreter = file.interpreter,
         .started_ns = file.started_ns,
         .ended = file.state == PYR_HEAP_ENDED,
+        .at_main_end = file.live_record != PYR_TEXT_NONE,
         .peak_bytes = file.peak_bytes,
         .peak_arena_bytes = file.peak_arena_bytes,
         .lost_allocations = file.lost_sites,
@@ -345,6 +346,22 @@ int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes)
     return rc;
 }
 
+/* What was live when the main module had ended: of some sites from number first on. Those that came later held nothing. */
+static void read_live(struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint32_t first, uint32_t some,
+                      struct pyr_heap_live live[static SITES_AT_ONCE])
+{
+    uint64_t at;
+    uint32_t size;
+    memset(live, 0, some * sizeof *live);
+    const struct source *source = find_text(reader, file->live_record, PYR_HEAP_TEXT_LIVE, &at, &size);
+    uint32_t count = source ? size / sizeof *live : 0;
+    if (first >= count)
+        return;
+    count = count - first < some ? count - first : some;
+    if (!read_at(source->fd, live, count * sizeof *live, at + (uint64_t)first * sizeof *live))
+        memset(live, 0, some * sizeof *live);
+}
+
 static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_file *file,
                        struct pyr_heap_site sites[static SITES_AT_ONCE], pyr_heap_visit visit, void *context)
 {
@@ -352,9 +369,16 @@ static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_fil
         int64_t some = read_sites(reader, file, first, count, sites);
         if (some < 0)
             return (int)some;
+        struct pyr_heap_live live[SITES_AT_ONCE];
+        if (file->live_record != PYR_TEXT_NONE)
+            read_live(reader, file, first, (uint32_t)some, live);
         for (uint32_t i = 0; i < some; i++) {
             struct pyr_heap_place place;
             struct pyr_memory_site figures = figures_of(&sites[i]);
+            if (file->live_record != PYR_TEXT_NONE) {
+                figures.live_blocks = live[i].blocks;
+                figures.live_bytes = live[i].bytes;
+            }
             int rc = sites[i].allocated_blocks ? place_of(reader, first + i, &sites[i], &place) : 1;
             if (rc == 0)
                 rc = visit(context, &place, &figures);

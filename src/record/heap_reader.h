@@ -15,6 +15,7 @@ struct pyr_heap_head {
     uint32_t interpreter;
     uint64_t started_ns; /* since 1970 */
     bool ended;          /* it has exited; false also if it was killed */
+    bool at_main_end;    /* what is live is told as of when the main module had ended */
     uint64_t peak_bytes;
     uint64_t peak_arena_bytes;
     uint64_t lost_allocations;

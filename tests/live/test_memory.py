@@ -402,3 +402,44 @@ def test_a_program_in_another_root_is_not_told_of_the_agent(local):
     process = local.start("-c", f"import os; os.execv({others[-1].command()[0]!r}, {others[-1].command('-c', 'print(42)')!r})")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, b"42\n", b"")
+
+
+LIVE = """
+import atexit, gc
+N = 2000
+def fill(where, size):
+    for i in range(N):
+        where[i] = bytes(size)
+keep, later = [None] * N, [None] * N
+bytes(len('x'))
+def main():
+    for i in range(N):
+        keep[i] = bytes(1000)  # KEEP
+gc.disable()
+class Node: pass
+def cycles():
+    for i in range(N):
+        node = Node(); node.own = node
+        node.data = bytes(3000)  # CYCLE
+def at_exit():
+    for i in range(N):
+        later[i] = bytes(500)  # ATEXIT
+atexit.register(at_exit)
+main()
+cycles()
+"""
+
+
+def test_live_is_that_of_the_main_modules_end(place):
+    """After threads and atexit functions, before the collector and the interpreter's end."""
+    script = place.write(LIVE)
+    report = place.run(script)
+    assert report["memory"]["live_at_main_end"] is True
+    rows = rows_of(report, script)
+    for mark, size in (("KEEP", 1000), ("CYCLE", 3000), ("ATEXIT", 500)):
+        assert rows[line_of(mark, LIVE)]["live_blocks"] == pytest.approx(N_LIVE, abs=2), mark
+        assert rows[line_of(mark, LIVE)]["live_bytes"] == pytest.approx(N_LIVE * SIZE[size], abs=500), mark
+    assert "when the main module had ended" in place.report("-f", "leaks")
+
+
+N_LIVE = 2000
