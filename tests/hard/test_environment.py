@@ -91,7 +91,8 @@ def test_too_few_descriptors(tool, limit, count):
     report = tool.report()
     known = report["processes"][0]["threads"]
     assert len(known) == count + 1
-    assert sum(thread["on_cpu"] for thread in known) > 0.7 * max(thread["samples"] for thread in known)
+    able = sum(thread["on_cpu"] + thread["waiting_for_cpu"] for thread in known)
+    assert able > 0.7 * max(thread["samples"] for thread in known)
     assert "busy" in functions_of(report)
     assert_free(program.pid)
 
@@ -470,7 +471,8 @@ while True:
     if interpreter.info >= (3, 12):
         assert wanted <= functions_of(report)
     else:
-        assert wanted & functions_of(report) and len(report["processes"][0]["threads"]) == 3
+        assert wanted & functions_of(report)
+    assert len(report["processes"][0]["threads"]) == 2
     tool("dump", str(program.pid))
     assert_free(program.pid)
     assert program.poll() is None
