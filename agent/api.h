@@ -26,6 +26,8 @@ extern PYR_WEAK const char *Py_GetVersion(void);
 extern PYR_WEAK void *PyThreadState_GetUnchecked(void);
 extern PYR_WEAK void *_PyThreadState_UncheckedGet(void);
 extern PYR_WEAK void *PyInterpreterState_Main(void);
+extern PYR_WEAK int Py_IsFinalizing(void);
+extern PYR_WEAK int _Py_IsFinalizing(void); /* up to 3.12 */
 extern PYR_WEAK char _PyRuntime[];
 extern PYR_WEAK char PyCode_Type[];
 

@@ -48,13 +48,25 @@ static bool is_served(const void *tstate)
 }
 
 /* Of a thread that is_served. */
+/* The first block that is asked for without Python code once the interpreter has begun to end: atexit functions have run
+ * and threads have been waited for, and nothing has been torn down yet. */
+static void note_end(void)
+{
+    int (*ends)(void) = Py_IsFinalizing ? Py_IsFinalizing : _Py_IsFinalizing;
+    if (ends && pyr_main_heap.file && !pyr_main_heap.file->main_ended_ns && ends())
+        pyr_text_live(&pyr_main_heap);
+}
+
 static struct place rare_place(const void *tstate)
 {
     if (!tstate)
         return place_of(&pyr_main_heap, PYR_SITE_NO_FRAME);
     if (PYR_UNLIKELY(pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter))
         settle();
-    return place_of(&pyr_main_heap, pyr_site_of(&pyr_main_heap, pyr_frame_of(tstate, pyr_inside.chain)));
+    uint32_t site = pyr_site_of(&pyr_main_heap, pyr_frame_of(tstate, pyr_inside.chain));
+    if (site == PYR_SITE_NO_FRAME)
+        note_end();
+    return place_of(&pyr_main_heap, site);
 }
 
 /* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run

@@ -18,4 +18,7 @@ void pyr_sites_init(struct pyr_heap *heap);
 /* The record of a code object in the file, written if it is not there. PYR_TEXT_NONE when there is no room. */
 uint32_t pyr_text_code(struct pyr_heap *heap, const void *code);
 
+/* Notes what every site holds now, once: the main module has ended. Where there is no room, it is not noted. */
+void pyr_text_live(struct pyr_heap *heap);
+
 #endif

@@ -4,6 +4,7 @@
 #include "inside.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { NAME_MAX_BYTES = 4096, LINETABLE_MAX = 8 << 20 };
 
@@ -140,4 +141,26 @@ uint32_t pyr_text_code(struct pyr_heap *heap, const void *code)
         return PYR_TEXT_NONE;
     const char *bytes = facts.linetable_size ? table + layout->bytes_data : "";
     return text_record(heap, PYR_HEAP_TEXT_CODE, &(struct parts){&facts, bytes, sizeof facts, facts.linetable_size});
+}
+
+void pyr_text_live(struct pyr_heap *heap)
+{
+    struct timespec now;
+    uint32_t count = heap->site_count;
+    uint64_t offset = heap->file->text_bytes, size = count * sizeof(struct pyr_heap_live);
+    uint64_t end = offset + sizeof(struct pyr_heap_text) + size;
+    clock_gettime(CLOCK_REALTIME, &now);
+    heap->file->main_ended_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    if (end > UINT32_MAX || !pyr_window_reserve(&heap->text_window, end))
+        return;
+    struct pyr_heap_text *text = text_at(heap, (uint32_t)offset);
+    struct pyr_heap_live *live = (struct pyr_heap_live *)(void *)(text + 1);
+    *text = (struct pyr_heap_text){PYR_HEAP_TEXT_LIVE, (uint32_t)size};
+    for (uint32_t i = 0; i < count; i++) {
+        const struct pyr_heap_site *site = &heap->sites[i];
+        live[i] = (struct pyr_heap_live){site->allocated_blocks - site->freed_blocks,
+                                         site->allocated_bytes - site->freed_bytes};
+    }
+    __atomic_store_n(&heap->file->text_bytes, end, __ATOMIC_RELEASE);
+    __atomic_store_n(&heap->file->live_record, (uint32_t)offset, __ATOMIC_RELEASE);
 }

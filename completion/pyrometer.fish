@@ -29,7 +29,7 @@ complete -c pyrometer -n "$measuring; or __fish_seen_subcommand_from report" -l 
 complete -c pyrometer -n $measuring -l no-children -d 'Leave out the processes it starts'
 complete -c pyrometer -n $measuring -l no-stop -d 'Never stop the program'
 
-complete -c pyrometer -n '__fish_seen_subcommand_from run' -l memory -x -a off -d 'What to record of allocations'
+complete -c pyrometer -n '__fish_seen_subcommand_from run' -l memory -x -a 'lines off' -d 'What to record of allocations'
 complete -c pyrometer -n '__fish_seen_subcommand_from run' -l python -r -d 'The Python that runs scripts'
 complete -c pyrometer -n '__fish_seen_subcommand_from run' -s m -x -d 'Run a module'
 complete -c pyrometer -n '__fish_seen_subcommand_from run' -s c -x -d 'Run code'
@@ -42,7 +42,7 @@ complete -c pyrometer -n '__fish_seen_subcommand_from dump report doctor' -l jso
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -s f -l format -x -a '(__pyrometer_formats)' -d 'The format'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -s o -l output -r -F -d 'Write to this file'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l force -d 'Overwrite the file'
-complete -c pyrometer -n '__fish_seen_subcommand_from report' -l weight -x -a time -d 'What is counted'
+complete -c pyrometer -n '__fish_seen_subcommand_from report' -l weight -x -a 'time allocated live peak' -d 'What is counted'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l by -x -a 'line function' -d 'How frames are told apart'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l no-threads -d 'Leave out thread frames'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l thread -x -d 'Only this thread'

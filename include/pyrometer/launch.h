@@ -22,10 +22,11 @@ enum pyr_program_kind {
 
 /* Zeroed it is empty and can be released. */
 struct pyr_program {
-    char *path;        /* the file that is executed */
-    char **argv;       /* NULL-terminated; the words are borrowed */
-    char *name;        /* short, for a file's name */
-    char *interpreter; /* argv[0] where a Python was chosen, else NULL */
+    char *path;               /* the file that is executed */
+    char **argv;              /* NULL-terminated; the words are borrowed */
+    char *name;               /* short, for a file's name */
+    char *interpreter;        /* argv[0] where a Python was chosen, else NULL */
+    char *const *environment; /* borrowed; NULL: our own */
 };
 
 /* A word that names a file (not a directory) that is not executable or ends in .py is a script for Python, any other a
@@ -60,6 +61,18 @@ bool pyr_signals_end_wanted(const struct pyr_signals *signals);
 
 /* Takes as many as may be had: a thread of the target is given up to three. What is launched gets back what was. */
 void pyr_files_raise(void);
+
+/* ---- counting its allocations ---- */
+
+/* The agent in LD_PRELOAD, and a temporary directory for its files. When we end, however we end, the directory goes: a
+ * small process that waits for it sees to that. */
+struct pyr_preload;
+
+/* PYR_E_NOT_FOUND: the agent is not installed; PYR_E_UNSUPPORTED, PYR_E_IO, PYR_E_LIMIT: it cannot be used. */
+int pyr_preload_open(struct pyr_preload **out, struct pyr_err *err);
+const char *pyr_preload_directory(const struct pyr_preload *preload);
+char *const *pyr_preload_environment(const struct pyr_preload *preload); /* for struct pyr_program; until close */
+void pyr_preload_close(struct pyr_preload *preload);                     /* removes the directory; NULL is allowed */
 
 /* ---- the program ---- */
 

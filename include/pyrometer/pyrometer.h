@@ -40,6 +40,7 @@ struct pyr_profile_options {
     void (*ready)(void *); /* called once, from a thread of the profiler's own or that of pyr_profiler_run, when the
                             * first sample is taken (rate 0: when it runs); NULL: nothing to call */
     void *ready_context;
+    const char *memory_directory; /* where the agents of the processes count allocations; NULL: they are not recorded */
 };
 
 /* What came of it, for the line that a person reads at the end. */
@@ -48,10 +49,11 @@ struct pyr_profile_summary {
     uint64_t samples, samples_unresolved, samples_failed, samples_stopped, samples_truncated, deadlines_missed;
     uint32_t processes, python_processes, threads;
     uint64_t file_bytes;
-    uint32_t left_running; /* processes that it started and that live on, where the root process has ended */
-    pid_t left_pid;        /* one of them */
-    char python[32];       /* version of the first Python process, "" if none was seen */
-    char problem[480];     /* why a Python process could not be profiled; "" if all could */
+    uint32_t left_running;    /* processes that it started and that live on, where the root process has ended */
+    pid_t left_pid;           /* one of them */
+    char python[32];          /* version of the first Python process, "" if none was seen */
+    char problem[480];        /* why a Python process could not be profiled; "" if all could */
+    char memory_problem[480]; /* why allocations of one are not recorded; "" if all are. Filled in at the end */
 };
 
 struct pyr_profiler;
@@ -87,11 +89,21 @@ int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, stru
 
 enum pyr_by { PYR_BY_LINE, PYR_BY_FUNCTION };
 
+/* What stacks are weighed by. Bytes are those asked for. */
+enum pyr_weigh {
+    PYR_WEIGH_TIME,
+    PYR_WEIGH_ALLOCATED,
+    PYR_WEIGH_LIVE,      /* when the main module had ended; else at the end */
+    PYR_WEIGH_PEAK,      /* held at the moment of the highest total */
+    PYR_WEIGH_TEMPORARY, /* not recorded by this version: refused */
+};
+
 struct pyr_report_options {
     const char *format; /* a name from pyr_report_formats; NULL: "text" */
     enum pyr_by by;
-    bool no_threads; /* leave process and thread frames out of stacks */
-    bool mode_given; /* else the recording's own */
+    enum pyr_weigh weight; /* time, but for formats with stacks */
+    bool no_threads;       /* leave process and thread frames out of stacks */
+    bool mode_given;       /* else the recording's own */
     enum pyr_mode mode;
     bool include_idle;   /* wall mode: count threads that wait as well (default for wall) */
     const char *thread;  /* only threads with this name, ident or native id; NULL: all */

@@ -23,6 +23,7 @@ static struct pyr_report_options library_options(const struct report_args *args,
     return (struct pyr_report_options){
         .format = args->format,
         .by = (enum pyr_by)args->by,
+        .weight = (enum pyr_weigh)args->weight,
         .no_threads = args->no_threads,
         .mode_given = args->mode != MODE_OF_RECORDING,
         .mode = args->mode == MODE_OF_RECORDING ? PYR_MODE_WALL : (enum pyr_mode)args->mode,
@@ -75,8 +76,9 @@ static int report_run(const struct pyr_cmd *cmd, void *given, const struct pyr_w
 
 static const struct pyr_choice by_choices[] = {
     {"line", PYR_BY_LINE, false}, {"function", PYR_BY_FUNCTION, false}, {NULL, 0, false}};
-static const struct pyr_choice weight_choices[] = {{"time", 0, false}, {"allocated", 1, true}, {"live", 2, true},
-                                                   {"peak", 3, true},  {"temporary", 4, true}, {NULL, 0, false}};
+static const struct pyr_choice weight_choices[] = {
+    {"time", PYR_WEIGH_TIME, false}, {"allocated", PYR_WEIGH_ALLOCATED, false}, {"live", PYR_WEIGH_LIVE, false},
+    {"peak", PYR_WEIGH_PEAK, false}, {"temporary", PYR_WEIGH_TEMPORARY, false}, {NULL, 0, false}};
 
 #define AT(field) offsetof(struct report_args, field)
 
@@ -97,10 +99,10 @@ static const struct pyr_option options[] = {
     {.name = "force", .offset = AT(force), .help = "overwrite OUT if it exists"},
     {.name = "weight",
      .kind = PYR_OPTION_CHOICE,
-     .value = "time",
+     .value = "WHAT",
      .offset = AT(weight),
      .choices = weight_choices,
-     .help = "what is counted: time, which is the default"},
+     .help = "what is counted: time, which is the default, or bytes: allocated, live or peak"},
     {.name = "mode",
      .kind = PYR_OPTION_CHOICE,
      .value = "MODE",

@@ -14,6 +14,7 @@ static int run_run(const struct pyr_cmd *cmd, void *args, const struct pyr_words
                                          run.args->python, &run.err);
     status = rc < 0 ? pyr_run_refused(&run, rc) : pyr_run_program(&run);
     pyr_launch_close(run.launch);
+    pyr_preload_close(run.preload);
     pyr_program_release(&run.program);
     free(run.file);
     return status;
@@ -25,10 +26,10 @@ static const struct pyr_option options[] = {
     PROFILE_OPTIONS(run_args),
     {.name = "memory",
      .kind = PYR_OPTION_CHOICE,
-     .value = "off",
+     .value = "HOW",
      .offset = AT(profile.memory),
      .choices = pyr_memory_choices,
-     .help = "what to record of allocations: nothing, which is the default"},
+     .help = "lines: count every allocation at its line, which is the default; off: do not"},
     {.name = "python",
      .kind = PYR_OPTION_TEXT,
      .value = "EXE",
@@ -53,7 +54,7 @@ static const struct run_args defaults = {.profile = PROFILE_DEFAULTS};
 
 const struct pyr_cmd pyr_cmd_run = {
     .name = "run",
-    .summary = "Runs a program and records where its time goes",
+    .summary = "Runs a program and records where its time and memory go",
     .usage = (const char *const[]){"[OPTION...] [--] SCRIPT [ARG...]", "[OPTION...] -m MODULE [ARG...]",
                                    "[OPTION...] -c CODE [ARG...]", "[OPTION...] [--] COMMAND [ARG...]", NULL},
     .details = "A file that is not executable, or whose name ends in .py, is a SCRIPT for Python; any other word\n"

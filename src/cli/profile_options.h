@@ -13,6 +13,8 @@ struct profile_args {
     bool force, native, no_children, no_stop, quiet;
 };
 
+enum { MEMORY_DEFAULT /* lines, where it can be */, MEMORY_LINES, MEMORY_STACKS, MEMORY_OFF };
+
 #define PROFILE_DEFAULTS                                                                                               \
     {                                                                                                                  \
         .rate_hz = 1000                                                                                                \

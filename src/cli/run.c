@@ -9,11 +9,26 @@ int pyr_run_refused(const struct run *run, int rc)
     return rc == PYR_E_NOT_FOUND ? 127 : rc == PYR_E_PERMISSION ? 126 : PYR_EXIT_FAILED;
 }
 
+/* Where nobody asked for it, its failure is no reason not to measure the time: it is told when that has begun. */
+static int prepare_memory(struct run *run)
+{
+    int how = run->args->profile.memory;
+    struct pyr_err *err = how == MEMORY_DEFAULT ? &run->memory_err : &run->err;
+    int rc = how == MEMORY_OFF ? 0 : pyr_preload_open(&run->preload, err);
+    if (rc < 0 && how == MEMORY_DEFAULT)
+        return 0;
+    if (run->preload)
+        run->program.environment = pyr_preload_environment(run->preload);
+    return rc;
+}
+
 /* All that can fail for our own reasons fails here, before the program is there. */
 static int prepare(struct run *run)
 {
     struct pyr_profile_options options = pyr_profile_options_of(&run->args->profile);
     int rc = pyr_signals_take(&run->signals, &run->err);
+    if (rc == 0)
+        rc = prepare_memory(run);
     if (rc == 0)
         rc = pyr_launch_fork(&run->launch, &run->program, &run->signals, &run->err);
     if (rc < 0)
@@ -24,6 +39,7 @@ static int prepare(struct run *run)
         return pyr_err_set(&run->err, PYR_E_NOMEM, "%s", pyr_status_text(PYR_E_NOMEM));
     options.output = run->file;
     options.wait_python_s = -1;
+    options.memory_directory = run->preload ? pyr_preload_directory(run->preload) : NULL;
     options.command = (const char *const *)run->program.argv;
     rc = pyr_profiler_open(&run->profiler, pid, &options, &run->err);
     return rc < 0 ? rc : pyr_session_start(&run->session, run->profiler, &run->err);
@@ -44,8 +60,12 @@ static void complete(struct run *run, int rc, int wait_status)
     if (close_rc < 0)
         return;
     pyr_say_problem(run->cmd, &summary);
+    pyr_preload_close(run->preload);
+    run->preload = NULL;
     if (run->args->profile.quiet)
         return;
+    if (summary.memory_problem[0] && summary.python_processes)
+        pyr_say("run: %s", summary.memory_problem);
     if (summary.python_processes)
         pyr_say_summary(&summary, run->file);
     else
@@ -65,6 +85,8 @@ static void abandon(struct run *run)
 
 static int measure(struct run *run)
 {
+    if (run->memory_err.status && !run->args->profile.quiet)
+        pyr_say("run: no memory figures: %s", run->memory_err.text);
     /* With a duration the recording is complete, and can be read, while the program runs on. */
     int early = run->args->profile.duration_s > 0 ? pyr_session_fd(run->session) : -1;
     bool ended = pyr_launch_watch(run->launch, early, run->profiler);

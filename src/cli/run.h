@@ -19,11 +19,12 @@ struct run {
     const struct run_args *args;
     struct pyr_program program;
     struct pyr_signals signals;
+    struct pyr_preload *preload; /* NULL: allocations are not recorded */
     struct pyr_launch *launch;
     struct pyr_profiler *profiler;
     struct pyr_session *session;
     char *file;
-    struct pyr_err err;
+    struct pyr_err err, memory_err;
 };
 
 /* Runs the resolved program; returns the exit status. */

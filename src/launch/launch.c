@@ -22,9 +22,10 @@ static ssize_t read_again(int fd, void *to, size_t size)
 /* A file without a format that the kernel knows is a shell script, as execvp has it. */
 static void execute(const struct pyr_program *program, char **shell_argv)
 {
-    execv(program->path, program->argv);
+    char *const *environment = program->environment ? program->environment : environ;
+    execve(program->path, program->argv, environment);
     if (errno == ENOEXEC)
-        execv(shell_argv[0], shell_argv);
+        execve(shell_argv[0], shell_argv, environment);
 }
 
 /* In the child: nothing but async-signal-safe calls. */

@@ -15,6 +15,7 @@ struct pyr_run_facts {
     uint64_t rate_hz;         /* samples per second asked for; UINT64_MAX for max */
     bool attached;            /* attach, not run */
     bool no_stop;
+    bool memory;                /* allocations are recorded */
     const char *const *command; /* argv of run; or of the attached process */
     uint32_t command_count;
 };
@@ -94,6 +95,39 @@ struct pyr_quality {
     uint64_t own_cpu_ns;
     uint64_t elapsed_ns;
     uint64_t samples_compiled; /* of those taken: the innermost code ran compiled, so its line may be an earlier one */
+};
+
+/* What one site had allocated; a site is a node of the stack tree (PYR_NODE_EMPTY: no Python code ran). Sizes are those
+ * asked for. */
+struct pyr_memory_site {
+    uint32_t node;
+    uint64_t allocated_blocks, allocated_bytes;
+    uint64_t live_blocks, live_bytes;
+    uint64_t peak_blocks, peak_bytes; /* held at the moment of the heap's peak */
+};
+
+/* A step of the timeline: the most that was seen in it. 0: nothing was read then. */
+struct pyr_memory_point {
+    uint64_t heap_bytes, rss_bytes;
+};
+
+/* The heap of one interpreter of one process: all its figures at one moment. */
+struct pyr_memory_facts {
+    uint32_t process;     /* number */
+    uint32_t interpreter; /* 0 is the main one */
+    bool at_main_end;     /* live: when the main module had ended; else at time_ns */
+    uint64_t time_ns;     /* when the figures were read; times are since the recording's start */
+    uint64_t allocated_blocks, allocated_bytes, live_blocks, live_bytes, peak_bytes;
+    uint64_t peak_ns;          /* when the peak was seen to be reached; 0: not known */
+    uint64_t arena_bytes;      /* mapped for small blocks, at most at one time */
+    uint64_t lost_allocations; /* whose site could not be told */
+    const char *why;           /* why there are no figures; "" where there are */
+    uint64_t start_ns, step_ns;
+    const struct pyr_memory_point *points;
+    uint32_t point_count;
+    const struct pyr_memory_site *sites;
+    uint32_t site_count;
+    bool cut; /* read: some sites are missing, for the recording ends before them */
 };
 
 /* Sentinel for "no stack": the thread has no Python frame. */

@@ -116,10 +116,10 @@ int pyr_output_open(struct pyr_output *output, const char *path, bool force, str
     return rc;
 }
 
-void pyr_output_header(struct pyr_output *output)
+void pyr_output_header(struct pyr_output *output, uint32_t optional_features)
 {
     uint8_t header[PYR_WIRE_HEADER_SIZE];
-    pyr_wire_header_put(header);
+    pyr_wire_header_put(header, optional_features);
     pyr_buf_append(&output->pending, header, sizeof header);
 }
 
@@ -145,10 +145,10 @@ int pyr_output_frame(struct pyr_output *output, uint16_t kind, const uint8_t *pa
         return pyr_err_set(err, PYR_E_NOMEM, "out of memory writing %s", output->path);
     uint8_t *frame = output->pending.bytes + output->pending.size;
     size_t stored = store(output, frame + PYR_FRAME_HEADER_SIZE, room, payload, size);
-    struct pyr_frame_header header = {.kind = kind,
-                                      .flags = stored < size ? PYR_FRAME_ZSTD : 0,
-                                      .stored_size = (uint32_t)stored,
-                                      .raw_size = (uint32_t)size};
+    uint16_t flags =
+        (uint16_t)((stored < size ? PYR_FRAME_ZSTD : 0) | (kind == PYR_FRAME_MEMORY ? PYR_FRAME_SKIPPABLE : 0));
+    struct pyr_frame_header header = {
+        .kind = kind, .flags = flags, .stored_size = (uint32_t)stored, .raw_size = (uint32_t)size};
     pyr_frame_header_put(frame, &header);
     header.checksum = pyr_frame_checksum(frame, stored);
     pyr_frame_header_put(frame, &header);

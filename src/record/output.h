@@ -25,7 +25,7 @@ struct pyr_output {
 int pyr_output_open(struct pyr_output *output, const char *path, bool force, struct pyr_err *err);
 
 /* Appends the bytes that begin a file. */
-void pyr_output_header(struct pyr_output *output);
+void pyr_output_header(struct pyr_output *output, uint32_t optional_features);
 
 /* Appends a frame to what is pending, compressed if that helps. */
 int pyr_output_frame(struct pyr_output *output, uint16_t kind, const uint8_t *payload, size_t size,

@@ -71,6 +71,10 @@ const struct pyr_code_facts *pyr_reader_code(const struct pyr_reader *reader, ui
 int pyr_reader_node(const struct pyr_reader *reader, uint32_t node, uint32_t *parent, uint32_t *code,
                     int32_t *instruction);
 
+/* The heaps whose figures were recorded, each as it was recorded last. Valid after the last event. */
+uint32_t pyr_reader_heaps(const struct pyr_reader *reader);
+const struct pyr_memory_facts *pyr_reader_heap(const struct pyr_reader *reader, uint32_t number);
+
 /* Whether the recording was closed properly; if not, why reading ended ("cut off at byte …"). Borrowed; valid after the
  * last event. */
 bool pyr_reader_complete(const struct pyr_reader *reader, const char **why);

@@ -7,7 +7,7 @@
 
 #define COMMAND_COUNT_MAX PYR_COMMAND_BYTES_MAX
 
-static int charge(struct pyr_reader *reader, uint64_t cost)
+int pyr_reader_charge(struct pyr_reader *reader, uint64_t cost)
 {
     if (reader->cost + cost > PYR_DEFINITIONS_COST_MAX)
         return PYR_E_LIMIT;
@@ -24,14 +24,13 @@ static const char *keep_text(struct pyr_reader *reader, const uint8_t *bytes, si
     return text;
 }
 
-/* A length and that many bytes of text. */
-static int take_text(struct pyr_reader *reader, struct pyr_cursor *cursor, const char **out)
+int pyr_reader_take_text(struct pyr_reader *reader, struct pyr_cursor *cursor, const char **out)
 {
     uint64_t size = pyr_cursor_varint(cursor);
     const uint8_t *bytes = size <= PYR_STRING_MAX ? pyr_cursor_take(cursor, size) : NULL;
     if (!bytes || cursor->failed)
         return PYR_E_FORMAT;
-    int rc = charge(reader, PYR_COST_STRING + size);
+    int rc = pyr_reader_charge(reader, PYR_COST_STRING + size);
     if (rc < 0)
         return rc;
     *out = keep_text(reader, bytes, (size_t)size);
@@ -48,7 +47,7 @@ static int take_command(struct pyr_reader *reader, struct pyr_cursor *cursor, st
         return PYR_E_NOMEM;
     int rc = 0;
     for (uint64_t i = 0; rc == 0 && i < count; i++)
-        rc = take_text(reader, cursor, &words[i]);
+        rc = pyr_reader_take_text(reader, cursor, &words[i]);
     facts->command = words;
     facts->command_count = (uint32_t)count;
     return rc;
@@ -60,7 +59,7 @@ int pyr_reader_take_facts(struct pyr_reader *reader, const uint8_t *payload, uin
     struct pyr_run_facts facts = {0};
     const char **texts[] = {&facts.pyrometer, &facts.python, &facts.host, &facts.mode};
     for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) {
-        int rc = take_text(reader, &cursor, texts[i]);
+        int rc = pyr_reader_take_text(reader, &cursor, texts[i]);
         if (rc < 0)
             return rc;
     }
@@ -69,6 +68,7 @@ int pyr_reader_take_facts(struct pyr_reader *reader, const uint8_t *payload, uin
     uint64_t flags = pyr_cursor_varint(&cursor);
     facts.attached = flags & PYR_FLAG_ATTACHED;
     facts.no_stop = flags & PYR_FLAG_NO_STOP;
+    facts.memory = flags & PYR_FLAG_MEMORY;
     int rc = take_command(reader, &cursor, &facts);
     if (rc < 0)
         return rc;
@@ -98,7 +98,7 @@ static int define_string(struct pyr_reader *reader, struct pyr_cursor *body)
     size_t size = pyr_cursor_left(body);
     if (size > PYR_STRING_MAX)
         return PYR_E_FORMAT;
-    int rc = charge(reader, PYR_COST_STRING + size);
+    int rc = pyr_reader_charge(reader, PYR_COST_STRING + size);
     if (rc < 0)
         return rc;
     const char *text = keep_text(reader, body->at, size);
@@ -118,7 +118,7 @@ static const char *take_string(const struct pyr_reader *reader, struct pyr_curso
 
 static int define_code(struct pyr_reader *reader, struct pyr_cursor *body)
 {
-    int rc = charge(reader, PYR_COST_CODE + pyr_cursor_left(body));
+    int rc = pyr_reader_charge(reader, PYR_COST_CODE + pyr_cursor_left(body));
     if (rc < 0)
         return rc;
     struct pyr_code_facts facts = {0};
@@ -138,7 +138,7 @@ static int define_code(struct pyr_reader *reader, struct pyr_cursor *body)
 
 static int define_process(struct pyr_reader *reader, struct pyr_cursor *body)
 {
-    int rc = charge(reader, PYR_COST_PROCESS);
+    int rc = pyr_reader_charge(reader, PYR_COST_PROCESS);
     if (rc < 0)
         return rc;
     struct pyr_reader_process process = {0};
@@ -156,7 +156,7 @@ static int define_process(struct pyr_reader *reader, struct pyr_cursor *body)
 
 static int define_thread(struct pyr_reader *reader, struct pyr_cursor *body)
 {
-    int rc = charge(reader, PYR_COST_THREAD);
+    int rc = pyr_reader_charge(reader, PYR_COST_THREAD);
     if (rc < 0)
         return rc;
     struct pyr_reader_thread thread = {.recent = UINT32_MAX};
@@ -229,7 +229,7 @@ static int take_node(struct pyr_reader *reader, struct pyr_cursor *columns)
         number >= UINT32_MAX)
         return PYR_E_FORMAT;
     struct pyr_reader_node node = {(uint32_t)(number - up), (uint32_t)code, (int32_t)((int64_t)instruction - 1)};
-    int rc = charge(reader, PYR_COST_NODE);
+    int rc = pyr_reader_charge(reader, PYR_COST_NODE);
     if (rc < 0)
         return rc;
     return pyr_vec_push(&reader->nodes, &node) ? 0 : PYR_E_NOMEM;

@@ -29,6 +29,13 @@ struct pyr_reader_process {
     bool ended;
 };
 
+struct pyr_reader_heap {
+    struct pyr_memory_facts facts; /* points and sites are those below */
+    struct pyr_vec points;         /* of struct pyr_memory_point */
+    struct pyr_vec sites;          /* of struct pyr_memory_site */
+    uint32_t next_part, total_sites;
+};
+
 struct pyr_reader {
     struct pyr_input input;
     struct pyr_err failure; /* sticks */
@@ -44,6 +51,7 @@ struct pyr_reader {
     struct pyr_vec processes; /* of struct pyr_reader_process * */
     struct pyr_vec threads;   /* of struct pyr_reader_thread * */
     struct pyr_vec nodes;     /* of struct pyr_reader_node; [0] is PYR_NODE_EMPTY */
+    struct pyr_vec heaps;     /* of struct pyr_reader_heap */
     uint64_t cost;
 
     /* The EVENTS frame that is being read, and what carries over from one to the next. */
@@ -74,6 +82,14 @@ int pyr_reader_take_facts(struct pyr_reader *reader, const uint8_t *payload, uin
 int pyr_reader_take_definitions(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_nodes(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_quality(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+int pyr_reader_take_memory(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+void pyr_reader_heaps_release(struct pyr_reader *reader);
+
+/* Counts what a definition costs in memory: PYR_E_LIMIT when it is too much. */
+int pyr_reader_charge(struct pyr_reader *reader, uint64_t cost);
+
+/* A length and that many bytes of text. */
+int pyr_reader_take_text(struct pyr_reader *reader, struct pyr_cursor *cursor, const char **out);
 
 /* The next event of the current EVENTS frame: 1, 0 if it has no more, or a status. */
 int pyr_reader_take_event(struct pyr_reader *reader, struct pyr_event *event);

@@ -43,12 +43,13 @@ uint64_t pyr_frame_checksum(const uint8_t *frame, uint64_t stored_size)
                        PYR_FRAME_HEADER_SIZE - PYR_FRAME_CHECKSUM_SIZE + (size_t)stored_size);
 }
 
-void pyr_wire_header_put(uint8_t out[PYR_WIRE_HEADER_SIZE])
+void pyr_wire_header_put(uint8_t out[PYR_WIRE_HEADER_SIZE], uint32_t optional_features)
 {
     memset(out, 0, PYR_WIRE_HEADER_SIZE);
     memcpy(out, PYR_WIRE_MAGIC, 8);
     put_le(out + 8, PYR_WIRE_VERSION, 2);
     put_le(out + 10, PYR_WIRE_VERSION, 2);
+    put_le(out + 16, optional_features, 4);
     size_t size = strlen(PYR_VERSION);
     memcpy(out + 24, PYR_VERSION, size < PYR_WIRE_MADE_BY_SIZE ? size : PYR_WIRE_MADE_BY_SIZE);
     pyr_wire_header_seal(out);

@@ -23,6 +23,7 @@ enum pyr_frame_kind {
     PYR_FRAME_EVENTS = 4,
     PYR_FRAME_QUALITY = 5,
     PYR_FRAME_END = 6,
+    PYR_FRAME_MEMORY = 7,
 };
 
 enum pyr_frame_flags {
@@ -55,6 +56,20 @@ enum pyr_event_column {
     PYR_COLUMNS,
 };
 
+/* The columns of a MEMORY frame. */
+enum pyr_memory_column {
+    PYR_MEMORY_HEAD,
+    PYR_MEMORY_POINTS,           /* zigzag differences: heap, resident */
+    PYR_MEMORY_NODES,            /* zigzag difference from the node before */
+    PYR_MEMORY_ALLOCATED_BLOCKS, /* from here on one varint per site */
+    PYR_MEMORY_ALLOCATED_BYTES,
+    PYR_MEMORY_LIVE_BLOCKS,
+    PYR_MEMORY_LIVE_BYTES,
+    PYR_MEMORY_PEAK_BLOCKS,
+    PYR_MEMORY_PEAK_BYTES,
+    PYR_MEMORY_COLUMNS,
+};
+
 enum pyr_op {
     PYR_OP_TICK,
     PYR_OP_THREAD_END,
@@ -70,6 +85,13 @@ enum pyr_op {
 
 #define PYR_FLAG_ATTACHED 1u
 #define PYR_FLAG_NO_STOP 2u
+#define PYR_FLAG_MEMORY 4u
+
+#define PYR_FEATURE_MEMORY 1u /* optional: there are MEMORY frames */
+#define PYR_MEMORY_AT_MAIN_END 1u
+#define PYR_MEMORY_PART_SITES 65536u /* in one frame */
+#define PYR_MEMORY_POINTS_MAX 65536u
+#define PYR_MEMORY_HEAPS_MAX 16384u
 
 #define PYR_TIME_UNIT_NS 1000u
 #define PYR_TICK_SAMPLES_MAX (1u << 20)
@@ -88,6 +110,9 @@ enum pyr_op {
 #define PYR_COST_CODE 64u
 #define PYR_COST_PROCESS 96u
 #define PYR_COST_THREAD 96u
+#define PYR_COST_HEAP 256u
+#define PYR_COST_SITE 64u
+#define PYR_COST_POINT 16u
 
 struct pyr_frame_header {
     uint64_t checksum;
@@ -102,7 +127,7 @@ struct pyr_frame_header pyr_frame_header_get(const uint8_t bytes[PYR_FRAME_HEADE
 uint64_t pyr_frame_checksum(const uint8_t *frame, uint64_t stored_size);
 
 /* The 48 bytes that begin a file. */
-void pyr_wire_header_put(uint8_t out[PYR_WIRE_HEADER_SIZE]);
+void pyr_wire_header_put(uint8_t out[PYR_WIRE_HEADER_SIZE], uint32_t optional_features);
 void pyr_wire_header_seal(uint8_t header[PYR_WIRE_HEADER_SIZE]); /* with its checksum */
 bool pyr_wire_header_is_whole(const uint8_t header[PYR_WIRE_HEADER_SIZE]);
 

@@ -12,7 +12,7 @@ int pyr_writer_fail(struct pyr_writer *writer, int status, const char *what)
     return writer->error.status;
 }
 
-static int frame(struct pyr_writer *writer, enum pyr_frame_kind kind, const struct pyr_buf *payload)
+int pyr_writer_frame(struct pyr_writer *writer, enum pyr_frame_kind kind, const struct pyr_buf *payload)
 {
     if (payload->failed)
         return pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
@@ -27,7 +27,7 @@ static int columns_frame(struct pyr_writer *writer, enum pyr_frame_kind kind, st
 {
     pyr_buf_clear(&writer->scratch);
     pyr_columns_put(&writer->scratch, columns, count);
-    int rc = frame(writer, kind, &writer->scratch);
+    int rc = pyr_writer_frame(writer, kind, &writer->scratch);
     for (unsigned i = 0; i < count; i++)
         pyr_buf_clear(&columns[i]);
     return rc;
@@ -36,10 +36,10 @@ static int columns_frame(struct pyr_writer *writer, enum pyr_frame_kind kind, st
 static int definitions_frames(struct pyr_writer *writer)
 {
     int rc = 0;
-    if (writer->facts.size && (rc = frame(writer, PYR_FRAME_FACTS, &writer->facts)) < 0)
+    if (writer->facts.size && (rc = pyr_writer_frame(writer, PYR_FRAME_FACTS, &writer->facts)) < 0)
         return rc;
     pyr_buf_clear(&writer->facts);
-    if (writer->definitions.size && (rc = frame(writer, PYR_FRAME_DEFINITIONS, &writer->definitions)) < 0)
+    if (writer->definitions.size && (rc = pyr_writer_frame(writer, PYR_FRAME_DEFINITIONS, &writer->definitions)) < 0)
         return rc;
     if (writer->definitions.capacity > 2 * PYR_WRITER_PENDING_MAX)
         pyr_buf_release(&writer->definitions);
@@ -60,7 +60,7 @@ static int quality_frame(struct pyr_writer *writer)
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         pyr_buf_varint(&writer->scratch, values[i]);
     writer->quality_pending = false;
-    return frame(writer, PYR_FRAME_QUALITY, &writer->scratch);
+    return pyr_writer_frame(writer, PYR_FRAME_QUALITY, &writer->scratch);
 }
 
 static int write_out(struct pyr_writer *writer)
@@ -121,6 +121,7 @@ static void release(struct pyr_writer *writer)
     pyr_vec_release(&writer->threads);
     pyr_vec_release(&writer->processes);
     pyr_vec_release(&writer->tick_ended);
+    pyr_map_release(&writer->heaps);
     pyr_vec_release(&writer->tick_cpu);
     pyr_buf_release(&writer->facts);
     pyr_buf_release(&writer->definitions);
@@ -149,7 +150,7 @@ int pyr_writer_open(struct pyr_writer **out, const char *path, bool force, const
         release(writer);
         return rc;
     }
-    pyr_output_header(&writer->output);
+    pyr_output_header(&writer->output, facts->memory ? PYR_FEATURE_MEMORY : 0);
     rc = pyr_writer_facts(writer, facts);
     if (rc == 0)
         rc = pyr_writer_flush_all(writer);
@@ -173,7 +174,7 @@ int pyr_writer_close(struct pyr_writer *writer, struct pyr_err *err)
         pyr_writer_tick_end(writer);
     int rc = writer->error.status ? writer->error.status : all_frames(writer);
     if (rc == 0)
-        rc = frame(writer, PYR_FRAME_END, &nothing);
+        rc = pyr_writer_frame(writer, PYR_FRAME_END, &nothing);
     if (rc == 0)
         rc = write_out(writer);
     if (rc < 0 && err)

@@ -52,6 +52,10 @@ int pyr_writer_process_end(struct pyr_writer *writer, uint32_t process, uint64_t
 int pyr_writer_usage(struct pyr_writer *writer, uint32_t process, uint64_t time_ns, uint64_t rss_bytes,
                      uint64_t cpu_ns);
 
+/* All figures of a heap; they replace those given before of the same process and interpreter. Not within a tick. What
+ * is pending is written out first. */
+int pyr_writer_memory(struct pyr_writer *writer, const struct pyr_memory_facts *facts);
+
 int pyr_writer_quality(struct pyr_writer *writer, const struct pyr_quality *quality);
 
 /* Writes out what is buffered as whole frames: what a SIGKILL cannot take any more. Also happens by itself at least

@@ -48,7 +48,8 @@ int pyr_writer_facts(struct pyr_writer *writer, const struct pyr_run_facts *fact
     put_text(buf, facts->mode);
     pyr_buf_varint(buf, facts->started_wall_ns);
     pyr_buf_varint(buf, facts->rate_hz);
-    pyr_buf_varint(buf, (facts->attached ? PYR_FLAG_ATTACHED : 0) | (facts->no_stop ? PYR_FLAG_NO_STOP : 0));
+    pyr_buf_varint(buf, (facts->attached ? PYR_FLAG_ATTACHED : 0) | (facts->no_stop ? PYR_FLAG_NO_STOP : 0) |
+                            (facts->memory ? PYR_FLAG_MEMORY : 0));
     uint32_t count = command_that_fits(facts);
     pyr_buf_varint(buf, count);
     for (uint32_t i = 0; i < count; i++)
@@ -65,8 +66,7 @@ int pyr_writer_quality(struct pyr_writer *writer, const struct pyr_quality *qual
     return 0;
 }
 
-/* Whether one more definition fits what readers accept. The limit does not stick: what is known can still be used. */
-static int charge(struct pyr_writer *writer, uint64_t cost)
+int pyr_writer_charge(struct pyr_writer *writer, uint64_t cost)
 {
     if (writer->definitions_cost + cost > PYR_DEFINITIONS_COST_MAX)
         return PYR_E_LIMIT;
@@ -98,7 +98,7 @@ static int64_t string_number(struct pyr_writer *writer, const char *text)
         return pyr_writer_fail(writer, (int)number, "out of memory");
     if (!is_new)
         return number;
-    charge(writer, PYR_COST_STRING + size);
+    pyr_writer_charge(writer, PYR_COST_STRING + size);
     int rc = define(writer, PYR_DEFINE_STRING, text, size);
     return rc < 0 ? rc : number;
 }
@@ -110,7 +110,7 @@ int64_t pyr_writer_process(struct pyr_writer *writer, const struct pyr_process_f
     int64_t command = string_number(writer, facts->command);
     int64_t python = command < 0 ? command : string_number(writer, facts->python);
     int64_t implementation = python < 0 ? python : string_number(writer, facts->implementation);
-    if (implementation < 0 || charge(writer, PYR_COST_PROCESS) < 0)
+    if (implementation < 0 || pyr_writer_charge(writer, PYR_COST_PROCESS) < 0)
         return implementation < 0 ? implementation : PYR_E_LIMIT;
     struct pyr_buf *body = &writer->scratch;
     pyr_buf_clear(body);
@@ -137,7 +137,7 @@ int64_t pyr_writer_thread(struct pyr_writer *writer, const struct pyr_thread_fac
     if (facts->process >= writer->processes.count)
         return PYR_E_MISUSE;
     int64_t name = string_number(writer, facts->name);
-    if (name < 0 || charge(writer, PYR_COST_THREAD) < 0)
+    if (name < 0 || pyr_writer_charge(writer, PYR_COST_THREAD) < 0)
         return name < 0 ? name : PYR_E_LIMIT;
     struct pyr_buf *body = &writer->scratch;
     pyr_buf_clear(body);
@@ -208,7 +208,7 @@ int64_t pyr_writer_code(struct pyr_writer *writer, const struct pyr_code_facts *
         return pyr_writer_fail(writer, (int)number, "out of memory");
     if (!is_new)
         return number;
-    charge(writer, cost);
+    pyr_writer_charge(writer, cost);
     int rc = define(writer, PYR_DEFINE_CODE, body->bytes, body->size);
     return rc < 0 ? rc : number;
 }
@@ -241,7 +241,7 @@ int64_t pyr_writer_node(struct pyr_writer *writer, uint32_t parent, uint32_t cod
         return pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
     if (slot->number)
         return slot->number;
-    if (writer->nodes.count >= UINT32_MAX - 1 || charge(writer, PYR_COST_NODE) < 0)
+    if (writer->nodes.count >= UINT32_MAX - 1 || pyr_writer_charge(writer, PYR_COST_NODE) < 0)
         return PYR_E_LIMIT;
     uint32_t number = pyr_node_take(&writer->nodes, slot, parent, code, instruction);
     int rc = define_node(writer, number, parent, code, instruction);

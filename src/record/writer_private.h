@@ -3,6 +3,7 @@
 #define PYR_RECORD_WRITER_PRIVATE_H
 
 #include "base/intern.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "record/node_table.h"
 #include "record/output.h"
@@ -36,6 +37,7 @@ struct pyr_writer {
     struct pyr_vec threads;   /* of struct pyr_writer_thread */
     struct pyr_vec processes; /* of struct pyr_writer_process */
     uint64_t definitions_cost;
+    struct pyr_map heaps; /* by process and interpreter: for their number */
 
     /* Not yet written. */
     struct pyr_buf facts;
@@ -66,6 +68,13 @@ struct pyr_writer {
 
 /* Remembers the failure (the first one counts) and returns its status. */
 int pyr_writer_fail(struct pyr_writer *writer, int status, const char *what);
+
+/* Appends a frame to what is to be written. */
+int pyr_writer_frame(struct pyr_writer *writer, enum pyr_frame_kind kind, const struct pyr_buf *payload);
+
+/* Whether one more definition fits what readers accept: then it is counted, else PYR_E_LIMIT, which does not stick:
+ * what is known can still be used. */
+int pyr_writer_charge(struct pyr_writer *writer, uint64_t cost);
 
 /* Writes frames of the definitions that are pending. */
 int pyr_writer_flush_definitions(struct pyr_writer *writer);

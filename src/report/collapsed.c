@@ -1,4 +1,5 @@
 /* One line per stack, root first, and its weight in samples: what flamegraph.pl and its heirs read. */
+#include "analyze/allocations.h"
 #include "analyze/totals.h"
 #include "base/alloc.h"
 #include "report/report.h"
@@ -61,10 +62,45 @@ static int write_merged(struct pyr_report *report, struct pyr_vec *path)
     return rc;
 }
 
+/* Bytes are whole. Stacks of all processes that are the same are one, with --no-threads. */
+static int write_bytes(struct pyr_report *report, const struct pyr_allocations *allocations, struct pyr_vec *path)
+{
+    const struct pyr_vec *rows = report->options->no_threads ? &allocations->merged : &allocations->stacks;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct pyr_allocation *row = PYR_VEC_AT(rows, struct pyr_allocation, i);
+        uint64_t bytes = pyr_allocation_bytes(&row->figures, report->options->weight);
+        int rc = pyr_tree_path(&report->view->tree, row->leaf, path);
+        if (rc < 0)
+            return rc;
+        if (!bytes)
+            continue;
+        if (!report->options->no_threads)
+            pyr_put_process(report->out, report->view->model.processes[row->process].facts);
+        write_frames(report, path, report->options->no_threads ? "" : ";");
+        fprintf(report->out, " %" PRIu64 "\n", bytes);
+    }
+    return 0;
+}
+
+static int write_allocations(struct pyr_report *report, struct pyr_vec *path)
+{
+    struct pyr_allocations allocations = {0};
+    int rc = pyr_report_allocations(report, &allocations);
+    if (rc == 0)
+        rc = write_bytes(report, &allocations, path);
+    pyr_allocations_release(&allocations);
+    return rc;
+}
+
+static int write_time(struct pyr_report *report, struct pyr_vec *path)
+{
+    return report->options->no_threads ? write_merged(report, path) : write_by_thread(report, path);
+}
+
 int pyr_write_collapsed(struct pyr_report *report)
 {
     struct pyr_vec path = PYR_VEC(uint32_t);
-    int rc = report->options->no_threads ? write_merged(report, &path) : write_by_thread(report, &path);
+    int rc = report->options->weight == PYR_WEIGH_TIME ? write_time(report, &path) : write_allocations(report, &path);
     pyr_vec_release(&path);
     return rc;
 }

@@ -50,6 +50,30 @@ static int check_options(const struct pyr_report_options *options, struct pyr_er
     return 0;
 }
 
+/* Which weights go with which formats. */
+static int check_weight(const struct pyr_report_options *options, const char *name, struct pyr_err *err)
+{
+    static const char *const weighed[] = {"collapsed", "speedscope", "pprof"};
+    bool can = options->weight == PYR_WEIGH_TIME;
+    if (options->weight == PYR_WEIGH_TEMPORARY)
+        return pyr_err_set(err, PYR_E_UNSUPPORTED,
+                           "Recordings of this version do not say what was temporary; --weight allocated less "
+                           "--weight live is what was freed again");
+    for (size_t i = 0; i < sizeof weighed / sizeof *weighed; i++)
+        can |= strcmp(name, weighed[i]) == 0;
+    if (!can)
+        return pyr_err_set(err, PYR_E_MISUSE,
+                           "The %s report weighs time only; bytes go with collapsed, speedscope and pprof, and "
+                           "-f memory shows them by line",
+                           name);
+    bool whole = !options->thread && options->from_s <= 0 && options->to_s <= 0;
+    if (options->weight != PYR_WEIGH_TIME && !whole)
+        return pyr_err_set(
+            err, PYR_E_UNSUPPORTED,
+            "Memory is recorded for whole processes and whole runs: leave out --thread, --from and --to");
+    return 0;
+}
+
 int pyr_report_finish(struct pyr_report *report, const char *name, int rc)
 {
     if (rc < 0 && (!report->err || report->err->status != rc))
@@ -69,6 +93,8 @@ int pyr_report(const char *recording, const struct pyr_report_options *options, 
         return unknown_format(name, err);
     struct pyr_shown view = {0};
     int rc = check_options(options, err);
+    if (rc == 0)
+        rc = check_weight(options, name, err);
     if (rc == 0)
         rc = pyr_shown_open(&view, recording, options, by_expression[format], err);
     if (rc < 0)

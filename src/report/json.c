@@ -1,10 +1,12 @@
 /* Everything, for programs: CLI.md fixes the names. */
+#include "analyze/allocations.h"
 #include "analyze/facts.h"
 #include "analyze/totals.h"
 #include "analyze/verdict.h"
 #include "base/alloc.h"
 #include "base/json_out.h"
 #include "model/estimate.h"
+#include "record/reader.h"
 #include "report/expressions.h"
 #include "report/report.h"
 
@@ -173,9 +175,8 @@ static void write_seconds(struct pyr_json *json, const struct pyr_totals *totals
 }
 
 static void write_function(struct pyr_json *json, const struct pyr_model *model, const struct pyr_totals *totals,
-                           uint32_t number, const struct columns *columns)
+                           uint32_t number)
 {
-    (void)columns;
     const struct pyr_function *function = pyr_model_function(model, number);
     pyr_json_row(json, NULL);
     pyr_json_string(json, "name", function->name);
@@ -183,6 +184,20 @@ static void write_function(struct pyr_json *json, const struct pyr_model *model,
     pyr_json_uint(json, "line", function->line);
     write_seconds(json, totals, &totals->sums[number]);
     pyr_json_end_object(json);
+}
+
+static void write_line_memory(struct pyr_json *json, const struct pyr_allocations *memory, uint32_t place)
+{
+    static const struct pyr_allocation nothing;
+    const struct pyr_allocation *line = memory->heaps ? pyr_allocations_of(memory, place) : NULL;
+    const struct pyr_memory_site *figures = &(line ? line : &nothing)->figures;
+    if (!memory->heaps)
+        return;
+    pyr_json_uint(json, "allocations", figures->allocated_blocks);
+    pyr_json_uint(json, "allocated_bytes", figures->allocated_bytes);
+    pyr_json_uint(json, "live_bytes", figures->live_bytes);
+    pyr_json_uint(json, "live_blocks", figures->live_blocks);
+    pyr_json_uint(json, "peak_bytes", figures->peak_bytes);
 }
 
 static void write_columns(struct pyr_json *json, const struct pyr_model *model, const struct columns *columns,
@@ -206,7 +221,7 @@ static void write_columns(struct pyr_json *json, const struct pyr_model *model, 
 }
 
 static void write_line(struct pyr_json *json, const struct pyr_model *model, const struct pyr_totals *totals,
-                       uint32_t number, const struct columns *columns)
+                       uint32_t number, const struct columns *columns, const struct pyr_allocations *memory)
 {
     const struct pyr_place *place = pyr_model_place(model, number);
     const struct pyr_function *function = pyr_model_function(model, place->function);
@@ -218,28 +233,114 @@ static void write_line(struct pyr_json *json, const struct pyr_model *model, con
     pyr_json_string(json, "function", function->name);
     write_seconds(json, totals, &totals->sums[number]);
     write_columns(json, model, columns, number);
+    write_line_memory(json, memory, number);
     pyr_json_end_object(json);
 }
 
-typedef void (*row_writer)(struct pyr_json *, const struct pyr_model *, const struct pyr_totals *, uint32_t,
-                           const struct columns *);
-typedef int (*totals_maker)(struct pyr_totals *, const struct pyr_shown *, const struct pyr_selection *);
-
-static int write_table(struct pyr_report *report, struct pyr_json *json, const char *key, totals_maker make,
-                       row_writer write_row, const struct columns *columns)
+static int write_functions(struct pyr_report *report, struct pyr_json *json)
 {
     struct pyr_totals totals = {0};
     struct pyr_vec order = PYR_VEC(uint32_t);
-    int rc = make(&totals, report->view, &report->selection);
+    int rc = pyr_totals_functions(&totals, report->view, &report->selection);
     if (rc == 0)
         rc = pyr_totals_rank(&totals, false, SIZE_MAX, &order);
-    pyr_json_array(json, key);
+    pyr_json_array(json, "functions");
     for (size_t i = 0; rc == 0 && i < order.count; i++)
-        write_row(json, &report->view->model, &totals, *PYR_VEC_AT(&order, uint32_t, i), columns);
+        write_function(json, &report->view->model, &totals, *PYR_VEC_AT(&order, uint32_t, i));
     pyr_json_end_array(json);
     pyr_totals_release(&totals);
     pyr_vec_release(&order);
     return rc;
+}
+
+/* Those with time, the most first, then those that only allocate. */
+static int write_lines(struct pyr_report *report, struct pyr_json *json, const struct columns *columns,
+                       const struct pyr_allocations *memory)
+{
+    const struct pyr_model *model = &report->view->model;
+    struct pyr_totals totals = {0};
+    struct pyr_vec order = PYR_VEC(uint32_t), allocating = PYR_VEC(const struct pyr_allocation *);
+    int rc = pyr_totals_lines(&totals, report->view, &report->selection);
+    if (rc == 0)
+        rc = pyr_totals_rank(&totals, false, SIZE_MAX, &order);
+    if (rc == 0)
+        rc = pyr_allocations_rank(memory, PYR_WEIGH_ALLOCATED, SIZE_MAX, &allocating);
+    pyr_json_array(json, "lines");
+    for (size_t i = 0; rc == 0 && i < order.count; i++)
+        write_line(json, model, &totals, *PYR_VEC_AT(&order, uint32_t, i), columns, memory);
+    for (size_t i = 0; rc == 0 && i < allocating.count; i++) {
+        uint32_t place = (*PYR_VEC_AT(&allocating, const struct pyr_allocation *, i))->leaf;
+        if (totals.sums[place].total_s <= 0)
+            write_line(json, model, &totals, place, columns, memory);
+    }
+    pyr_json_end_array(json);
+    pyr_totals_release(&totals);
+    pyr_vec_release(&order);
+    pyr_vec_release(&allocating);
+    return rc;
+}
+
+static void write_heap(struct pyr_json *json, const struct pyr_model *model, const struct pyr_memory_facts *heap)
+{
+    pyr_json_row(json, NULL);
+    pyr_json_uint(json, "pid", model->processes[heap->process].facts->pid);
+    pyr_json_uint(json, "interpreter", heap->interpreter);
+    if (*heap->why) {
+        pyr_json_string(json, "none_because", heap->why);
+    } else {
+        pyr_json_uint(json, "peak_bytes", heap->peak_bytes);
+        write_known(json, "peak_at_s", heap->peak_ns > 0, (double)heap->peak_ns / 1e9);
+        pyr_json_uint(json, "allocations", heap->allocated_blocks);
+        pyr_json_uint(json, "allocated_bytes", heap->allocated_bytes);
+        pyr_json_uint(json, "live_bytes", heap->live_bytes);
+        pyr_json_uint(json, "live_blocks", heap->live_blocks);
+        pyr_json_uint(json, "arena_bytes", heap->arena_bytes);
+    }
+    pyr_json_end_object(json);
+}
+
+static void write_timeline(struct pyr_json *json, const struct pyr_allocations *memory)
+{
+    pyr_json_row_array(json, "timeline");
+    for (size_t i = 0; i < memory->points.count; i++) {
+        const struct pyr_memory_point *point = PYR_VEC_AT(&memory->points, struct pyr_memory_point, i);
+        pyr_json_row_array(json, NULL);
+        pyr_json_number(json, NULL, (double)(memory->start_ns + i * memory->step_ns) / 1e9);
+        pyr_json_uint(json, NULL, point->heap_bytes);
+        pyr_json_uint(json, NULL, point->rss_bytes);
+        pyr_json_end_array(json);
+    }
+    pyr_json_end_array(json);
+}
+
+static void write_memory(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *memory)
+{
+    const struct pyr_model *model = &report->view->model;
+    if (!memory->heaps && !memory->why)
+        return;
+    pyr_json_object(json, "memory");
+    pyr_json_uint(json, "peak_bytes", memory->peak_bytes);
+    write_known(json, "peak_at_s", memory->peak_ns > 0, (double)memory->peak_ns / 1e9);
+    pyr_json_uint(json, "allocations", memory->allocated_blocks);
+    pyr_json_uint(json, "allocated_bytes", memory->allocated_bytes);
+    pyr_json_uint(json, "live_bytes", memory->live_bytes);
+    pyr_json_uint(json, "live_blocks", memory->live_blocks);
+    pyr_json_bool(json, "live_at_main_end", memory->at_main_end);
+    write_timeline(json, memory);
+    pyr_json_array(json, "processes");
+    for (uint32_t i = 0; i < pyr_reader_heaps(model->reader); i++)
+        if (model->processes[pyr_reader_heap(model->reader, i)->process].selected)
+            write_heap(json, model, pyr_reader_heap(model->reader, i));
+    pyr_json_end_array(json);
+    pyr_json_end_object(json);
+}
+
+/* Memory is that of whole processes and runs: a part of them has none. */
+static int load_memory(struct pyr_report *report, struct pyr_allocations *memory)
+{
+    const struct pyr_report_options *options = report->options;
+    bool is_part = options->thread || options->from_s > 0 || options->to_s > 0;
+    return is_part ? 0 : pyr_allocations_load(memory, report->view);
 }
 
 static int find_columns(struct pyr_report *report, struct columns *columns)
@@ -261,22 +362,28 @@ static int find_columns(struct pyr_report *report, struct columns *columns)
 int pyr_write_json(struct pyr_report *report)
 {
     struct pyr_json json = {.out = report->out};
+    struct pyr_allocations memory = {0};
+    int rc = load_memory(report, &memory);
+    if (rc < 0)
+        return rc;
     pyr_json_object(&json, NULL);
     pyr_json_string(&json, "pyrometer", PYR_VERSION);
     pyr_json_uint(&json, "format", 1);
     write_run(report, &json);
     write_quality(report, &json);
     write_verdict(report, &json);
-    int rc = write_processes(report, &json);
+    rc = write_processes(report, &json);
     if (rc == 0)
-        rc = write_table(report, &json, "functions", pyr_totals_functions, write_function, NULL);
+        rc = write_functions(report, &json);
     struct columns columns = {.expressions = PYR_VEC(struct pyr_expression)};
     if (rc == 0)
         rc = find_columns(report, &columns);
     if (rc == 0)
-        rc = write_table(report, &json, "lines", pyr_totals_lines, write_line, &columns);
+        rc = write_lines(report, &json, &columns, &memory);
     pyr_vec_release(&columns.expressions);
     pyr_free(columns.ranges);
+    write_memory(report, &json, &memory);
     pyr_json_end_object(&json);
+    pyr_allocations_release(&memory);
     return rc;
 }

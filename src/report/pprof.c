@@ -1,5 +1,6 @@
 /* The pprof format. A message is the concatenation of its fields, so the profile is written piece by piece, each packed
  * as a Profile with only that piece in it: memory holds one sample at a time. */
+#include "analyze/allocations.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "report/gzip_out.h"
@@ -17,8 +18,9 @@ struct pprof {
     struct pyr_gzip gzip;
     struct pyr_intern strings; /* number 0 is "" */
     struct pyr_buf packed;
-    struct pyr_vec path, locations; /* of uint32_t, uint64_t */
-    bool failed;                    /* a string could not be kept */
+    struct pyr_vec path, locations;     /* of uint32_t, uint64_t */
+    struct pyr_allocations allocations; /* of another weight than time */
+    bool failed;                        /* a string could not be kept */
 };
 
 /* The number of a string in the table, new or known; 0 where memory runs out, which packing will then notice. */
@@ -41,14 +43,37 @@ static int put(struct pprof *pprof, const PyrPprof__Profile *piece)
     return pyr_gzip_write(&pprof->gzip, pprof->packed.bytes, size);
 }
 
+/* What a sample's values are. Those of memory have the names that Go's heap profiles made known. */
+struct value_name {
+    const char *type, *unit;
+};
+enum { VALUES_MAX = 6 };
+static const struct value_name time_values[] = {{"samples", "count"}, {"time", "nanoseconds"}};
+static const struct value_name memory_values[VALUES_MAX] = {{"alloc_objects", "count"}, {"alloc_space", "bytes"},
+                                                            {"inuse_objects", "count"}, {"inuse_space", "bytes"},
+                                                            {"peak_objects", "count"},  {"peak_space", "bytes"}};
+
+static const struct value_name *value_names(const struct pprof *pprof, size_t *count, size_t *shown)
+{
+    enum pyr_weigh weight = pprof->report->options->weight;
+    bool is_time = weight == PYR_WEIGH_TIME;
+    *count = is_time ? 2 : VALUES_MAX;
+    *shown = weight == PYR_WEIGH_LIVE ? 3 : weight == PYR_WEIGH_PEAK ? 5 : 1;
+    return is_time ? time_values : memory_values;
+}
+
 static int put_head(struct pprof *pprof)
 {
     const struct pyr_model *model = &pprof->report->view->model;
-    PyrPprof__ValueType samples = PYR_PPROF__VALUE_TYPE__INIT, seconds = PYR_PPROF__VALUE_TYPE__INIT;
-    samples.type = text(pprof, "samples");
-    samples.unit = text(pprof, "count");
-    seconds.type = text(pprof, "time");
-    seconds.unit = text(pprof, "nanoseconds");
+    PyrPprof__ValueType values[VALUES_MAX], *types[VALUES_MAX];
+    size_t count, shown;
+    const struct value_name *names = value_names(pprof, &count, &shown);
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (PyrPprof__ValueType)PYR_PPROF__VALUE_TYPE__INIT;
+        values[i].type = text(pprof, names[i].type);
+        values[i].unit = text(pprof, names[i].unit);
+        types[i] = &values[i];
+    }
     PyrPprof__Mapping mapping = PYR_PPROF__MAPPING__INIT;
     mapping.id = MAPPING_ID;
     mapping.filename =
@@ -56,17 +81,16 @@ static int put_head(struct pprof *pprof)
     mapping.has_functions = mapping.has_filenames = mapping.has_line_numbers = true;
 
     PyrPprof__Profile head = PYR_PPROF__PROFILE__INIT;
-    PyrPprof__ValueType *types[] = {&samples, &seconds};
     PyrPprof__Mapping *mappings[] = {&mapping};
     head.sample_type = types;
-    head.n_sample_type = 2;
+    head.n_sample_type = count;
     head.mapping = mappings;
     head.n_mapping = 1;
     head.time_nanos = (int64_t)model->facts->started_wall_ns;
     head.duration_nanos = (int64_t)model->end_ns;
-    head.default_sample_type = seconds.type;
-    if (model->facts->rate_hz && model->facts->rate_hz != UINT64_MAX) {
-        head.period_type = &seconds;
+    head.default_sample_type = values[shown].type;
+    if (names == time_values && model->facts->rate_hz && model->facts->rate_hz != UINT64_MAX) {
+        head.period_type = &values[shown];
         head.period = (int64_t)(1000000000 / model->facts->rate_hz);
     }
     return put(pprof, &head);
@@ -166,12 +190,47 @@ static int put_sample(struct pprof *pprof, const struct pyr_entry *entry)
     return put(pprof, &piece);
 }
 
+static int put_allocation(struct pprof *pprof, const struct pyr_allocation *row)
+{
+    const struct pyr_memory_site *figures = &row->figures;
+    PyrPprof__Label pid = PYR_PPROF__LABEL__INIT;
+    pid.key = text(pprof, "pid");
+    pid.num = pprof->report->view->model.processes[row->process].facts->pid;
+    int rc = fill_locations(pprof, row->leaf);
+    if (rc < 0)
+        return rc;
+    int64_t values[] = {(int64_t)figures->allocated_blocks, (int64_t)figures->allocated_bytes,
+                        (int64_t)figures->live_blocks,      (int64_t)figures->live_bytes,
+                        (int64_t)figures->peak_blocks,      (int64_t)figures->peak_bytes};
+    PyrPprof__Label *labels[] = {&pid};
+    PyrPprof__Sample sample = PYR_PPROF__SAMPLE__INIT;
+    sample.location_id = pprof->locations.items;
+    sample.n_location_id = pprof->locations.count;
+    sample.value = values;
+    sample.n_value = sizeof values / sizeof *values;
+    sample.label = labels;
+    sample.n_label = 1;
+    PyrPprof__Profile piece = PYR_PPROF__PROFILE__INIT;
+    PyrPprof__Sample *samples[] = {&sample};
+    piece.sample = samples;
+    piece.n_sample = 1;
+    return put(pprof, &piece);
+}
+
 static int put_samples(struct pprof *pprof)
 {
     struct pyr_entry entry;
     int rc = 0;
     for (size_t next = 0; rc == 0 && pyr_shown_next(pprof->report->view, &pprof->report->selection, &next, &entry);)
         rc = put_sample(pprof, &entry);
+    return rc;
+}
+
+static int put_allocations(struct pprof *pprof)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < pprof->allocations.stacks.count; i++)
+        rc = put_allocation(pprof, PYR_VEC_AT(&pprof->allocations.stacks, struct pyr_allocation, i));
     return rc;
 }
 
@@ -190,7 +249,9 @@ static int put_strings(struct pprof *pprof)
 
 static int put_all(struct pprof *pprof)
 {
-    int (*const parts[])(struct pprof *) = {put_head, put_functions, put_locations, put_samples, put_strings};
+    bool is_time = pprof->report->options->weight == PYR_WEIGH_TIME;
+    int (*const parts[])(struct pprof *) = {put_head, put_functions, put_locations,
+                                            is_time ? put_samples : put_allocations, put_strings};
     text(pprof, "");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         int rc = parts[i](pprof);
@@ -203,11 +264,16 @@ static int put_all(struct pprof *pprof)
 int pyr_write_pprof(struct pyr_report *report)
 {
     struct pprof pprof = {.report = report, .path = PYR_VEC(uint32_t), .locations = PYR_VEC(uint64_t)};
-    int rc = pyr_gzip_open(&pprof.gzip, report->out);
-    if (rc < 0)
+    int rc = report->options->weight == PYR_WEIGH_TIME ? 0 : pyr_report_allocations(report, &pprof.allocations);
+    if (rc == 0)
+        rc = pyr_gzip_open(&pprof.gzip, report->out);
+    if (rc < 0) {
+        pyr_allocations_release(&pprof.allocations);
         return rc;
+    }
     rc = put_all(&pprof);
     int closed = pyr_gzip_close(&pprof.gzip);
+    pyr_allocations_release(&pprof.allocations);
     pyr_intern_release(&pprof.strings);
     pyr_buf_release(&pprof.packed);
     pyr_vec_release(&pprof.path);

@@ -22,6 +22,8 @@ struct pyr_report {
 #define PYR_FORMATS(X)                                                                                                 \
     X(text, "a summary to read: verdict, hottest functions and lines, threads, quality", false, false)                 \
     X(lines, "the hot files line by line, with seconds beside the source", false, true)                                \
+    X(memory, "the heap over time, and the lines that allocate and hold most", false, false)                           \
+    X(leaks, "what is still allocated at the end, line by line", false, false)                                         \
     X(tree, "the call tree, from the outermost frame down", false, false)                                              \
     X(json, "everything, for programs", false, true)                                                                   \
     X(collapsed, "one line per stack: for flamegraph.pl and its heirs", false, false)                                  \
@@ -36,6 +38,13 @@ PYR_FORMATS(PYR_FORMAT_WRITER)
 
 /* What became of writing it, in rc and in report->out; described. */
 int pyr_report_finish(struct pyr_report *report, const char *name, int rc);
+
+/* ---- memory (memory.c) ---- */
+
+struct pyr_allocations;
+
+/* The figures of the selected processes; PYR_E_NOT_FOUND and why, if there are none. */
+int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *allocations);
 
 /* ---- names (names.c) ---- */
 

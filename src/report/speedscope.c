@@ -1,4 +1,5 @@
 /* https://www.speedscope.app/file-format-schema.json: one sampled profile per thread. */
+#include "analyze/allocations.h"
 #include "base/alloc.h"
 #include "base/json_out.h"
 #include "report/expressions.h"
@@ -125,7 +126,66 @@ static int write_profiles(struct pyr_report *report, struct pyr_json *json, stru
     return rc;
 }
 
-int pyr_write_speedscope(struct pyr_report *report)
+/* ---- bytes: one profile per process ---- */
+
+static int write_stacks(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocation *rows,
+                        size_t count, struct stacks *stacks)
+{
+    pyr_json_array(json, "samples");
+    for (size_t i = 0; i < count; i++) {
+        int rc = pyr_tree_path(&report->view->tree, rows[i].leaf, &stacks->path);
+        if (rc < 0)
+            return rc;
+        pyr_json_row_array(json, NULL);
+        for (size_t k = 0; k < stacks->path.count; k++)
+            pyr_json_uint(json, NULL, stacks->frames[*PYR_VEC_AT(&stacks->path, uint32_t, k)] - 1);
+        pyr_json_end_array(json);
+    }
+    pyr_json_end_array(json);
+    return 0;
+}
+
+static int write_process(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocation *rows,
+                         size_t count, struct stacks *stacks)
+{
+    const struct pyr_process_facts *facts = report->view->model.processes[rows->process].facts;
+    char name[320];
+    uint64_t total = 0;
+    snprintf(name, sizeof name, "process %" PRIu32 " \"%.200s\"", facts->pid, facts->command);
+    pyr_json_object(json, NULL);
+    pyr_json_string(json, "type", "sampled");
+    pyr_json_string(json, "name", name);
+    pyr_json_string(json, "unit", "bytes");
+    int rc = write_stacks(report, json, rows, count, stacks);
+    pyr_json_row_array(json, "weights");
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes = pyr_allocation_bytes(&rows[i].figures, report->options->weight);
+        pyr_json_uint(json, NULL, bytes);
+        total += bytes;
+    }
+    pyr_json_end_array(json);
+    pyr_json_uint(json, "startValue", 0);
+    pyr_json_uint(json, "endValue", total);
+    pyr_json_end_object(json);
+    return rc;
+}
+
+static int write_processes(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *allocations,
+                           struct stacks *stacks)
+{
+    const struct pyr_allocation *rows = allocations->stacks.items;
+    int rc = 0;
+    pyr_json_array(json, "profiles");
+    for (size_t i = 0, count; rc == 0 && i < allocations->stacks.count; i += count) {
+        for (count = 1; i + count < allocations->stacks.count && rows[i + count].process == rows[i].process; count++)
+            continue;
+        rc = write_process(report, json, &rows[i], count, stacks);
+    }
+    pyr_json_end_array(json);
+    return rc;
+}
+
+static int write_all(struct pyr_report *report, const struct pyr_allocations *allocations)
 {
     struct pyr_json json = {.out = report->out};
     const char *slash = strrchr(report->recording, '/');
@@ -137,9 +197,22 @@ int pyr_write_speedscope(struct pyr_report *report)
     struct stacks stacks = {pyr_shown_places(report->view), PYR_VEC(uint32_t)};
     int rc = stacks.frames ? write_shared(&json, &report->view->model, stacks.frames) : PYR_E_NOMEM;
     if (rc == 0)
-        rc = write_profiles(report, &json, &stacks);
+        rc =
+            allocations ? write_processes(report, &json, allocations, &stacks) : write_profiles(report, &json, &stacks);
     pyr_vec_release(&stacks.path);
     pyr_free(stacks.frames);
     pyr_json_end_object(&json);
+    return rc;
+}
+
+int pyr_write_speedscope(struct pyr_report *report)
+{
+    struct pyr_allocations allocations = {0};
+    if (report->options->weight == PYR_WEIGH_TIME)
+        return write_all(report, NULL);
+    int rc = pyr_report_allocations(report, &allocations);
+    if (rc == 0)
+        rc = write_all(report, &allocations);
+    pyr_allocations_release(&allocations);
     return rc;
 }

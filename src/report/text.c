@@ -140,6 +140,8 @@ int pyr_write_text(struct pyr_report *report)
     write_verdict(report);
     int rc = pyr_text_hot(report);
     if (rc == 0)
+        rc = pyr_text_memory(report);
+    if (rc == 0)
         rc = pyr_text_threads(report);
     if (rc < 0)
         return rc;

@@ -16,6 +16,7 @@ void pyr_text_seconds(char *text, size_t size, double seconds);
 void pyr_text_bytes(char *text, size_t size, uint64_t bytes);
 
 int pyr_text_hot(struct pyr_report *report);     /* hottest functions and lines; where idle threads wait */
+int pyr_text_memory(struct pyr_report *report);  /* peak, and the lines that allocate */
 int pyr_text_threads(struct pyr_report *report); /* processes and threads */
 void pyr_text_quality(struct pyr_report *report);
 

@@ -2,6 +2,7 @@
  * the target's CPU, takes the exact ticks. One lock is held during each tick. */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "memory/memory.h"
 #include "pyrometer/pyrometer.h"
 #include "sample/budget.h"
 #include "sample/family.h"
@@ -31,6 +32,8 @@ struct pyr_profiler {
     struct pyr_profile_options options;
     struct pyr_writer *writer;
     struct pyr_family family;
+    struct pyr_memory *memory;       /* NULL: allocations are not recorded */
+    struct pyr_vec memory_processes; /* of struct pyr_memory_process */
     struct pyr_quality quality;
     pthread_mutex_t lock;
     atomic_bool stop, pausing;
@@ -68,6 +71,7 @@ static int write_facts(struct pyr_profiler *profiler, const char *output, struct
                                   .rate_hz = rate_number(options->rate_hz),
                                   .attached = options->attached,
                                   .no_stop = options->truth == PYR_TRUTH_NO_STOP,
+                                  .memory = options->memory_directory != NULL,
                                   .command = options->command};
     while (options->command && options->command[facts.command_count])
         facts.command_count++;
@@ -103,6 +107,18 @@ static int await_python(pid_t pid, double wait_s, struct pyr_err *err)
     return rc;
 }
 
+static int open_memory(struct pyr_profiler *profiler, struct pyr_err *err)
+{
+    const struct pyr_memory_options options = {
+        .directory = profiler->options.memory_directory,
+        .writer = profiler->writer,
+        .started_wall_ns = pyr_wall_ns() - (pyr_now_ns() - profiler->start_ns),
+        .only_known = !profiler->options.follow_children,
+    };
+    profiler->memory_processes = PYR_VEC(struct pyr_memory_process);
+    return options.directory ? pyr_memory_open(&profiler->memory, &options, err) : 0;
+}
+
 int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_profile_options *options,
                       struct pyr_err *err)
 {
@@ -129,6 +145,8 @@ int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_pro
         profiler->family.writer = profiler->writer;
         rc = pyr_family_start(&profiler->family, err);
     }
+    if (rc == 0)
+        rc = open_memory(profiler, err);
     if (rc < 0) {
         pyr_profiler_close(profiler, -1, NULL, NULL);
         return rc;
@@ -332,6 +350,30 @@ static void probe(struct pyr_profiler *profiler)
     pthread_mutex_unlock(&profiler->lock);
 }
 
+static int list_memory_processes(struct pyr_profiler *profiler)
+{
+    profiler->memory_processes.count = 0;
+    for (size_t i = 0; i < profiler->family.members.count; i++) {
+        const struct pyr_process *process = process_at(profiler, i);
+        const struct pyr_memory_process row = {process->pid, process->namespace_pid, process->number,
+                                               process->python.layout.free_threaded};
+        if (process->is_python && !pyr_vec_push(&profiler->memory_processes, &row))
+            return PYR_E_NOMEM;
+    }
+    return 0;
+}
+
+typedef int (*memory_step)(struct pyr_memory *, const struct pyr_memory_process *, size_t, uint64_t);
+
+static int keep_memory(struct pyr_profiler *profiler, memory_step step, uint64_t time_ns)
+{
+    if (!profiler->memory)
+        return 0;
+    int rc = list_memory_processes(profiler);
+    return rc < 0 ? rc
+                  : step(profiler->memory, profiler->memory_processes.items, profiler->memory_processes.count, time_ns);
+}
+
 static void measure_own(struct pyr_profiler *profiler)
 {
     profiler->quality.own_cpu_ns = pyr_process_cpu_ns() - profiler->start_cpu_ns;
@@ -372,6 +414,8 @@ static void keep_house(struct pyr_profiler *profiler)
         profiler->housekeeping_ns = now + UNDECIDED_NS;
     for (size_t i = 0; i < profiler->family.members.count; i++)
         note_problem(profiler, process_at(profiler, i));
+    if (rc == 0)
+        rc = keep_memory(profiler, pyr_memory_keep, time);
     if (rc == 0 && now >= profiler->flush_ns) {
         profiler->flush_ns = now + flush_wait_ns(time);
         rc = flush(profiler, NULL);
@@ -538,7 +582,9 @@ static int complete(struct pyr_profiler *profiler, int root_exit_status, struct 
         return 0;
     uint64_t now = profiler->ended_ns ? profiler->ended_ns : pyr_now_ns();
     measure_own(profiler);
-    int rc = pyr_family_end(&profiler->family, now - profiler->start_ns, root_exit_status);
+    int rc = keep_memory(profiler, pyr_memory_finish, now - profiler->start_ns);
+    int ended = pyr_family_end(&profiler->family, now - profiler->start_ns, root_exit_status);
+    rc = rc < 0 ? rc : ended;
     if (rc == 0)
         rc = write_facts(profiler, NULL, err);
     if (rc == 0)
@@ -557,6 +603,10 @@ int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, stru
     int rc = complete(profiler, root_exit_status, err);
     if (summary)
         summary->file_bytes = bytes_before;
+    if (summary && profiler->memory)
+        snprintf(summary->memory_problem, sizeof summary->memory_problem, "%s", pyr_memory_problem(profiler->memory));
+    pyr_memory_close(profiler->memory);
+    pyr_vec_release(&profiler->memory_processes);
     if (summary)
         summary->left_running = pyr_family_left(&profiler->family, &summary->left_pid);
     pyr_family_release(&profiler->family);

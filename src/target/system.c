@@ -75,6 +75,15 @@ int pyr_system_process_title(pid_t pid, char *title, size_t size)
     return 0;
 }
 
+int pyr_system_own_path(char *path, size_t size)
+{
+    ssize_t got = readlink("/proc/self/exe", path, size);
+    if (got <= 0 || (size_t)got >= size)
+        return PYR_E_IO;
+    path[got] = 0;
+    return 0;
+}
+
 int pyr_system_ptrace_scope(void)
 {
     char text[16];

@@ -11,6 +11,9 @@
  * size - 1 bytes. PYR_E_GONE. */
 int pyr_system_process_title(pid_t pid, char *title, size_t size);
 
+/* The path of the file that this process executes. PYR_E_IO. */
+int pyr_system_own_path(char *path, size_t size);
+
 int pyr_system_ptrace_scope(void);                /* Yama's 0 to 3; −1 where there is no Yama */
 int pyr_system_capabilities(uint64_t *effective); /* this process's, one bit each; PYR_E_IO */
 bool pyr_system_has_schedstat(void);              /* threads tell how often they ran */

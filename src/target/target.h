@@ -100,6 +100,13 @@ int pyr_process_children(pid_t pid, bool descendants, struct pyr_vec *pids);
 
 int pyr_process_parent(pid_t pid, pid_t *parent);
 
+/* Whether the environment that the process was started with has the variable, not empty, and (unless part is NULL) the
+ * text in its value. False also if it cannot be read. */
+bool pyr_process_started_with(pid_t pid, const char *name, const char *part);
+
+/* Whether it has mapped a file of that name (the last part of its path): 1 or 0; PYR_E_GONE, PYR_E_PERMISSION … */
+int pyr_process_has_mapped(pid_t pid, const char *name);
+
 /* Resident set size and CPU used so far (user + system, all threads, ended ones included). */
 int pyr_process_usage(pid_t pid, uint64_t *rss_bytes, uint64_t *peak_rss_bytes, uint64_t *cpu_ns);
 

@@ -14,6 +14,12 @@ def state(pid):
         return f.read().rpartition(")")[2].split()[0]
 
 
+def name(pid):
+    with open(f"/proc/{pid}/comm") as f:
+        return f.read().strip()
+
+
 def children(pid):
+    """But for the process that tidies up when pyrometer is killed."""
     with open(f"/proc/{pid}/task/{pid}/children") as f:
-        return [int(word) for word in f.read().split()]
+        return [int(word) for word in f.read().split() if name(int(word)) != "pyrometer-tidy"]

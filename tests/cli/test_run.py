@@ -76,9 +76,15 @@ def test_program_sees_what_it_would_see_without_us(pyrometer, prepare, environme
     kwargs = {"preexec_fn": prepare, "env": environment, "process_group": None}
     kwargs.pop("process_group")
     plain = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, cwd=pyrometer.directory, **kwargs)
-    ours = pyrometer.code(PROBE, **kwargs)
+    ours = pyrometer.code(PROBE, options=["--memory", "off"], **kwargs)
     assert json.loads(ours.stdout) == json.loads(plain.stdout)
     assert ours.stderr == plain.stderr
+    counted = pyrometer.code(PROBE, **kwargs)
+    seen = json.loads(counted.stdout)
+    assert os.path.basename(seen["environ"].pop("LD_PRELOAD")) == "libpyrometer-agent.so"
+    assert seen["environ"].pop("PYROMETER_MEMORY_DIR")
+    assert seen == json.loads(plain.stdout)
+    assert counted.stderr == plain.stderr
 
 
 def test_environment_without_path_finds_commands(pyrometer):

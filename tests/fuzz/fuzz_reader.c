@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void put_together(struct pyr_buf *file, const uint8_t *data, size_t size)
 {
     uint8_t header[PYR_WIRE_HEADER_SIZE];
-    pyr_wire_header_put(header);
+    pyr_wire_header_put(header, 0);
     pyr_buf_append(file, header, sizeof header);
     append_frame(file, PYR_FRAME_FACTS, 0, (const uint8_t *)"\0\0\0\0\0\0\0\0", 8);
     while (size >= 3) {

@@ -259,7 +259,9 @@ def others(tmp_path):
     """A directory for another user, and pyrometer where that user can execute it."""
     folder = pathlib.Path(subprocess.run(["mktemp", "-d", "/tmp/pyr-hard-XXXXXX"], capture_output=True, text=True,
                                          check=True).stdout.strip())
-    shutil.copy(os.path.realpath(BINARY), folder / "pyrometer")
+    binary = pathlib.Path(os.path.realpath(BINARY))
+    shutil.copy(binary, folder / "pyrometer")
+    shutil.copy(binary.parents[2] / "agent" / "libpyrometer-agent.so", folder)
     os.chown(folder, 65534, 65534)
     yield folder
     shutil.rmtree(folder)
@@ -512,8 +514,8 @@ def test_current_directory_is_gone(tool):
 
 
 def test_empty_environment(tool):
-    done = tool("run", "-q", "-o", "r.pyro", "--python", newest(), "-c", BUSY + "busy(0.3); import os; print(dict(os.environ))",
-                env={})
+    done = tool("run", "-q", "-o", "r.pyro", "--memory", "off", "--python", newest(), "-c",
+                BUSY + "busy(0.3); import os; print(dict(os.environ))", env={})
     assert b"PYR" not in done.stdout
     assert "busy" in functions_of(tool.report())
 

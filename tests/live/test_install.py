@@ -1,4 +1,5 @@
 """`pip install .` into a fresh virtual environment gives the command and the package."""
+import json
 import subprocess
 import sys
 import zipfile
@@ -6,6 +7,9 @@ import zipfile
 import pytest
 
 from conftest import ROOT
+
+
+AGENT = "data/share/pyrometer/libpyrometer-agent.so"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def test_one_wheel_serves_every_python(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {"py.typed", "__init__.py"} <= {name.rpartition("/")[2] for name in names}
     assert [name for name in names if name.endswith(".data/scripts/pyrometer")]
-    assert not [name for name in names if name.endswith(".so")]
+    assert [name.partition(".data/")[2] for name in names if name.endswith(".so")] == [AGENT]
 
 
 def test_installed_command_and_package(wheel, tmp_path):
@@ -45,3 +49,14 @@ def test_installed_command_and_package(wheel, tmp_path):
     found = subprocess.run([python, "-c", "import pyrometer; print(pyrometer.find_binary())"], cwd=tmp_path,
                            env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=30)
     assert found.stdout.strip() == str(tmp_path / "venv" / "bin" / "pyrometer"), found.stderr
+
+
+def test_installed_command_counts_allocations(wheel, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
+    binaries = tmp_path / "venv" / "bin"
+    subprocess.run([binaries / "python", "-m", "pip", "install", "--quiet", "--no-index", wheel], check=True, timeout=120)
+    done = subprocess.run([binaries / "pyrometer", "run", "--memory", "lines", "-o", "r.pyro", "--python", sys.executable, "-c",
+                           "x = [bytes(1000) for _ in range(1000)]"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "memory" not in done.stderr, done.stderr
+    told = subprocess.run([binaries / "pyrometer", "report", "r.pyro", "--json"], cwd=tmp_path, capture_output=True, timeout=60)
+    assert json.loads(told.stdout)["memory"]["peak_bytes"] > 1000 * 1000

@@ -112,6 +112,21 @@ static void check_definitions(const struct pyr_reader *reader)
     }
 }
 
+static void check_heaps(const struct pyr_reader *reader)
+{
+    for (uint32_t i = 0; i < pyr_reader_heaps(reader); i++) {
+        const struct pyr_memory_facts *heap = pyr_reader_heap(reader, i);
+        PROMISE(heap && heap->process < pyr_reader_processes(reader));
+        check_text(heap->why);
+        for (uint32_t k = 0; k < heap->site_count; k++)
+            PROMISE(heap->sites[k].node < pyr_reader_nodes(reader));
+        for (uint32_t k = 0; k < i; k++)
+            PROMISE(pyr_reader_heap(reader, k)->process != heap->process ||
+                    pyr_reader_heap(reader, k)->interpreter != heap->interpreter);
+    }
+    PROMISE(!pyr_reader_heap(reader, pyr_reader_heaps(reader)));
+}
+
 static void read_events(struct pyr_reader *reader, struct exercise_result *result)
 {
     struct pyr_event event;
@@ -146,6 +161,7 @@ struct exercise_result exercise_reader(const uint8_t *file, size_t size)
     }
     read_events(reader, &result);
     check_definitions(reader);
+    check_heaps(reader);
     result.nodes = pyr_reader_nodes(reader);
     pyr_reader_close(reader);
     return result;

@@ -171,7 +171,7 @@ static void foreign_files_are_refused_with_reasons(void **state)
     assert_int_equal(open_status("absent", &err), PYR_E_NOT_FOUND);
     assert_int_equal(open_status(".", &err), PYR_E_IO);
     for (unsigned way = 0; way < 2; way++) {
-        pyr_wire_header_put(header);
+        pyr_wire_header_put(header, 0);
         header[way ? 12 : 10] = 9; /* a feature that readers must know; or the least version of a reader */
         memcpy(header + 24, "7.8.9\0\0", 7);
         pyr_wire_header_seal(header);

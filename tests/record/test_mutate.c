@@ -155,7 +155,7 @@ static void changed_frames_are_survived(void **state)
 static void begin_file(struct pyr_buf *file)
 {
     uint8_t header[PYR_WIRE_HEADER_SIZE];
-    pyr_wire_header_put(header);
+    pyr_wire_header_put(header, 0);
     pyr_buf_append(file, header, sizeof header);
     append_frame(file, PYR_FRAME_FACTS, 0, (const uint8_t *)"\0\0\0\0\0\0\0\0", 8);
 }
@@ -231,7 +231,7 @@ static void additions_are_passed_over(void **state)
     (void)state;
     struct pyr_buf file = {0};
     uint8_t header[PYR_WIRE_HEADER_SIZE];
-    pyr_wire_header_put(header);
+    pyr_wire_header_put(header, 0);
     header[8] = 9;  /* its version; readers of version 1 may read it */
     header[16] = 1; /* an optional feature */
     pyr_wire_header_seal(header);

@@ -25,6 +25,7 @@ static int make(const char *name, const char *path, uint64_t size)
                                         .started_wall_ns = 1763712000000000000u,
                                         .rate_hz = 1000,
                                         .no_stop = scenario->no_stop,
+                                        .memory = strcmp(name, "memory") == 0,
                                         .command = command,
                                         .command_count = 3};
     struct pyr_writer *writer;
@@ -51,6 +52,11 @@ static void set(struct pyr_report_options *options, char *pair)
         options->mode = strcmp(value, "cpu") == 0 ? PYR_MODE_CPU : *value == 'g' ? PYR_MODE_GIL : PYR_MODE_WALL;
     } else if (strcmp(pair, "by") == 0) {
         options->by = strcmp(value, "function") == 0 ? PYR_BY_FUNCTION : PYR_BY_LINE;
+    } else if (strcmp(pair, "weight") == 0) {
+        options->weight = *value == 'a'   ? PYR_WEIGH_ALLOCATED
+                          : *value == 'l' ? PYR_WEIGH_LIVE
+                          : *value == 'p' ? PYR_WEIGH_PEAK
+                                          : PYR_WEIGH_TEMPORARY;
     } else if (strcmp(pair, "thread") == 0) {
         options->thread = value;
     } else if (strcmp(pair, "pid") == 0) {

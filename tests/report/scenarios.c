@@ -167,6 +167,67 @@ static int fill_nothing(struct pyr_writer *writer, uint64_t size)
     return 0;
 }
 
+/* As plain, but for the samples. Of process 100: parse allocates 1000 blocks of 1 KiB on line 6, holds 400 at the peak
+ * and leaves 10; fib churns 5000 of 100 bytes on line 12; 3 blocks without a frame. Its child 101 allocates on line 6
+ * too, 102 has no figures. */
+static int fill_memory(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python app.py");
+    uint32_t child = (uint32_t)scenario_process(writer, 101, 100, "python app.py");
+    uint32_t without = (uint32_t)scenario_process(writer, 102, 100, "python -X dev");
+    uint32_t parse = (uint32_t)scenario_code(writer, "parse", "sample.py", 4);
+    uint32_t fib = (uint32_t)scenario_code(writer, "fib", "sample.py", 9);
+    uint32_t in_parse = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, parse, 4);
+    uint32_t same_line = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, parse, 5);
+    uint32_t in_fib = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, fib, 6);
+    const struct pyr_memory_site sites[] = {{PYR_NODE_EMPTY, 3, 300, 3, 300, 2, 200},
+                                            {in_parse, 900, 900 << 10, 10, 10 << 10, 400, 400 << 10},
+                                            {same_line, 100, 100 << 10, 0, 0, 0, 0},
+                                            {in_fib, 5000, 500000, 0, 0, 0, 0}};
+    struct pyr_memory_point points[100];
+    for (uint64_t i = 0; i < 100; i++)
+        points[i] = (struct pyr_memory_point){i < 50 ? (i + 1) * 8196 : (100 - i) * 4096, (10 << 20) + i * 65536};
+    const struct pyr_memory_facts heap = {.process = process,
+                                          .at_main_end = true,
+                                          .time_ns = 1000000000,
+                                          .allocated_blocks = 6003,
+                                          .allocated_bytes = 1524300,
+                                          .live_blocks = 13,
+                                          .live_bytes = 10540,
+                                          .peak_bytes = 409800,
+                                          .peak_ns = 500000000,
+                                          .arena_bytes = 1 << 20,
+                                          .why = "",
+                                          .start_ns = 2000000,
+                                          .step_ns = 10000000,
+                                          .points = points,
+                                          .point_count = 100,
+                                          .sites = sites,
+                                          .site_count = 4};
+    const struct pyr_memory_facts small = {.process = child,
+                                           .at_main_end = true,
+                                           .time_ns = 900000000,
+                                           .allocated_blocks = 7,
+                                           .allocated_bytes = 7000,
+                                           .live_blocks = 7,
+                                           .live_bytes = 7000,
+                                           .peak_bytes = 7000,
+                                           .peak_ns = 800000000,
+                                           .why = "",
+                                           .start_ns = 700000000,
+                                           .step_ns = 20000000,
+                                           .points = points,
+                                           .point_count = 3,
+                                           .sites = &(struct pyr_memory_site){in_parse, 7, 7000, 7, 7000, 7, 7000},
+                                           .site_count = 1};
+    const struct pyr_memory_facts none = {.process = without, .why = "PYTHONMALLOC chooses its allocator"};
+    pyr_writer_memory(writer, &heap);
+    pyr_writer_memory(writer, &small);
+    pyr_writer_memory(writer, &none);
+    return scenario_finish(writer, process, 0, 0);
+}
+
 const struct scenario scenarios[] = {
     {"plain", "3.12.1", false, fill_plain},
     {"no_stop", "3.12.1", true, fill_no_stop},
@@ -177,5 +238,6 @@ const struct scenario scenarios[] = {
     {"hostile", "3.\x1b[31m\xff", false, scenario_hostile},
     {"deep", "3.12.1", false, scenario_deep},
     {"big", "3.12.1", false, scenario_big},
+    {"memory", "3.12.1", false, fill_memory},
 };
 const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;

@@ -8,7 +8,9 @@ from .tool import HERE, recording, report
 
 CASES = [("plain", "text", {}), ("plain", "lines", {}), ("plain", "tree", {}), ("plain", "text", {"mode": "cpu"}),
          ("processes", "text", {}), ("no_stop", "text", {}), ("empty", "text", {}),
-         ("plain", "collapsed", {}), ("plain", "json", {}), ("expressions", "lines", {})]
+         ("plain", "collapsed", {}), ("plain", "json", {}), ("expressions", "lines", {}),
+         ("memory", "text", {}), ("memory", "memory", {}), ("memory", "leaks", {}), ("memory", "memory", {"pid": "101"}),
+         ("memory", "collapsed", {"weight": "peak"}), ("memory", "json", {})]
 
 
 @pytest.mark.parametrize("scenario,form,options", CASES, ids=["-".join([s, f, *o.values()]) for s, f, o in CASES])

@@ -1,0 +1,152 @@
+#include "memory/heap.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "target/target.h"
+
+#include <string.h>
+
+#define LOOK_MAX_NS 100000000u /* a look is not due later than after this, unless looking costs much */
+#define LOOK_REST 200u         /* times as long as a look took, there is none: half a percent of a CPU */
+#define RSS_MIN_NS 50000000u   /* reading it costs more */
+
+static uint64_t started_ns(const struct pyr_heap_head *head, uint64_t started_wall_ns, uint64_t time_ns)
+{
+    uint64_t at = head->started_ns > started_wall_ns ? head->started_ns - started_wall_ns : 0;
+    return at < time_ns ? at : time_ns;
+}
+
+int pyr_watched_open(struct pyr_watched_heap **out, int directory, const char *name, uint64_t started_wall_ns,
+                     uint64_t time_ns)
+{
+    struct pyr_watched_heap *heap = pyr_alloc(sizeof *heap);
+    if (!heap)
+        return PYR_E_NOMEM;
+    heap->process = PYR_HEAP_NO_PROCESS;
+    size_t size = strlen(name) + 1;
+    int rc = size <= sizeof heap->name ? pyr_heap_reader_open(&heap->reader, directory, name, NULL) : PYR_E_FORMAT;
+    if (rc == 0)
+        rc = pyr_heap_reader_head(heap->reader, &heap->head);
+    if (rc < 0) {
+        pyr_watched_close(heap);
+        return rc;
+    }
+    memcpy(heap->name, name, size);
+    heap->timeline.start_ns = started_ns(&heap->head, started_wall_ns, time_ns);
+    heap->timeline.step_ns = PYR_TIMELINE_STEP_NS;
+    *out = heap;
+    return 0;
+}
+
+void pyr_watched_close(struct pyr_watched_heap *heap)
+{
+    pyr_heap_reader_close(heap->reader);
+    pyr_free(heap);
+}
+
+static void read_rss(struct pyr_watched_heap *heap, uint64_t time_ns)
+{
+    uint64_t rss, peak, cpu;
+    if (!heap->pid || time_ns < heap->rss_ns)
+        return;
+    uint64_t step = heap->timeline.step_ns;
+    heap->rss_ns = time_ns + (step > RSS_MIN_NS ? step : RSS_MIN_NS);
+    if (pyr_process_usage(heap->pid, &rss, &peak, &cpu) == 0)
+        heap->rss_bytes = rss;
+}
+
+void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
+{
+    struct pyr_heap_head head;
+    if (!now && time_ns < heap->next_ns)
+        return;
+    uint64_t step = heap->timeline.step_ns, peak_before = heap->peak_ns ? heap->head.peak_bytes : 0, live;
+    uint64_t began_ns = pyr_now_ns();
+    if (pyr_heap_reader_head(heap->reader, &head) < 0 || pyr_heap_reader_live(heap->reader, &live) < 0)
+        return;
+    uint64_t rest = (pyr_now_ns() - began_ns) * LOOK_REST;
+    heap->next_ns = time_ns + (step < LOOK_MAX_NS ? step : LOOK_MAX_NS);
+    if (heap->next_ns < time_ns + rest)
+        heap->next_ns = time_ns + rest;
+    bool rose = head.peak_bytes > peak_before; /* since the last look: it belongs into this step */
+    if (rose)
+        heap->peak_ns = time_ns;
+    heap->head = head;
+    read_rss(heap, time_ns);
+    const struct pyr_memory_point seen = {rose ? head.peak_bytes : live, heap->rss_bytes};
+    pyr_timeline_add(&heap->timeline, time_ns, &seen);
+}
+
+/* ---- into the recording ---- */
+
+struct writing {
+    struct pyr_writer *writer;
+    struct pyr_map codes; /* number of the reader to number of the recording */
+    struct pyr_vec sites; /* of struct pyr_memory_site */
+    struct pyr_memory_facts facts;
+};
+
+static int64_t code_number(struct writing *writing, const struct pyr_heap_place *place)
+{
+    static const struct pyr_code_facts other = {.name = "<other code>"};
+    uint64_t key = place->other ? UINT64_MAX : place->code_number;
+    const uint64_t *known = pyr_map_find(&writing->codes, key);
+    if (known)
+        return (int64_t)*known;
+    int64_t number = pyr_writer_code(writing->writer, place->other ? &other : place->code);
+    int rc = number < 0 ? (int)number : pyr_map_put(&writing->codes, key, (uint64_t)number);
+    return rc < 0 ? rc : number;
+}
+
+/* In lines mode a site has no stack: a stack of one frame. */
+static int take_site(void *context, const struct pyr_heap_place *place, const struct pyr_memory_site *figures)
+{
+    struct writing *writing = context;
+    struct pyr_memory_site site = *figures;
+    site.node = PYR_NODE_EMPTY;
+    if (place->code || place->other) {
+        int64_t code = code_number(writing, place);
+        int64_t node =
+            code < 0 ? code : pyr_writer_node(writing->writer, PYR_NODE_EMPTY, (uint32_t)code, place->instruction);
+        if (node < 0)
+            return (int)node;
+        site.node = (uint32_t)node;
+    }
+    writing->facts.allocated_blocks += site.allocated_blocks;
+    writing->facts.allocated_bytes += site.allocated_bytes;
+    writing->facts.live_blocks += site.live_blocks;
+    writing->facts.live_bytes += site.live_bytes;
+    return pyr_vec_push(&writing->sites, &site) ? 0 : PYR_E_NOMEM;
+}
+
+int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns)
+{
+    struct writing writing = {.writer = writer, .sites = PYR_VEC(struct pyr_memory_site)};
+    pyr_watched_look(heap, time_ns, true);
+    writing.facts = (struct pyr_memory_facts){
+        .process = heap->process,
+        .interpreter = heap->head.interpreter,
+        .at_main_end = heap->head.at_main_end,
+        .time_ns = time_ns,
+        .peak_bytes = heap->head.peak_bytes,
+        .peak_ns = heap->peak_ns,
+        .arena_bytes = heap->head.peak_arena_bytes,
+        .lost_allocations = heap->head.lost_allocations,
+        .why = "",
+        .start_ns = heap->timeline.start_ns,
+        .step_ns = heap->timeline.step_ns,
+        .points = heap->timeline.points,
+        .point_count = heap->timeline.count,
+    };
+    int rc = pyr_heap_reader_sites(heap->reader, take_site, &writing);
+    if (rc == 0) {
+        writing.facts.sites = writing.sites.items;
+        writing.facts.site_count = (uint32_t)writing.sites.count;
+        rc = pyr_writer_memory(writer, &writing.facts);
+    }
+    pyr_map_release(&writing.codes);
+    pyr_vec_release(&writing.sites);
+    return rc;
+}

@@ -1,0 +1,53 @@
+/* Reads the file in which the agent counts a process's memory (heap_file.h), while the process runs or after its end.
+ * The file is hostile input: it may be torn, cut short meanwhile, or made up. It is read by pread, not mapped, so that
+ * cutting it cannot kill us. Not thread-safe. */
+#ifndef PYR_RECORD_HEAP_READER_H
+#define PYR_RECORD_HEAP_READER_H
+
+#include "pyrometer/err.h"
+#include "record/format.h"
+
+struct pyr_heap_reader;
+
+/* What the first page says. Texts are NUL-terminated, not necessarily UTF-8. */
+struct pyr_heap_head {
+    uint32_t pid, parent_pid; /* as the process sees itself; pid 0: forked, but it has not run yet */
+    uint32_t interpreter;
+    uint64_t started_ns; /* since 1970 */
+    bool ended;          /* it has exited; false also if it was killed */
+    bool at_main_end;    /* what is live is told as of when the main module had ended */
+    uint64_t peak_bytes;
+    uint64_t peak_arena_bytes;
+    uint64_t lost_allocations;
+    uint64_t children_inside; /* forked processes that had to count in this file too */
+    uint32_t site_count;
+    char python[64];
+    char base_name[64]; /* the file that has the texts of its first sites; "" if its own has all */
+};
+
+/* Opens the file `name` of a directory. PYR_E_AGAIN: it is only being made; PYR_E_FORMAT: it is none, or of an agent of
+ * another version; PYR_E_IO. */
+int pyr_heap_reader_open(struct pyr_heap_reader **out, int directory, const char *name, struct pyr_err *err);
+void pyr_heap_reader_close(struct pyr_heap_reader *reader);
+
+/* Reads the first page anew. PYR_E_IO, PYR_E_FORMAT: then *head is as it was. */
+int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *head);
+
+/* What all sites hold now: reads all of them, 64 bytes each. PYR_E_IO, PYR_E_FORMAT. */
+int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes);
+
+/* A site, its code and its instruction. */
+struct pyr_heap_place {
+    const struct pyr_code_facts *code; /* NULL: no Python code ran. Borrowed until the reader is closed */
+    uint32_t code_number;              /* the same for the same code */
+    bool other;                        /* the agent could not tell sites apart any more */
+    int32_t instruction;               /* bytes from the code's first; −1 not known */
+};
+
+typedef int (*pyr_heap_visit)(void *context, const struct pyr_heap_place *place, const struct pyr_memory_site *figures);
+
+/* Calls visit for every site that has allocated anything, until it returns a negative status, which is returned. Of
+ * figures->node nothing is known. Sites whose code cannot be read count as `other`. */
+int pyr_heap_reader_sites(struct pyr_heap_reader *reader, pyr_heap_visit visit, void *context);
+
+#endif

@@ -1,0 +1,202 @@
+/* Where the memory went: the heap over time, and line by line. */
+#include "report/text_memory.h"
+
+#include "record/reader.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define ROWS 20
+#define PROCESS_ROWS 20
+#define PLOT_WIDTH 64u
+#define PLOT_HEIGHT 8u
+#define EIGHTHS 8u
+#define COMMAND_WIDTH 60
+
+int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *allocations)
+{
+    const struct pyr_report_options *options = report->options;
+    if (options->thread || options->from_s > 0 || options->to_s > 0)
+        return pyr_err_set(
+            report->err, PYR_E_UNSUPPORTED,
+            "Memory is recorded for whole processes and whole runs: leave out --thread, --from and --to");
+    int rc = pyr_allocations_load(allocations, report->view);
+    if (rc < 0 || allocations->heaps)
+        return rc;
+    const char *why = allocations->why ? allocations->why : "no Python process ended while it was recorded";
+    if (!report->view->model.facts->memory)
+        why = "it was made by attach, or with --memory off; `pyrometer run` counts allocations";
+    rc = pyr_err_set(report->err, PYR_E_NOT_FOUND, "The recording has no memory figures: %s", why);
+    pyr_allocations_release(allocations);
+    return rc;
+}
+
+/* ---- over time ---- */
+
+/* The most of the heap in one of PLOT_WIDTH (or fewer) columns. */
+static uint64_t column_bytes(const struct pyr_allocations *allocations, size_t column, size_t columns)
+{
+    size_t count = allocations->points.count;
+    size_t first = column * count / columns, end = (column + 1) * count / columns;
+    uint64_t most = 0;
+    for (size_t i = first; i < end; i++) {
+        const struct pyr_memory_point *point = PYR_VEC_AT(&allocations->points, struct pyr_memory_point, i);
+        most = point->heap_bytes > most ? point->heap_bytes : most;
+    }
+    return most;
+}
+
+static uint64_t most_resident(const struct pyr_allocations *allocations)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < allocations->points.count; i++) {
+        const struct pyr_memory_point *point = PYR_VEC_AT(&allocations->points, struct pyr_memory_point, i);
+        most = point->rss_bytes > most ? point->rss_bytes : most;
+    }
+    return most;
+}
+
+/* Of a cell that `eighths` of are filled. */
+static const char *cell(uint64_t eighths)
+{
+    static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    return blocks[eighths < EIGHTHS ? eighths : EIGHTHS];
+}
+
+static void write_row(struct pyr_report *report, const uint64_t *heights, size_t columns, unsigned row,
+                      const char *label)
+{
+    size_t used = columns;
+    while (used && heights[used - 1] <= (uint64_t)row * EIGHTHS)
+        used--;
+    fprintf(report->out, "  %10s │", label);
+    for (size_t i = 0; i < used; i++)
+        fputs(cell(heights[i] > (uint64_t)row * EIGHTHS ? heights[i] - (uint64_t)row * EIGHTHS : 0), report->out);
+    fputc('\n', report->out);
+}
+
+static void write_plot(struct pyr_report *report, const struct pyr_allocations *allocations)
+{
+    size_t columns = allocations->points.count < PLOT_WIDTH ? allocations->points.count : PLOT_WIDTH;
+    uint64_t heights[PLOT_WIDTH], most = 0;
+    char top[40], from[40], to[40];
+    for (size_t i = 0; i < columns; i++) {
+        heights[i] = column_bytes(allocations, i, columns);
+        most = heights[i] > most ? heights[i] : most;
+    }
+    if (!most)
+        return;
+    for (size_t i = 0; i < columns; i++)
+        heights[i] = (uint64_t)((double)heights[i] / (double)most * PLOT_HEIGHT * EIGHTHS + 0.999);
+    pyr_text_heading(report, "Heap over time");
+    pyr_text_bytes(top, sizeof top, most);
+    for (unsigned row = PLOT_HEIGHT; row-- > 0;)
+        write_row(report, heights, columns, row, row == PLOT_HEIGHT - 1 ? top : "");
+    pyr_text_seconds(from, sizeof from, (double)allocations->start_ns / 1e9);
+    uint64_t length = allocations->points.count * allocations->step_ns;
+    pyr_text_seconds(to, sizeof to, (double)(allocations->start_ns + length) / 1e9);
+    fprintf(report->out, "  %10s └", "0 B");
+    for (size_t i = 0; i < columns; i++)
+        fputs("─", report->out);
+    fprintf(report->out, "\n  %10s  %s", "", from);
+    size_t used = strlen(from) + strlen(to);
+    fprintf(report->out, "%*s%s\n", columns > used ? (int)(columns - used) : 2, "", to);
+}
+
+/* ---- processes ---- */
+
+static void write_process(struct pyr_report *report, const struct pyr_memory_facts *heap)
+{
+    const struct pyr_process_facts *process = report->view->model.processes[heap->process].facts;
+    char peak[40], live[40], allocated[40];
+    pyr_text_bytes(peak, sizeof peak, heap->peak_bytes);
+    pyr_text_bytes(live, sizeof live, heap->live_bytes);
+    pyr_text_bytes(allocated, sizeof allocated, heap->allocated_bytes);
+    if (*heap->why)
+        fprintf(report->out, "  %9" PRIu32 " %10s %9s %10s %10s %11s  ", process->pid, "-", "-", "-", "-", "-");
+    else
+        fprintf(report->out, "  %9" PRIu32 " %10s %9.3f %10s %10s %11" PRIu64 "  ", process->pid, peak,
+                (double)heap->peak_ns / 1e9, live, allocated, heap->allocated_blocks);
+    if (heap->interpreter)
+        fprintf(report->out, "interpreter %" PRIu32 " of ", heap->interpreter);
+    pyr_put_clean(report->out, process->command, NULL, COMMAND_WIDTH);
+    if (*heap->why) {
+        fputs("  none: ", report->out);
+        pyr_put_clean(report->out, heap->why, NULL, 200);
+    }
+    fputc('\n', report->out);
+}
+
+static void write_processes(struct pyr_report *report)
+{
+    const struct pyr_model *model = &report->view->model;
+    size_t left = report->options->limit ? report->options->limit : PROCESS_ROWS;
+    pyr_text_heading(report, "Processes");
+    fprintf(report->out, "  %9s %10s %9s %10s %10s %11s  command\n", "pid", "peak", "at s", "live", "allocated",
+            "blocks");
+    for (uint32_t i = 0; i < pyr_reader_heaps(model->reader); i++) {
+        const struct pyr_memory_facts *heap = pyr_reader_heap(model->reader, i);
+        if (!model->processes[heap->process].selected)
+            continue;
+        if (!left--) {
+            fputs("  … and more\n", report->out);
+            return;
+        }
+        write_process(report, heap);
+    }
+}
+
+static void write_head(struct pyr_report *report, const struct pyr_allocations *allocations)
+{
+    char text[40];
+    pyr_text_heading(report, "Memory");
+    pyr_text_memory_figures(report, allocations);
+    pyr_text_bytes(text, sizeof text, allocations->arena_bytes);
+    fprintf(report->out, "  Sizes are those asked for. Blocks up to 512 bytes lay in %s of arenas at most", text);
+    uint64_t resident = most_resident(allocations);
+    if (resident) {
+        pyr_text_bytes(text, sizeof text, resident);
+        fprintf(report->out, "; resident memory reached %s", text);
+    }
+    fputs(".\n", report->out);
+    pyr_text_memory_notes(report, allocations);
+}
+
+static size_t rows(const struct pyr_report *report)
+{
+    return report->options->limit ? report->options->limit : ROWS;
+}
+
+int pyr_write_memory(struct pyr_report *report)
+{
+    struct pyr_allocations allocations = {0};
+    int rc = pyr_report_allocations(report, &allocations);
+    if (rc < 0)
+        return rc;
+    write_head(report, &allocations);
+    write_plot(report, &allocations);
+    if (allocations.heaps > 1 || allocations.why)
+        write_processes(report);
+    rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_PEAK, rows(report));
+    if (rc == 0)
+        rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_ALLOCATED, rows(report));
+    pyr_allocations_release(&allocations);
+    return rc;
+}
+
+int pyr_write_leaks(struct pyr_report *report)
+{
+    struct pyr_allocations allocations = {0};
+    int rc = pyr_report_allocations(report, &allocations);
+    if (rc < 0)
+        return rc;
+    char text[40];
+    pyr_text_bytes(text, sizeof text, allocations.live_bytes);
+    pyr_text_heading(report, "%s in %" PRIu64 " blocks %s", text, allocations.live_blocks,
+                     allocations.at_main_end ? "was still allocated when the main module had ended"
+                                             : "was still allocated when the processes were last seen");
+    pyr_text_memory_notes(report, &allocations);
+    rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_LIVE, rows(report));
+    pyr_allocations_release(&allocations);
+    return rc;
+}

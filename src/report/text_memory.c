@@ -1,0 +1,126 @@
+/* Memory in the summary, and what it shares with -f memory and -f leaks. */
+#include "report/text_memory.h"
+
+#include "report/source.h"
+
+#include <inttypes.h>
+
+#define NAME_WIDTH 60
+#define SOURCE_WIDTH 80
+#define SUMMARY_ROWS 5
+
+static void write_bytes(FILE *out, const char *before, uint64_t bytes)
+{
+    char text[40];
+    pyr_text_bytes(text, sizeof text, bytes);
+    fprintf(out, "%s%s", before, text);
+}
+
+static const char *live_when(const struct pyr_allocations *allocations)
+{
+    return allocations->at_main_end ? "live when the main module had ended" : "live at the end";
+}
+
+void pyr_text_memory_figures(struct pyr_report *report, const struct pyr_allocations *allocations)
+{
+    FILE *out = report->out;
+    char text[40];
+    write_bytes(out, "  peak ", allocations->peak_bytes);
+    if (allocations->heaps > 1)
+        fprintf(out, ", the peaks of %" PRIu32 " heaps added", allocations->heaps);
+    else if (allocations->peak_ns) {
+        pyr_text_seconds(text, sizeof text, (double)allocations->peak_ns / 1e9);
+        fprintf(out, " at %s", text);
+    }
+    fprintf(out, "  ·  %" PRIu64 " allocations", allocations->allocated_blocks);
+    write_bytes(out, " of ", allocations->allocated_bytes);
+    write_bytes(out, "  ·  ", allocations->live_bytes);
+    fprintf(out, " in %" PRIu64 " blocks %s\n", allocations->live_blocks, live_when(allocations));
+}
+
+static const char *const headings[] = {
+    [PYR_WEIGH_ALLOCATED] = "Lines that allocate most",
+    [PYR_WEIGH_LIVE] = "Lines whose memory is still allocated",
+    [PYR_WEIGH_PEAK] = "Lines that hold most at the peak",
+};
+
+static void write_line(struct pyr_report *report, const struct pyr_allocations *allocations,
+                       const struct pyr_allocation *line, enum pyr_weigh weight, struct pyr_source *source)
+{
+    const struct pyr_place *place = pyr_model_place(&report->view->model, line->leaf);
+    const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
+    const struct pyr_memory_site *figures = &line->figures;
+    char peak[40], allocated[40], live[40];
+    uint64_t all = weight == PYR_WEIGH_LIVE   ? allocations->live_bytes
+                   : weight == PYR_WEIGH_PEAK ? allocations->peak_bytes
+                                              : allocations->allocated_bytes;
+    uint64_t freed = figures->allocated_blocks - figures->live_blocks;
+    pyr_text_bytes(peak, sizeof peak, figures->peak_bytes);
+    pyr_text_bytes(allocated, sizeof allocated, figures->allocated_bytes);
+    pyr_text_bytes(live, sizeof live, figures->live_bytes);
+    fprintf(report->out, "  %10s %10s %10s %11" PRIu64 " %6.1f %6.1f  ", peak, live, allocated,
+            figures->allocated_blocks,
+            figures->allocated_blocks ? 100 * (double)freed / (double)figures->allocated_blocks : 0,
+            all ? 100 * (double)pyr_allocation_bytes(figures, weight) / (double)all : 0);
+    pyr_text_location(report->out, function->file, place->line);
+    fputs(*function->file ? "  " : "", report->out);
+    pyr_put_clean(report->out, function->name, NULL, NAME_WIDTH);
+    fputc('\n', report->out);
+    if (!*function->file || pyr_source_open(source, function->file) < 0 || place->line > pyr_source_lines(source))
+        return;
+    fprintf(report->out, "  %58s│ ", "");
+    pyr_source_put(source, place->line, false, SOURCE_WIDTH, report->out);
+    fputc('\n', report->out);
+}
+
+int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight,
+                          size_t rows)
+{
+    struct pyr_vec order = PYR_VEC(const struct pyr_allocation *);
+    struct pyr_source source = {0};
+    int rc = pyr_allocations_rank(allocations, weight, rows, &order);
+    if (rc == 0 && order.count) {
+        pyr_text_heading(report, "%s", headings[weight]);
+        fprintf(report->out, "  %10s %10s %10s %11s %6s %6s  %s\n", "at peak", "live", "allocated", "blocks", "freed%",
+                "%", "line");
+    }
+    for (size_t i = 0; i < order.count; i++)
+        write_line(report, allocations, *PYR_VEC_AT(&order, const struct pyr_allocation *, i), weight, &source);
+    pyr_source_release(&source);
+    pyr_vec_release(&order);
+    return rc;
+}
+
+void pyr_text_memory_notes(struct pyr_report *report, const struct pyr_allocations *allocations)
+{
+    if (allocations->why) {
+        fputs("  Not all processes have memory figures: ", report->out);
+        pyr_put_clean(report->out, allocations->why, NULL, 200);
+        fputs(".\n", report->out);
+    }
+    if (allocations->lost_allocations)
+        fprintf(report->out, "  %" PRIu64 " allocations were of more lines than could be told apart.\n",
+                allocations->lost_allocations);
+    if (allocations->cut)
+        fputs("  The recording ends before some of the lines: their sum is less than the whole.\n", report->out);
+}
+
+int pyr_text_memory(struct pyr_report *report)
+{
+    static const enum pyr_weigh weights[] = {PYR_WEIGH_PEAK, PYR_WEIGH_ALLOCATED, PYR_WEIGH_LIVE};
+    struct pyr_allocations allocations = {0};
+    size_t rows = report->options->limit ? report->options->limit : SUMMARY_ROWS;
+    if (report->options->thread || report->options->from_s > 0 || report->options->to_s > 0)
+        return 0; /* memory is that of whole processes and runs */
+    int rc = pyr_allocations_load(&allocations, report->view);
+    if (rc == 0 && (allocations.heaps || allocations.why)) {
+        pyr_text_heading(report, "Memory");
+        if (allocations.heaps)
+            pyr_text_memory_figures(report, &allocations);
+        pyr_text_memory_notes(report, &allocations);
+    }
+    for (size_t i = 0; rc == 0 && allocations.heaps && i < sizeof weights / sizeof *weights; i++)
+        rc = pyr_text_memory_lines(report, &allocations, weights[i], rows);
+    pyr_allocations_release(&allocations);
+    return rc;
+}
