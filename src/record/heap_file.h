@@ -63,7 +63,6 @@ struct pyr_heap_file {
     /* The heap itself. */
     uint64_t arena_bytes;      /* mapped for small blocks */
     uint64_t peak_arena_bytes; /* their maximum */
-    uint64_t large_blocks;     /* live ones that lie in the C heap */
     uint64_t lost_sites;       /* allocations that went to PYR_SITE_OTHER */
     uint64_t replaced;         /* 1: at the end another allocator had the place of ours, such as that of -X dev */
     uint64_t children_inside;  /* forked without the memory for a file of their own: they count here too */

@@ -9,10 +9,10 @@ import os
 import struct
 import sys
 
-HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQQQ")
+HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQQ")
 NAMES = ("magic version site_size pid parent_pid started_ns ended_ns state interpreter linetable_kind site_count sites_at "
          "sites_limit texts_at texts_limit text_bytes text_base text_base_name python arena_bytes peak_arena_bytes "
-         "large_blocks lost_sites replaced children_inside peak_bytes").split()
+         "lost_sites replaced children_inside peak_bytes").split()
 SITE = struct.Struct("<QQQQQQIIII")
 TEXT, CODE = struct.Struct("<II"), struct.Struct("<IIiI")
 STRING_KIND, CODE_KIND = 1, 2
