@@ -85,9 +85,10 @@ def test_seconds(record, rivals):
 
 
 def agree(report, truth):
-    """What is said of threads, of the run and in the verdict is the same; to a hundredth it is the program's own."""
+    """What is said of threads, of the run and in the verdict is the same; to a hundredth it is the program's own, but for
+    what a thread used before it was found and after it was last looked at."""
     threads = {thread["name"]: thread for thread in report["processes"][0]["threads"]}
-    assert threads["worker"]["cpu_s"] == pytest.approx(truth["crunch"]["cpu_s"], rel=0.01, abs=0.02)
+    assert threads["worker"]["cpu_s"] == pytest.approx(truth["crunch"]["cpu_s"], rel=0.01, abs=0.15)
     listed_s = sum(row["self_s"] for row in report["functions"])
     counted_s = sum(thread["cpu_s"] for thread in threads.values())
     assert counted_s == pytest.approx(listed_s, rel=0.001) == pytest.approx(report["run"]["cpu_s"], abs=0.1)
