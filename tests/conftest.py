@@ -26,8 +26,14 @@ def pytest_addoption(parser):
                      help="only interpreters whose id begins so, such as 3.14 or 3.11.2-system")
 
 
+def interpreters(metafunc, found):
+    """Those of the interpreters found under which a test runs now."""
+    wanted = tuple(metafunc.config.getoption("--python"))
+    return [each for each in found if each.id.startswith(wanted)] if wanted else narrowed(metafunc, found)
+
+
 def narrowed(metafunc, found):
-    """Those under which a test marked long runs now; what is left out is noted."""
+    """Without those that a test marked long leaves out now; they are noted."""
     marker = metafunc.definition.get_closest_marker("long")
     if not marker or SOAK:
         return found
@@ -40,9 +46,7 @@ def narrowed(metafunc, found):
 def pytest_generate_tests(metafunc):
     if "python" not in metafunc.fixturenames:
         return
-    wanted = tuple(metafunc.config.getoption("--python"))
-    found = [each for each in pythons.discover() if not wanted or each.id.startswith(wanted)]
-    found = found if wanted else narrowed(metafunc, found)
+    found = interpreters(metafunc, pythons.discover())
     metafunc.parametrize("python", found, ids=pythons.ids(found))
 
 

@@ -1,12 +1,14 @@
 import pytest
 
 import pythons
+from tests.conftest import interpreters
+
 from . import memory
 
 
 def pytest_generate_tests(metafunc):
     if "ground" in metafunc.fixturenames:
-        found = [python for python in pythons.discover() if not python.free_threaded]
+        found = interpreters(metafunc, [python for python in pythons.discover() if not python.free_threaded])
         metafunc.parametrize("ground", found, ids=pythons.ids(found), indirect=True)
 
 

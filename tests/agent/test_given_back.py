@@ -3,6 +3,8 @@ import os
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 PEAK = """
 import gc, sys, time
 def stop():

@@ -7,6 +7,8 @@ import pytest
 
 from . import memory, memory_file
 
+pytestmark = pytest.mark.long
+
 HEAD = "import os, sys, time, threading\n"
 # Line 2 holds, line 3 lets go.
 GROW = HEAD + "kept = ['text %d' % number for number in range(5000)]\ndel kept[::2]\n"

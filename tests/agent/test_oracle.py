@@ -3,6 +3,8 @@ import pytest
 
 from . import memory
 
+pytestmark = pytest.mark.long
+
 WORKLOADS = memory.pythons.ROOT / "bench" / "workloads"
 
 

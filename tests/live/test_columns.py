@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-pytestmark = pytest.mark.needs("run", "report")
+pytestmark = [pytest.mark.needs("run", "report"), pytest.mark.long]
 
 # Phases are short and of many lengths, so that they keep step with nothing.
 # Letters beyond ASCII stand before the calls: characters and bytes of the line differ.

@@ -17,6 +17,8 @@ from tests.hard.support import is_over, wait_for
 
 from . import programs
 
+pytestmark = pytest.mark.long
+
 AGENT = "libpyrometer-agent.so"
 BLOCKS = 2000
 # What one bytes object of that size asks for.
