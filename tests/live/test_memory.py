@@ -353,7 +353,7 @@ def test_files_go_when_pyrometer_is_killed(local, number):
     program = int(begun.read_text())
     wait_for(local.left, "there is a file")
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.wait(timeout=60)  # the program has its streams still
     wait_for(lambda: not local.left(), "the files go", seconds=5)
     if number == signal.SIGKILL:
         assert not is_over(program)

