@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(2)
 
 PEAK = """
 import gc, sys, time

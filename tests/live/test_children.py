@@ -1,7 +1,7 @@
 """Processes that a program starts, in every way, are in its recording, with their own time."""
 import pytest
 
-pytestmark = [pytest.mark.needs("run", "report"), pytest.mark.long]
+pytestmark = [pytest.mark.needs("run", "report"), pytest.mark.long(3)]
 
 CHILDREN = '''
     import multiprocessing, os, subprocess

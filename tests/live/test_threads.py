@@ -7,7 +7,7 @@ import pytest
 
 from . import programs
 
-pytestmark = pytest.mark.needs("run", "report", "dump", "attach")
+pytestmark = [pytest.mark.needs("run", "report", "dump", "attach"), pytest.mark.long]
 
 NAMES = '''
     import _thread

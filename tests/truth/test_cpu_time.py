@@ -91,7 +91,7 @@ def agree(report, truth):
     assert threads["worker"]["cpu_s"] == pytest.approx(truth["crunch"]["cpu_s"], rel=0.01, abs=0.15)
     listed_s = sum(row["self_s"] for row in report["functions"])
     counted_s = sum(thread["cpu_s"] for thread in threads.values())
-    assert counted_s == pytest.approx(listed_s, rel=0.001) == pytest.approx(report["run"]["cpu_s"], abs=0.1)
+    assert counted_s == pytest.approx(listed_s, rel=0.001) == pytest.approx(report["run"]["cpu_s"], abs=0.3)
     for thread in threads.values():
         assert thread["on_cpu"] / thread["samples"] == pytest.approx(thread["cpu_s"] / thread["seconds"], rel=0.001)
         assert thread["on_cpu"] + thread["waiting_for_cpu"] <= thread["samples"] * 1.000001
