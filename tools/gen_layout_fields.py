@@ -102,6 +102,7 @@ FIELDS = {
     "frame.stackend": at("PyFrameObject.f_stacktop"),
     "frame.stackdepth": at("PyFrameObject.f_stackdepth"),
     "frameobject.frame": at("PyFrameObject.f_frame"),
+    "frameobject.data": at("PyFrameObject._f_frame_data"),
     "code.name": at("PyCodeObject.co_name"),
     "code.qualname": at("PyCodeObject.co_qualname"),
     "code.filename": at("PyCodeObject.co_filename"),
@@ -177,7 +178,7 @@ FIELDS = {
     "code.weakreflist": at("PyCodeObject.co_weakreflist"),
     "code.extra": at("PyCodeObject.co_extra"),
     "code.cached": at("PyCodeObject._co_cached"),
-    "code.opcache": at("PyCodeObject.co_opcache"),
+    "code.opcache_map": at("PyCodeObject.co_opcache_map"),
     "code.opcache_count": at("PyCodeObject.co_opcache_size"),
     "code.consts": at("PyCodeObject.co_consts"),
     "code.names": at("PyCodeObject.co_names"),
@@ -203,6 +204,8 @@ FIELDS = {
     "weakref.callback": at("PyWeakReference.wr_callback"),
     "module.def": at("PyModuleObject.md_def"),
     "module.state": at("PyModuleObject.md_state"),
+    "module.state_size": at("PyModuleObject.md_state_size"),
+    "module.state_traverse": at("PyModuleObject.md_state_traverse"),
     "module.name": at("PyModuleObject.md_name"),
     "dictkeys.lookup": at("struct _dictkeysobject.dk_lookup"),
     "dictkeys.usable": at("struct _dictkeysobject.dk_usable"),
@@ -221,6 +224,7 @@ SIZES = {
     "dictentry_size": ["sizeof(PyDictKeyEntry)"],
     "dictunicodeentry_size": ["sizeof(PyDictUnicodeEntry)"],
     "type_size": ["sizeof(PyTypeObject)"],
+    "gc_stats_size": ["sizeof(((struct _gc_runtime_state *)0)->generation_stats)"],
     "opcache_size": ["sizeof(struct _PyOpcache)"],
 }
 
@@ -285,8 +289,7 @@ def properties(version, chosen, values):
         "unicode_ascii_shift": values["ascii_shift"],
         "managed_dict_kind": f"PYR_MANAGED_DICT_{managed}",
         "generator_cleared": values["state_cleared"] or 0,
-        "sizes_count_inline": version >= (3, 13),
-        "types_show_module": version >= (3, 10),
+        "int_sizes_begin_with_one": version >= (3, 11),
         "heap_types_show_class": version >= (3, 9),  # bpo-40217
         "free_threaded": bool(values["free_threaded"]),
     }

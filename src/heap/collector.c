@@ -86,14 +86,16 @@ int collector_each(struct walk *walk, const struct collector *collector, unsigne
 void collector_facts(struct walk *walk, const struct collector *collector)
 {
     const struct pyr_layout *layout = walk->layout;
-    uint64_t stats = collector->heads[GENERATIONS] ? collector->heads[GENERATIONS] + GENERATION_SIZE : 0;
+    uint64_t permanent = collector->heads[GENERATIONS];
+    /* Right behind the lists, if they are there and not elsewhere. */
+    uint64_t stats = permanent && layout->gc_stats_size == GENERATIONS * STATS_SIZE ? permanent + GENERATION_SIZE : 0;
     walk->facts->collector_enabled = walk_int(walk, collector->state + (uint64_t)layout->gc_enabled) != 0;
     for (unsigned i = 0; i < GENERATIONS; i++) {
         struct pyr_snapshot_generation *generation = &walk->facts->generations[i];
         generation->threshold = (uint32_t)walk_int(walk, collector->heads[i] + THRESHOLD);
         generation->count = (uint32_t)walk_int(walk, collector->heads[i] + COUNT);
         generation->objects += collector->counts[i];
-        if (!stats || walk_word(walk, stats) >> 40) /* elsewhere */
+        if (!stats)
             continue;
         generation->collections = walk_word(walk, stats + i * STATS_SIZE);
         generation->collected = walk_word(walk, stats + i * STATS_SIZE + 8);

@@ -170,17 +170,17 @@ void edges_defaultdict(struct walk *walk, uint64_t at, const struct type *base)
     edges_dict(walk, at, base);
 }
 
-/* After the dict: fast nodes, their size, resize sentinel, state, first, last, instance dict, weak references. */
+/* After the dict: first node, last, fast nodes, their number, resize sentinel, state, instance dict, weak references.
+ */
 void edges_odict(struct walk *walk, uint64_t at, const struct type *base)
 {
     uint64_t end = at + (base->base ? base->base->basic_size : 48);
     walk_edge(walk, walk_word(walk, end + 48), PYR_EDGE_DICT, 0);
-    uint64_t node = walk_word(walk, end + 32), used = walk_word(walk, at + (uint64_t)walk->layout->dict_used);
-    for (uint64_t n = 0; node && n <= used; n++) {
+    uint64_t node = walk_word(walk, end), used = walk_word(walk, at + (uint64_t)walk->layout->dict_used);
+    for (uint64_t n = 0; node && n < used; n++) {
         walk_edge(walk, walk_word(walk, node), PYR_EDGE_OTHER, 0);
         node = walk_word(walk, node + ODICT_NODE_NEXT);
     }
-    if (node)
-        walk->torn = true;
+    walk->torn |= node != 0;
     edges_dict(walk, at, base);
 }

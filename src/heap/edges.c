@@ -5,8 +5,10 @@
 enum {
     PART = 1 << 16, /* items read at a time */
     ITEMS_MAX = 1 << 30,
-    DICT_WORD = -24,   /* of a managed dict, from the object */
-    VALUES_WORD = -32, /* PYR_MANAGED_DICT_TWO_WORDS */
+    GC_HEAD = 16,        /* the first word of it is 0 in what no list holds */
+    PLAIN_MAX = 1 << 16, /* bytes of a structure; items behind it */
+    DICT_WORD = -24,     /* of a managed dict, from the object */
+    VALUES_WORD = -32,   /* PYR_MANAGED_DICT_TWO_WORDS */
 };
 
 bool walk_reach(struct walk *walk, uint64_t at)
@@ -24,6 +26,29 @@ bool walk_reach(struct walk *walk, uint64_t at)
     return true;
 }
 
+/* What is only guessed to be an object has to look more like one. */
+static bool is_likely(struct walk *walk, const struct pyr_mirror_region *region, uint64_t at)
+{
+    const struct type *type = walk_type_of(walk, at);
+    if (!type)
+        return false;
+    if (region->is_module) {
+        int32_t count = walk_int(walk, at + (uint64_t)walk->layout->object_refcnt);
+        return type->is_metatype ? walk_type(walk, at) != NULL : !walk->has_immortals || count < 0;
+    }
+    if (type->is_metatype && !walk_type(walk, at))
+        return false;
+    return !type->is_gc || !walk_word(walk, at - GC_HEAD); /* it is in no list */
+}
+
+bool walk_guess(struct walk *walk, uint64_t at)
+{
+    struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
+    if (!region)
+        return false;
+    return pyr_mirror_is_marked(region, at) || (is_likely(walk, region, at) && walk_reach(walk, at));
+}
+
 static void push_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label)
 {
     struct pyr_snapshot_edge edge = {.to = to, .label = label, .kind = kind};
@@ -33,7 +58,7 @@ static void push_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapsho
 
 bool walk_maybe_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label)
 {
-    if (!to || !walk_reach(walk, to))
+    if (!to || !walk_guess(walk, to))
         return false;
     push_edge(walk, to, kind, label);
     return true;
@@ -41,8 +66,12 @@ bool walk_maybe_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot
 
 void walk_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label)
 {
-    if (!to || walk_maybe_edge(walk, to, kind, label))
+    if (!to)
         return;
+    if (walk_reach(walk, to)) {
+        push_edge(walk, to, kind, label);
+        return;
+    }
     walk->facts->dangling++;
     walk->torn = true;
 }
@@ -201,17 +230,45 @@ static void class_edges(struct walk *walk, uint64_t at, const struct type *type)
         walk_edge(walk, walk_word(walk, dict_pointer(walk, at, type)), PYR_EDGE_DICT, 0);
 }
 
-/* The rules of the type whose own traversal it is. */
+/* Words from where a base's part of an object ends to where its own ends, items included. */
+static void words_beyond(struct walk *walk, uint64_t at, const struct type *type, const struct type *base)
+{
+    uint64_t from = base ? base->basic_size : type->item_size ? 24 : 16, to = type->basic_size;
+    if (type->item_size == 8 || (base && base->item_size == 8)) {
+        uint64_t count = walk_word(walk, at + (uint64_t)walk->layout->varobject_size);
+        count = count < PLAIN_MAX ? count : PLAIN_MAX;
+        from += base && base->item_size == 8 ? count * 8 : 0;
+        to += base ? 0 : count * 8;
+    }
+    from = (from + 7) & ~7ull;
+    if (from < to && to < PLAIN_MAX)
+        walk_plain_words(walk, at, type, (uint32_t)from, (uint32_t)to);
+}
+
+/* The nearest base that has its own way to be read. */
+static const struct type *read_base(const struct type *type)
+{
+    const struct type *base = type->base;
+    while (base && !base->rule->edges)
+        base = base->base;
+    return base && base->rule->edges != edges_none ? base : NULL;
+}
+
+/* By the rules of the type whose own traversal it is. */
 static void solid_edges(struct walk *walk, uint64_t at, const struct type *type)
 {
-    const struct type_rule *rule = type->rule;
-    if (rule->edges) {
-        rule->edges(walk, at, type);
-    } else {
-        uint64_t size = type->basic_size < 4096 ? type->basic_size : 4096;
-        walk_plain_words(walk, at, type, type->item_size ? 24 : 16, (uint32_t)size);
-        walk->conservative |= !type->own && type->traverse;
+    const struct type *base = type->rule->edges ? NULL : read_base(type);
+    if (type->rule->edges) {
+        type->rule->edges(walk, at, type);
+        return;
     }
+    if (base)
+        base->rule->edges(walk, at, base);
+    words_beyond(walk, at, type, base);
+    if (!type->is_class && walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE &&
+        (type->flags & PYR_TYPE_MANAGED_DICT))
+        managed_dict(walk, at, (struct type *)(uintptr_t)type);
+    walk->conservative |= !type->own && type->traverse;
 }
 
 /* A class's own traversal shows the class, unless it leaves that to the traversal of a heap type made in C. */

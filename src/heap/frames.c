@@ -94,7 +94,8 @@ static void frame_object(struct walk *walk, uint64_t at, const struct type *base
     uint64_t code = walk_word(walk, at + (uint64_t)layout->frame_code), variables, stack, depth = 0;
     uint64_t locals = at + (uint64_t)layout->frame_localsplus;
     uint64_t values = walk_word(walk, at + (uint64_t)layout->frame_valuestack);
-    walk_plain_words(walk, at, base, 24, (uint32_t)layout->frame_localsplus);
+    walk_plain_words(walk, at, base, 24, (uint32_t)layout->frame_gen); /* not owned */
+    walk_plain_words(walk, at, base, (uint32_t)layout->frame_gen + WORD, (uint32_t)layout->frame_localsplus);
     code_shape(walk, code, &variables, &stack);
     if (PYR_HAS(layout, frame_stackdepth)) {
         int32_t count = walk_int(walk, at + (uint64_t)layout->frame_stackdepth);

@@ -45,33 +45,39 @@ static bool reserve_region(struct pyr_mirror_region *region)
     return false;
 }
 
-/* A program's zeroed data follows its file's mapping without a name. */
-static bool is_module_data(const struct pyr_mapping *mapping, const struct pyr_mirror_region *before)
-{
-    if (mapping->path[0] == '/')
-        return true;
-    return !mapping->path[0] && mapping->writable && before && before->is_module && before->end == mapping->start;
-}
-
-static int add_mapping(struct pyr_mirror *mirror, const struct pyr_mapping *mapping)
+static void add_region(struct pyr_mirror *mirror, const struct pyr_mirror_region *region)
 {
     struct pyr_mirror_region *before = mirror->count ? &mirror->regions[mirror->count - 1] : NULL;
-    bool is_module = is_module_data(mapping, before);
-    if (!mapping->readable || (mapping->path[0] == '[' && strncmp(mapping->path, "[v", 2) == 0))
-        return 0;
-    if (before && before->end == mapping->start && before->is_module == is_module &&
-        before->writable == mapping->writable && (!is_module || !mapping->path[0] || before->path == mapping->path)) {
-        before->end = mapping->end;
-        return 0;
+    if (region->start >= region->end)
+        return;
+    if (before && before->end == region->start && before->is_module == region->is_module &&
+        before->writable == region->writable && strcmp(before->path, region->path) == 0)
+        before->end = region->end;
+    else
+        mirror->regions[mirror->count++] = *region;
+}
+
+/* A module's zeroed data is anonymous memory behind its file's; what was allocated later may follow at once. */
+static void add_mapping(struct pyr_mirror *mirror, const struct pyr_mapping *mapping, struct pyr_mirror_region *module)
+{
+    struct pyr_mirror_region region = {
+        .start = mapping->start, .end = mapping->end, .writable = mapping->writable, .path = mapping->path};
+    if (!mapping->readable || strncmp(mapping->path, "[v", 2) == 0)
+        return;
+    if (mapping->path[0] == '/') {
+        if (strcmp(module->path, mapping->path) != 0)
+            *module = (struct pyr_mirror_region){
+                .path = mapping->path, .end = pyr_target_module_end(mirror->target, PYR_ADDR(mapping->start))};
+        region.is_module = module->end > mapping->start;
+    } else if (!mapping->path[0] && mapping->start < module->end) {
+        struct pyr_mirror_region data = region;
+        data.is_module = true;
+        data.path = module->path;
+        data.end = mapping->end < module->end ? mapping->end : module->end;
+        add_region(mirror, &data);
+        region.start = data.end;
     }
-    mirror->regions[mirror->count++] = (struct pyr_mirror_region){.start = mapping->start,
-                                                                  .end = mapping->end,
-                                                                  .is_module = is_module,
-                                                                  .writable = mapping->writable,
-                                                                  .path = mapping->path[0] ? mapping->path
-                                                                          : is_module      ? before->path
-                                                                                           : ""};
-    return 0;
+    add_region(mirror, &region);
 }
 
 /* What is too large to be reserved holds no objects that could be reached. */
@@ -95,13 +101,14 @@ int pyr_mirror_open(struct pyr_mirror *mirror, struct pyr_target *target, uint64
     mirror->queue_size = limit_bytes >> PYR_MIRROR_BLOCK_SHIFT;
     if (mirror->queue_size < PYR_MIRROR_MIN_BLOCKS)
         mirror->queue_size = PYR_MIRROR_MIN_BLOCKS;
-    mirror->regions = pyr_alloc((count + 1) * sizeof *mirror->regions);
+    mirror->regions = pyr_alloc((2 * count + 1) * sizeof *mirror->regions);
     mirror->queue = pyr_alloc(mirror->queue_size * sizeof *mirror->queue);
     if (!mirror->regions || !mirror->queue)
         return pyr_err_set(err, PYR_E_NOMEM, "out of memory for a view of what process %d has mapped",
                            (int)pyr_target_pid(target));
+    struct pyr_mirror_region module = {.path = ""};
     for (size_t i = 0; i < count; i++)
-        add_mapping(mirror, &maps[i]);
+        add_mapping(mirror, &maps[i], &module);
     reserve_all(mirror);
     return 0;
 }

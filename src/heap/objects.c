@@ -11,6 +11,9 @@ enum {
     DEF_STATE_SIZE = 56, /* of a module's definition: bytes of its state, and its traversal */
     DEF_TRAVERSE = 80,
     STATE_MAX = 1 << 16,
+    LRU_NEXT = 24,
+    LRU_KEY = 40,
+    LRU_MAX = 1 << 28,
 };
 
 static void cached_key(struct walk *walk, uint64_t key, uint64_t value, bool is_str, size_t index, void *context)
@@ -38,8 +41,7 @@ void edges_type(struct walk *walk, uint64_t at, const struct type *base)
     if (!is_heap)
         return;
     if (PYR_HAS(layout, heaptype_module))
-        walk_edge(walk, walk_word(walk, at + (uint64_t)layout->heaptype_module),
-                  PYR_EDGE_MEMBER | (layout->types_show_module ? 0 : PYR_EDGE_HIDDEN), walk->names.module);
+        walk_edge(walk, walk_word(walk, at + (uint64_t)layout->heaptype_module), PYR_EDGE_MEMBER, walk->names.module);
     walk_edge(walk, walk_word(walk, at + (uint64_t)layout->heaptype_name), hidden, walk->names.name);
     walk_edge(walk, walk_word(walk, at + (uint64_t)layout->heaptype_qualname), hidden, walk->names.qualname);
     walk_edge(walk, walk_word(walk, at + (uint64_t)layout->heaptype_slots), hidden, walk->names.slots);
@@ -52,15 +54,21 @@ void edges_type(struct walk *walk, uint64_t at, const struct type *base)
 void edges_module(struct walk *walk, uint64_t at, const struct type *base)
 {
     const struct pyr_layout *layout = walk->layout;
-    uint64_t def = PYR_HAS(layout, module_def) ? walk_word(walk, at + (uint64_t)layout->module_def) : 0;
-    uint64_t state = walk_word(walk, at + (uint64_t)layout->module_state);
+    uint64_t state = walk_word(walk, at + (uint64_t)layout->module_state), size = 0, shown = 0;
     (void)base;
     walk_edge(walk, walk_word(walk, at + (uint64_t)layout->module_dict), PYR_EDGE_DICT, 0);
     walk_edge(walk, walk_word(walk, at + (uint64_t)layout->module_name), PYR_EDGE_MEMBER | PYR_EDGE_HIDDEN,
               walk->names.name);
-    if (!def || !state)
+    if (PYR_HAS(layout, module_state_size)) {
+        size = walk_word(walk, at + (uint64_t)layout->module_state_size);
+        shown = walk_word(walk, at + (uint64_t)layout->module_state_traverse);
+    } else if (walk_word(walk, at + (uint64_t)layout->module_def)) {
+        uint64_t def = walk_word(walk, at + (uint64_t)layout->module_def);
+        size = walk_word(walk, def + DEF_STATE_SIZE);
+        shown = walk_word(walk, def + DEF_TRAVERSE);
+    }
+    if (!state)
         return;
-    uint64_t size = walk_word(walk, def + DEF_STATE_SIZE), shown = walk_word(walk, def + DEF_TRAVERSE);
     for (uint64_t offset = 0; size <= STATE_MAX && offset + 8 <= size; offset += 8)
         walk_maybe_edge(walk, walk_word(walk, state + offset), PYR_EDGE_OTHER | (shown ? 0 : PYR_EDGE_HIDDEN), 0);
     walk->conservative |= size && shown;
@@ -93,4 +101,23 @@ void edges_deque(struct walk *walk, uint64_t at, const struct type *base)
         walk_edge(walk, pyr_word_at(item, 0), PYR_EDGE_ITEM, 0);
     }
     walk_plain_words(walk, at, base, DEQUE_END + 8, base->basic_size < 256 ? (uint32_t)base->basic_size : 256);
+}
+
+/* It begins with the head of a ring of results: previous, next, hash, key, result. */
+void edges_lru(struct walk *walk, uint64_t at, const struct type *base)
+{
+    uint64_t link = walk_word(walk, at + LRU_NEXT);
+    for (uint32_t n = 0; link && link != at; n++) {
+        const struct type *type = n < LRU_MAX ? walk_type_of(walk, link) : NULL;
+        if (!type) {
+            walk->torn = true;
+            break;
+        }
+        walk_edge(walk, walk_word(walk, link + LRU_KEY), PYR_EDGE_KEY, 0);
+        walk_edge(walk, walk_word(walk, link + LRU_KEY + 8), PYR_EDGE_VALUE, 0);
+        if (walk->layout->heap_types_show_class && (type->flags & PYR_TYPE_HEAP))
+            walk_edge(walk, type->at, PYR_EDGE_OTHER, 0);
+        link = walk_word(walk, link + LRU_NEXT);
+    }
+    walk_plain_words(walk, at, base, LRU_KEY + 16, base->basic_size < 256 ? (uint32_t)base->basic_size : 256);
 }

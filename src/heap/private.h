@@ -95,7 +95,7 @@ struct walk {
             qualname, slots, immortal;
     } names;                 /* of members */
     bool torn, conservative; /* of the object at hand */
-    bool no_memory;
+    bool no_memory, has_immortals;
     unsigned type_depth;
     int status; /* of the writer */
 };
@@ -153,6 +153,7 @@ void type_load_keys(struct walk *walk, struct type *type);
 
 /* Whether there is an object; the first time it is found it becomes pending. */
 bool walk_reach(struct walk *walk, uint64_t at);
+bool walk_guess(struct walk *walk, uint64_t at); /* the same for a word that need not be a reference */
 
 /* An edge of the object at hand. What is no object is counted as dangling; NULL is nothing. */
 void walk_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label);
@@ -167,7 +168,7 @@ void walk_object_edges(struct walk *walk, uint64_t at, const struct type *type);
 void walk_plain_words(struct walk *walk, uint64_t at, const struct type *base, uint32_t from, uint32_t to);
 
 read_edges edges_tuple, edges_list, edges_dict, edges_set, edges_odict, edges_defaultdict, edges_deque, edges_type,
-    edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_none;
+    edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_none;
 
 /* Every entry of a keys table; values: where the values of a split one lie, 0 for its own. visit gets 0 for no value.
  */

@@ -21,7 +21,7 @@ enum {
 static void give_root(struct walk *walk, unsigned kind, pyr_snapshot_text holder, pyr_snapshot_text name, uint64_t at)
 {
     struct pyr_snapshot_root root = {.kind = kind, .holder = holder, .name = name, .object = at};
-    if (!at || !walk_reach(walk, at))
+    if (!at || !walk_guess(walk, at))
         return;
     int rc = pyr_snapshot_writer_root(walk->writer, &root);
     if (rc < 0 && walk->status == 0)
@@ -232,10 +232,10 @@ static void find_static(struct walk *walk, const struct pyr_mirror_region *regio
         if (word == walk->type_type ? count != 0 : (int32_t)count < 0 || count >= COUNT_OF_STATIC) {
             const struct type *type = walk_type_of(walk, at - 8);
             if (type && (!type->is_metatype || walk_type(walk, at - 8)))
-                walk_reach(walk, at - 8);
+                walk_guess(walk, at - 8);
         }
     }
-    walk_reach(walk, word);
+    walk_guess(walk, word);
 }
 
 static int compare_ranges(const void *a, const void *b)

@@ -25,17 +25,10 @@ static uint64_t var_size(struct walk *walk, uint64_t at)
 /* object.__sizeof__ */
 static uint64_t size_plain(struct walk *walk, uint64_t at, const struct type *type)
 {
-    const struct pyr_layout *layout = walk->layout;
     uint64_t size = type->basic_size;
     if (type->item_size) {
         int64_t count = (int64_t)var_size(walk, at);
         size += type->item_size * (uint64_t)(count < 0 ? -count : count);
-    }
-    if (layout->managed_dict_kind == PYR_MANAGED_DICT_INLINE && (type->flags & PYR_TYPE_INLINE_VALUES)) {
-        const uint8_t *header = walk_bytes(walk, at + type->basic_size, 8);
-        uint64_t keys = walk_word(walk, type->at + (uint64_t)layout->heaptype_cached_keys);
-        if (header && keys && layout->sizes_count_inline)
-            size += (uint64_t)header[0] * 8 + ((header[0] + (uint64_t)layout->dictvalues_values + 7) & ~7ull);
     }
     return size;
 }
@@ -76,7 +69,7 @@ uint64_t size_odict(struct walk *walk, uint64_t at, const struct type *type, str
 {
     uint64_t dict = type->own && type->base ? type->base->basic_size : 48;
     uint64_t size = size_dict(walk, at, type, object);
-    return size + walk_word(walk, at + dict + 8) * 8 + object->length * ODICT_NODE_SIZE;
+    return size + walk_word(walk, at + dict + 24) * 8 + object->length * ODICT_NODE_SIZE;
 }
 
 uint64_t size_set(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
@@ -180,7 +173,7 @@ uint64_t size_int(struct walk *walk, uint64_t at, const struct type *type, struc
 {
     uint64_t count = digits(walk, at);
     (void)type, (void)object;
-    if (walk->layout->long_kind == PYR_LONG_TAG && !count)
+    if (walk->layout->int_sizes_begin_with_one && !count)
         count = 1;
     return (uint64_t)walk->layout->long_digits + count * 4;
 }
@@ -201,11 +194,11 @@ uint64_t size_code(struct walk *walk, uint64_t at, const struct type *type, stru
 {
     const struct pyr_layout *layout = walk->layout;
     uint64_t extra = PYR_HAS(layout, code_extra) ? walk_word(walk, at + (uint64_t)layout->code_extra) : 0;
-    uint64_t size = size_plain(walk, at, type);
+    uint64_t size = (size_plain(walk, at, type) + 7) & ~7ull;
     (void)object;
     if (extra)
         size += 8 + walk_word(walk, extra) * 8;
-    if (PYR_HAS(layout, code_opcache) && walk_word(walk, at + (uint64_t)layout->code_opcache)) {
+    if (PYR_HAS(layout, code_opcache_map) && walk_word(walk, at + (uint64_t)layout->code_opcache_map)) {
         uint64_t code = walk_word(walk, at + (uint64_t)layout->code_bytes);
         size += walk_word(walk, code + (uint64_t)layout->varobject_size) / 2;
         size += *walk_bytes(walk, at + (uint64_t)layout->code_opcache_count, 1) * (uint64_t)layout->opcache_size;
@@ -225,7 +218,7 @@ uint64_t size_frame(struct walk *walk, uint64_t at, const struct type *type, str
     frame = walk_word(walk, at + (uint64_t)layout->frameobject_frame);
     code = walk_word(walk, frame + (uint64_t)layout->frame_code) & ~layout->frame_ref_mask;
     code_shape(walk, code, &variables, &stack);
-    return size + (uint64_t)layout->frame_localsplus + (variables + stack) * 8;
+    return size + (variables + stack) * 8;
 }
 
 uint64_t size_generator(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)

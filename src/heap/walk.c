@@ -238,6 +238,7 @@ static int begin(struct walk *walk, struct pyr_vec *interps, struct pyr_err *err
         rc = find_type_type(walk, PYR_VEC_AT(interps, struct pyr_interp, interps->count - 1)->at.v);
     if (rc < 0)
         return pyr_err_set(err, rc, "the interpreters of this process cannot be read: %s", pyr_status_text(rc));
+    walk->has_immortals = walk_int(walk, walk->type_type + (uint64_t)walk->layout->object_refcnt) < 0;
     find_class_traverse(walk, PYR_VEC_AT(interps, struct pyr_interp, interps->count - 1)->at.v);
     intern_names(walk);
     walk_look_ahead(walk, interps);

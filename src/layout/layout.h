@@ -81,6 +81,7 @@
     X(frame, stackend)              /* f_stacktop, 3.8 and 3.9 */                                                      \
     X(frame, stackdepth)            /* 3.10 */                                                                         \
     X(frameobject, frame)           /* 3.11+ */                                                                        \
+    X(frameobject, data)            /* where the frame that it has inherited lies */                                   \
     X(code, name)                                                                                                      \
     X(code, qualname)               /* 3.11+ */                                                                        \
     X(code, filename)                                                                                                  \
@@ -100,7 +101,7 @@
     X(code, weakreflist)                                                                                               \
     X(code, extra)                                                                                                     \
     X(code, cached)                 /* 3.12+: words of objects made on demand */                                       \
-    X(code, opcache)                /* up to 3.10 */                                                                   \
+    X(code, opcache_map)            /* up to 3.10 */                                                                   \
     X(code, opcache_count)                                                                                             \
     X(code, consts)                                                                                                    \
     X(code, names)                                                                                                     \
@@ -169,6 +170,8 @@
     X(module, dict)                                                                                                    \
     X(module, def)                                                                                                     \
     X(module, state)                                                                                                   \
+    X(module, state_size)           /* 3.15+; before, they are in its definition */                                    \
+    X(module, state_traverse)                                                                                          \
     X(module, name)                                                                                                    \
     X(generator, frame)             /* gi_iframe 3.11+; gi_frame before */                                             \
     X(generator, state)
@@ -209,7 +212,7 @@ struct pyr_layout {
 
     /* Sizes of the structures that are read whole. */
     uint32_t interp_size, tstate_size, frame_size, code_size, dictentry_size, dictunicodeentry_size, type_size,
-        opcache_size;
+        opcache_size, gc_stats_size;
 
     /* Properties: behaviour is keyed on these, never on versions. */
     enum pyr_frame_kind frame_kind;
@@ -228,10 +231,9 @@ struct pyr_layout {
     uint8_t frame_owner_cstack; /* from it up it is no Python frame, its code no code object; 255: there are none */
     uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* bits inside unicode.state */
     enum pyr_managed_dict_kind managed_dict_kind;
-    uint8_t generator_cleared;  /* of generator.state: from it up there is no frame */
-    bool sizes_count_inline;    /* 3.13+: sys.getsizeof counts values inside an object */
-    bool types_show_module;     /* 3.10+ */
-    bool heap_types_show_class; /* 3.9+: traversals of heap types made in C visit the type */
+    uint8_t generator_cleared;     /* of generator.state: from it up there is no frame */
+    bool int_sizes_begin_with_one; /* 3.11+: sys.getsizeof of 0 counts a digit */
+    bool heap_types_show_class;    /* 3.9+: traversals of heap types made in C visit the type */
     bool free_threaded;
     bool jit; /* built with it, as far as can be told; whether it is on is a state of the process */
     int version_major, version_minor, version_micro; /* for display only; micro −1: not known */

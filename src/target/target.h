@@ -80,6 +80,10 @@ int pyr_target_section(struct pyr_target *target, const char *module_hint, const
 /* The path of the module that holds an address; NULL if none. Borrowed like maps. */
 const char *pyr_target_module_path(struct pyr_target *target, pyr_addr at);
 
+/* Where the data of an ELF module ends, what is zeroed at its start included: base is where its first byte is mapped.
+ * 0 if that is no module. */
+uint64_t pyr_target_module_end(const struct pyr_target *target, pyr_addr base);
+
 /* ---- facts about the process ---- */
 
 struct pyr_process_info {

@@ -321,13 +321,16 @@ def main():
         gc.collect(0)
     keep.append([Plain(1), {"y": []}, (1, [])])
     gc.disable()
-    with open(os.devnull, "w") as nowhere:
-        census(nowhere.write)
-    with open(sys.argv[1], "w") as file:
-        census(file.write)
-        file.flush()
-        print("ready", flush=True)
-        os.kill(os.getpid(), signal.SIGSTOP)
+    target = os.open(os.devnull, os.O_WRONLY)
+
+    def write(text):
+        os.write(target, text.encode())
+    census(write)
+    os.close(target)
+    target = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    census(write)
+    print("ready", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 main()
