@@ -180,6 +180,7 @@ FIELDS = {
     "code.cached": at("PyCodeObject._co_cached"),
     "code.opcache_map": at("PyCodeObject.co_opcache_map"),
     "code.opcache_count": at("PyCodeObject.co_opcache_size"),
+    "code.cell2arg": at("PyCodeObject.co_cell2arg"),
     "code.consts": at("PyCodeObject.co_consts"),
     "code.names": at("PyCodeObject.co_names"),
     "type.traverse": at("PyTypeObject.tp_traverse"),
@@ -196,6 +197,7 @@ FIELDS = {
     "heaptype.name": at("PyHeapTypeObject.ht_name"),
     "heaptype.slots": at("PyHeapTypeObject.ht_slots"),
     "bytearray.alloc": at("PyByteArrayObject.ob_alloc"),
+    "bytearray.object": at("PyByteArrayObject.ob_bytes_object"),
     "list.allocated": at("PyListObject.allocated"),
     "set.smalltable": at("PySetObject.smalltable"),
     "function.dict": at("PyFunctionObject.func_dict"),
@@ -289,6 +291,8 @@ def properties(version, chosen, values):
         "unicode_ascii_shift": values["ascii_shift"],
         "managed_dict_kind": f"PYR_MANAGED_DICT_{managed}",
         "generator_cleared": values["state_cleared"] or 0,
+        "static_types_count_head": version in ((3, 11), (3, 12)),
+        "embedded_values_of_dict": version >= (3, 13),  # gh-130327; detection knows the older 3.13
         "int_sizes_begin_with_one": version >= (3, 11),
         "heap_types_show_class": version >= (3, 9),  # bpo-40217
         "free_threaded": bool(values["free_threaded"]),

@@ -154,7 +154,7 @@ void edges_dict(struct walk *walk, uint64_t at, const struct type *base)
     }
     if (values && layout->managed_dict_kind == PYR_MANAGED_DICT_INLINE) {
         const uint8_t *header = walk_bytes(walk, values, 8);
-        if (!header || header[2]) /* embedded: the instance has them */
+        if (!header || (header[2] && !layout->embedded_values_of_dict)) /* embedded: the instance has them */
             return;
     }
     if (values && PYR_HAS(layout, dictvalues_values))

@@ -160,16 +160,17 @@ void edges_set(struct walk *walk, uint64_t at, const struct type *base)
 /* ---- instances of classes ---- */
 
 /* 3.13+: values inside the object, with a dict or without. */
-static void inline_values(struct walk *walk, uint64_t at, const struct type *type)
+static bool inline_values(struct walk *walk, uint64_t at, const struct type *type)
 {
     uint64_t values = at + type->basic_size;
     const uint8_t *header = walk_bytes(walk, values, 8);
     if (!header || !header[3]) /* valid */
-        return;
+        return false;
     unsigned capacity = header[0];
     for (unsigned i = 0; i < capacity; i++)
         walk_edge(walk, walk_word(walk, values + (uint64_t)walk->layout->dictvalues_values + i * 8), PYR_EDGE_ATTRIBUTE,
                   i < type->key_count ? type->keys[i] : 0);
+    return true;
 }
 
 static void split_values(struct walk *walk, uint64_t values, const struct type *type)
@@ -187,8 +188,12 @@ static void managed_dict(struct walk *walk, uint64_t at, struct type *type)
     uint64_t dict = walk_word(walk, at + (uint64_t)DICT_WORD), values = 0;
     switch (walk->layout->managed_dict_kind) {
     case PYR_MANAGED_DICT_INLINE:
-        if (type->flags & PYR_TYPE_INLINE_VALUES)
-            inline_values(walk, at, type);
+        if (!(type->flags & PYR_TYPE_INLINE_VALUES) || (dict && walk->layout->embedded_values_of_dict))
+            break;
+        if (inline_values(walk, at, type) && dict) { /* its dict is not shown then */
+            walk_edge(walk, dict, PYR_EDGE_DICT | PYR_EDGE_HIDDEN, 0);
+            return;
+        }
         break;
     case PYR_MANAGED_DICT_TAGGED:
         if (dict & 1) {
@@ -268,7 +273,7 @@ static void solid_edges(struct walk *walk, uint64_t at, const struct type *type)
     if (!type->is_class && walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE &&
         (type->flags & PYR_TYPE_MANAGED_DICT))
         managed_dict(walk, at, (struct type *)(uintptr_t)type);
-    walk->conservative |= !type->own && type->traverse;
+    walk->conservative |= !*type->rule->name && type->traverse;
 }
 
 /* A class's own traversal shows the class, unless it leaves that to the traversal of a heap type made in C. */

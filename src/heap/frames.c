@@ -94,8 +94,7 @@ static void frame_object(struct walk *walk, uint64_t at, const struct type *base
     uint64_t code = walk_word(walk, at + (uint64_t)layout->frame_code), variables, stack, depth = 0;
     uint64_t locals = at + (uint64_t)layout->frame_localsplus;
     uint64_t values = walk_word(walk, at + (uint64_t)layout->frame_valuestack);
-    walk_plain_words(walk, at, base, 24, (uint32_t)layout->frame_gen); /* not owned */
-    walk_plain_words(walk, at, base, (uint32_t)layout->frame_gen + WORD, (uint32_t)layout->frame_localsplus);
+    walk_plain_words(walk, at, base, 24, (uint32_t)layout->frame_gen); /* which it does not own */
     code_shape(walk, code, &variables, &stack);
     if (PYR_HAS(layout, frame_stackdepth)) {
         int32_t count = walk_int(walk, at + (uint64_t)layout->frame_stackdepth);
@@ -121,7 +120,7 @@ void edges_frame(struct walk *walk, uint64_t at, const struct type *base)
     uint64_t frame = walk_word(walk, at + (uint64_t)layout->frameobject_frame);
     uint64_t first = (uint64_t)layout->frameobject_frame;
     walk_plain_words(walk, at, base, 16, (uint32_t)first);
-    walk_plain_words(walk, at, base, (uint32_t)first + WORD, base->basic_size < 128 ? (uint32_t)base->basic_size : 128);
+    walk_plain_words(walk, at, base, (uint32_t)first + WORD, (uint32_t)layout->frameobject_data);
     const uint8_t *owner = walk_bytes(walk, frame + (uint64_t)layout->frame_owner, 1);
     if (owner && *owner == layout->frame_owner_frame_object)
         own_frame(walk, frame);
@@ -135,6 +134,18 @@ static bool has_frame(struct walk *walk, uint64_t at)
     return state && (int8_t)*state < (int8_t)layout->generator_cleared;
 }
 
+/* Before its frame: names, the exception at hand, then who made it or who ends it, then flags. Of a generator that word
+ * is never set, and a coroutine does not show it. */
+static void generator_words(struct walk *walk, uint64_t at, const struct type *base)
+{
+    uint32_t flags = (uint32_t)walk->layout->generator_state & ~7u, origin = flags - WORD;
+    walk_plain_words(walk, at, base, 16, origin);
+    if (strcmp(base->name, "async_generator") == 0)
+        walk_plain_words(walk, at, base, origin, flags);
+    else if (strcmp(base->name, "coroutine") == 0)
+        walk_maybe_edge(walk, walk_word(walk, at + origin), PYR_EDGE_MEMBER | PYR_EDGE_HIDDEN, 0);
+}
+
 void edges_generator(struct walk *walk, uint64_t at, const struct type *base)
 {
     const struct pyr_layout *layout = walk->layout;
@@ -142,14 +153,9 @@ void edges_generator(struct walk *walk, uint64_t at, const struct type *base)
         walk_plain_words(walk, at, base, 16, base->basic_size < 256 ? (uint32_t)base->basic_size : 256);
         return;
     }
-    walk_plain_words(walk, at, base, 16, (uint32_t)layout->generator_frame);
+    generator_words(walk, at, base);
     if (has_frame(walk, at))
         own_frame(walk, at + (uint64_t)layout->generator_frame);
-    else
-        walk_maybe_edge(
-            walk,
-            untagged(walk, walk_word(walk, at + (uint64_t)layout->generator_frame + (uint64_t)layout->frame_code)),
-            PYR_EDGE_MEMBER, walk->names.code);
 }
 
 /* The collector knows nothing of code objects: all that it has is hidden. */

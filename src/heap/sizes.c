@@ -150,6 +150,8 @@ uint64_t size_bytearray(struct walk *walk, uint64_t at, const struct type *type,
 {
     object->length = var_size(walk, at);
     object->capacity = walk_word(walk, at + (uint64_t)walk->layout->bytearray_alloc);
+    if (PYR_HAS(walk->layout, bytearray_object) && object->capacity) /* the head of a bytes object, and its NUL */
+        return type->basic_size + object->capacity + (uint64_t)walk->layout->bytes_data + 1;
     return type->basic_size + object->capacity;
 }
 
@@ -198,10 +200,14 @@ uint64_t size_code(struct walk *walk, uint64_t at, const struct type *type, stru
     (void)object;
     if (extra)
         size += 8 + walk_word(walk, extra) * 8;
+    if (PYR_HAS(layout, code_cell2arg) && walk_word(walk, at + (uint64_t)layout->code_cell2arg)) {
+        uint64_t cells = walk_word(walk, at + (uint64_t)layout->code_cellvars);
+        size += (cells ? var_size(walk, cells) : 0) * 8;
+    }
     if (PYR_HAS(layout, code_opcache_map) && walk_word(walk, at + (uint64_t)layout->code_opcache_map)) {
-        uint64_t code = walk_word(walk, at + (uint64_t)layout->code_bytes);
-        size += walk_word(walk, code + (uint64_t)layout->varobject_size) / 2;
-        size += *walk_bytes(walk, at + (uint64_t)layout->code_opcache_count, 1) * (uint64_t)layout->opcache_size;
+        const uint8_t *count = walk_bytes(walk, at + (uint64_t)layout->code_opcache_count, 1);
+        size += var_size(walk, walk_word(walk, at + (uint64_t)layout->code_bytes)) / 2;
+        size += (count ? *count : 0) * (uint64_t)layout->opcache_size;
     }
     return size;
 }
@@ -238,8 +244,7 @@ uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, stru
     uint64_t size =
         type->measure->measure ? type->measure->measure(walk, at, type, object) : size_plain(walk, at, type);
     bool is_gc = type->is_gc;
-    if (is_gc && type->is_metatype &&
-        walk->layout->managed_dict_kind == PYR_MANAGED_DICT_NONE) /* static types have no head */
+    if (is_gc && type->is_metatype && !walk->layout->static_types_count_head) /* static types have no head */
         is_gc = walk_word(walk, at + (uint64_t)walk->layout->type_flags) & PYR_TYPE_HEAP;
     if (is_gc)
         size += GC_HEAD;

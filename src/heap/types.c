@@ -166,7 +166,7 @@ static void choose_rule(struct walk *walk, struct type *type)
     type->solid = type->is_class && base ? base->solid : type;
     if (type->own)
         type->rule = type->own;
-    else if (base && base->traverse == type->traverse && base->rule->edges) /* inherited with it */
+    else if (base && type->traverse && base->traverse == type->traverse) /* inherited with it */
         type->rule = base->rule;
     else
         type->rule = &plain;

@@ -103,6 +103,7 @@
     X(code, cached)                 /* 3.12+: words of objects made on demand */                                       \
     X(code, opcache_map)            /* up to 3.10 */                                                                   \
     X(code, opcache_count)                                                                                             \
+    X(code, cell2arg)               /* up to 3.10 */                                                                   \
     X(code, consts)                                                                                                    \
     X(code, names)                                                                                                     \
     X(code, version)                /* co_version, 3.12+ */                                                            \
@@ -139,6 +140,7 @@
     X(unicode, legacy_data)         /* PyUnicodeObject.data */                                                         \
     X(bytes, data)                                                                                                     \
     X(bytearray, alloc)                                                                                                \
+    X(bytearray, object)            /* 3.15+: the bytes object that it keeps its bytes in */                           \
     X(list, items)                                                                                                     \
     X(list, allocated)                                                                                                 \
     X(tuple, items)                                                                                                    \
@@ -231,7 +233,9 @@ struct pyr_layout {
     uint8_t frame_owner_cstack; /* from it up it is no Python frame, its code no code object; 255: there are none */
     uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* bits inside unicode.state */
     enum pyr_managed_dict_kind managed_dict_kind;
-    uint8_t generator_cleared;     /* of generator.state: from it up there is no frame */
+    uint8_t generator_cleared;    /* of generator.state: from it up there is no frame */
+    bool static_types_count_head; /* 3.11, 3.12: sys.getsizeof of a static type counts a head, which it has not */
+    bool embedded_values_of_dict; /* 3.13.6+: where an instance has a dict, that shows the values inside the instance */
     bool int_sizes_begin_with_one; /* 3.11+: sys.getsizeof of 0 counts a digit */
     bool heap_types_show_class;    /* 3.9+: traversals of heap types made in C visit the type */
     bool free_threaded;

@@ -1,4 +1,5 @@
-"""Makes objects of many kinds, writes what the interpreter itself says of them into the file named first, and stops.
+"""Makes objects of many kinds, writes what the interpreter itself says of them into the file `census` beside it, and
+stops.
 
 A line for each object that the collector knows, and for each that one of those refers to:
     ADDRESS TYPE_ADDRESS GENERATION SIZE TYPE [REFERENT...]
@@ -207,7 +208,7 @@ def make():
     keep.append(failures)
     keep.append([Made(), Meta, Finalised(), Sized(), Colour.RED, Flags.A | Flags.B, Record("r"), Point(1, []), Typed(1, "")])
     dicts = [{}, {"a": 1}, {1: 2}, {(1, 2): []}, {"a": {}, 2: 3}, dict.fromkeys(range(1000)), {"k%d" % i: i for i in range(300)},
-             {str(i): [] for i in range(70000)}]
+             {str(i): [] for i in range(6000)}]
     for i in range(900):
         del dicts[5][i]
     mixed = {"a": 1, "b": []}
@@ -327,9 +328,9 @@ def main():
         os.write(target, text.encode())
     census(write)
     os.close(target)
-    target = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    target = os.open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "census"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     census(write)
-    print("ready", flush=True)
+    print("READY", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
 
 

@@ -26,15 +26,13 @@ struct pyr_snapshot_writer {
 pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size)
 {
     const unsigned char *bytes = text;
-    if (!size)
-        return 0;
+    if (!size || writer->quiet)
+        return size != 0;
     uint64_t hash = XXH3_64bits(text, size);
     const uint64_t *found = pyr_map_find(&writer->texts, hash);
     if (found)
         return (pyr_snapshot_text)*found;
     pyr_map_put(&writer->texts, hash, ++writer->count);
-    if (writer->quiet)
-        return writer->count;
     printf("S %u ", writer->count);
     for (size_t i = 0; i < size; i++)
         if (bytes[i] == '\\' || bytes[i] < ' ')
