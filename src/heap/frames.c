@@ -156,6 +156,9 @@ void edges_generator(struct walk *walk, uint64_t at, const struct type *base)
     generator_words(walk, at, base);
     if (has_frame(walk, at))
         own_frame(walk, at + (uint64_t)layout->generator_frame);
+    else if (layout->frame_refs_tagged) /* it keeps its code */
+        walk_edge(walk, untagged(walk, walk_word(walk, at + (uint64_t)(layout->generator_frame + layout->frame_code))),
+                  PYR_EDGE_MEMBER, walk->names.code);
 }
 
 /* The collector knows nothing of code objects: all that it has is hidden. */
