@@ -13,7 +13,7 @@ struct report_args {
     int64_t pid;
     unsigned limit;
     int by, mode, weight;
-    bool force, json, no_threads;
+    bool force, json, no_threads, opcodes;
 };
 
 #define MODE_OF_RECORDING (-1)
@@ -25,6 +25,7 @@ static struct pyr_report_options library_options(const struct report_args *args,
         .by = (enum pyr_by)args->by,
         .weight = (enum pyr_weigh)args->weight,
         .no_threads = args->no_threads,
+        .opcodes = args->opcodes,
         .mode_given = args->mode != MODE_OF_RECORDING,
         .mode = args->mode == MODE_OF_RECORDING ? PYR_MODE_WALL : (enum pyr_mode)args->mode,
         .include_idle = args->mode == PYR_MODE_WALL,
@@ -115,6 +116,9 @@ static const struct pyr_option options[] = {
      .offset = AT(by),
      .choices = by_choices,
      .help = "frames are told apart by line (the default) or by function"},
+    {.name = "opcodes",
+     .offset = AT(opcodes),
+     .help = "lines and json: below each line its bytecode instructions, where run --opcodes recorded them"},
     {.name = "no-threads", .offset = AT(no_threads), .help = "leave process and thread frames out of stacks"},
     {.name = "thread",
      .kind = PYR_OPTION_TEXT,

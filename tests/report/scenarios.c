@@ -22,7 +22,7 @@ int64_t scenario_code(struct pyr_writer *writer, const char *name, const char *f
         table[i + 1] = 4;
         table[i + 2] = 9;
     }
-    const struct pyr_code_facts facts = {name, file, first_line, PYR_LINETABLE_LOCATIONS, table, sizeof table};
+    const struct pyr_code_facts facts = {name, file, first_line, PYR_LINETABLE_LOCATIONS, table, sizeof table, 0};
     return pyr_writer_code(writer, &facts);
 }
 
@@ -139,7 +139,7 @@ static int fill_expressions(struct pyr_writer *writer, uint64_t size)
         put_varint(table, &used, expressions[i].column + 1);
         put_varint(table, &used, expressions[i].end_column + 1);
     }
-    const struct pyr_code_facts work = {"work", "expressions.py", 1, PYR_LINETABLE_LOCATIONS, table, used};
+    const struct pyr_code_facts work = {"work", "expressions.py", 1, PYR_LINETABLE_LOCATIONS, table, used, 0};
     uint32_t thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
     uint32_t code = (uint32_t)pyr_writer_code(writer, &work);
     uint64_t now_ns = 0;
