@@ -119,7 +119,7 @@ enum pyr_op {
 #define PYR_COST_CODE 64u /* so their numbers have 24 bits */
 #define PYR_COST_PROCESS 96u
 #define PYR_COST_THREAD 96u
-#define PYR_COST_INSTRUCTIONS 2048u
+#define PYR_COST_INSTRUCTIONS 8192u
 #define PYR_COST_HEAP 256u
 #define PYR_COST_SITE 64u
 #define PYR_COST_POINT 16u
