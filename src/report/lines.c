@@ -18,6 +18,7 @@
 #define OPCODE_LINE_MIN 0.01 /* of all time: colder lines are not taken apart */
 #define OPCODES 100          /* instructions shown below a line */
 #define OPCODE_WIDTH 60      /* of a name: hostile ones are longer */
+#define NAME_COLUMNS 28u
 
 /* One line of a file, whatever functions are on it. */
 struct row {
@@ -174,14 +175,27 @@ static void write_marks(struct lines *lines, const struct row *row)
     }
 }
 
+/* What to know of the rows of instructions. */
+static void write_legend(const struct lines *lines)
+{
+    const struct pyr_quality *quality = &lines->report->view->model.quality;
+    fprintf(lines->report->out,
+            "Below each line with %.0f %% of the time: its bytecode instructions (offset, name, columns).\n",
+            100 * OPCODE_LINE_MIN);
+    if (quality->samples_compiled)
+        fprintf(lines->report->out,
+                "%.1f %% of the samples were of code that the JIT had compiled: theirs may be an instruction before.\n",
+                100.0 * (double)quality->samples_compiled / (double)quality->samples_taken);
+}
+
 /* From column to column, as far as the instruction tells; "-13:5" ends in the line 13. */
-static void write_range(struct lines *lines, const struct pyr_opcode_row *row)
+static void write_range(struct lines *lines, const struct pyr_opcode_row *row, int padding)
 {
     const struct pyr_place *place = pyr_model_place(&lines->report->view->model, row->place);
     const struct pyr_range *range = &lines->ranges[row->place];
     if (place->column < 0)
         return;
-    fprintf(lines->report->out, "  %u-", range->column);
+    fprintf(lines->report->out, "%*s  %u-", padding, "", range->column);
     if (place->end_line != place->line)
         fprintf(lines->report->out, "%u:", place->end_line);
     fprintf(lines->report->out, "%u", range->end_column - 1);
@@ -195,8 +209,8 @@ static void write_opcode(struct lines *lines, const struct pyr_opcode_row *row)
     char name[OPCODE_WIDTH + 1];
     pyr_clean(name, sizeof name, opcode ? opcode : "?");
     write_seconds(lines, sum->self_s, sum->total_s);
-    fprintf(lines->report->out, " %6s │ %6u  %-28s", "", row->offset, name);
-    write_range(lines, row);
+    fprintf(lines->report->out, " %6s │ %6u  %s", "", row->offset, name);
+    write_range(lines, row, NAME_COLUMNS > strlen(name) ? (int)(NAME_COLUMNS - strlen(name)) : 0);
     fputc('\n', lines->report->out);
 }
 
@@ -210,7 +224,7 @@ static void write_opcodes(struct lines *lines, const struct row *row)
     for (size_t i = 0; i < count && i < OPCODES; i++) {
         bool several = rows[0].function != rows[count - 1].function;
         if (several && (i == 0 || rows[i].function != rows[i - 1].function)) {
-            fprintf(lines->report->out, "%38s │ ", "in ");
+            fprintf(lines->report->out, "%38s │ in ", "");
             pyr_put_clean(lines->report->out, pyr_model_function(model, rows[i].function)->name, NULL, SOURCE_WIDTH);
             fputc('\n', lines->report->out);
         }
@@ -310,6 +324,8 @@ int pyr_write_lines(struct pyr_report *report)
     lines.expressions = PYR_VEC(struct pyr_expression);
     report->selection.busy_only = report->view->mode == PYR_MODE_WALL && !report->options->include_idle;
     int rc = compute(&lines);
+    if (rc == 0 && report->view->model.opcodes)
+        write_legend(&lines);
     if (rc == 0)
         rc = write_files(&lines);
     pyr_source_release(&lines.source);
