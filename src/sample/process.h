@@ -133,7 +133,7 @@ int pyr_rested_wake(struct pyr_process *process, struct pyr_sampled *sampled);
 /* A thread is about to be released. */
 void pyr_rested_forget(struct pyr_process *process, struct pyr_sampled *sampled);
 
-/* Which threads of the process are not Python's: after its tids were read. */
+/* Which threads of the process are not Python's: after its tids were read, and by_tid. */
 int pyr_rested_note_strangers(struct pyr_process *process);
 void pyr_rested_release(struct pyr_process *process);
 
@@ -144,7 +144,11 @@ int pyr_process_settle_resting(struct pyr_process *process);
  * PYR_E_AGAIN if the read was interrupted. */
 int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t now_ns, uint32_t *node);
 
-/* Records the threads' CPU times where it is time to. Last in a tick. */
+/* Whether a thread rests, and has not run since its CPU time was recorded. */
+bool pyr_process_cpu_time_known(const struct pyr_sampled *sampled);
+
+/* Records the CPU times of active threads where it is time to (a thread is rested when its is known). Last in a tick.
+ */
 int pyr_process_read_cpu_times(struct pyr_process *process, uint64_t now_ns);
 
 /* The only active thread's samples, in up to so many ticks, the first of which has begun, and the last of which is left
