@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define IS_ITSELF UINT32_MAX
+#define INSTRUCTIONS_MAX (1u << 22) /* a hostile recording may have one for each node: the rest stay expressions */
 
 /* Codes seen so far: their function, and their line table once it was needed. */
 struct pyr_code_cache {
@@ -146,7 +147,7 @@ static int64_t node_place(struct pyr_model *model, struct pyr_code_cache *cache,
     if (whole < 0)
         return whole;
     int64_t place = pyr_model_intern_expression(model, (uint32_t)whole, pyr_linetable_find(table, instruction));
-    if (place < 0 || !model->opcodes || instruction < 0)
+    if (place < 0 || !model->opcodes || instruction < 0 || model->places.count >= INSTRUCTIONS_MAX)
         return place;
     return pyr_model_intern_instruction(model, (uint32_t)place, instruction, pyr_reader_opcode(model->reader, node));
 }

@@ -87,7 +87,9 @@ int pyr_bytecode_read(struct pyr_view view, const struct pyr_opcodes *opcodes, p
                       struct pyr_bytecode *bytecode)
 {
     const struct pyr_layout *layout = &view.python->layout;
-    struct pyr_bytecode found = {.first = first_instruction(layout, at, code).v, .units = code->code_bytes / UNIT};
+    struct pyr_bytecode found = {.first = first_instruction(layout, at, code).v,
+                                 .units = code->code_bytes / UNIT,
+                                 .at_caches = layout->instr_kind == PYR_INSTR_PREV};
     if (!opcodes || layout->free_threaded || !found.units || code->code_bytes > PYR_BYTECODE_MAX)
         return 0;
     uint8_t *bytes = pyr_alloc(found.units * UNIT);
@@ -98,15 +100,25 @@ int pyr_bytecode_read(struct pyr_view view, const struct pyr_opcodes *opcodes, p
     return rc;
 }
 
+/* Goes back to the instruction of which this unit is an inline cache; false if that cannot be told. */
+static bool before_caches(const struct pyr_opcodes *opcodes, const struct pyr_bytecode *bytecode, uint32_t *unit)
+{
+    uint32_t start = *unit;
+    while (start > 0 && !bytecode->bases[start] && *unit - start < UINT8_MAX)
+        start--;
+    const struct pyr_opcode *opcode = &opcodes->of[bytecode->bases[start]];
+    if (!bytecode->bases[start] || *unit - start > (opcode->base ? opcode->caches : 0))
+        return false;
+    *unit = start;
+    return true;
+}
+
 int32_t pyr_bytecode_start(const struct pyr_opcodes *opcodes, const struct pyr_bytecode *bytecode, int32_t instruction)
 {
     if (instruction < 0 || (uint32_t)instruction / UNIT >= bytecode->units || !bytecode->bases)
         return -1;
-    uint32_t unit = (uint32_t)instruction / UNIT, start = unit;
-    while (start > 0 && !bytecode->bases[start] && unit - start < UINT8_MAX)
-        start--;
-    const struct pyr_opcode *opcode = &opcodes->of[bytecode->bases[start]];
-    if (!bytecode->bases[start] || unit - start > (opcode->base ? opcode->caches : 0))
+    uint32_t start = (uint32_t)instruction / UNIT;
+    if (bytecode->at_caches && !before_caches(opcodes, bytecode, &start))
         return -1;
     for (unsigned i = 0; i < EXTENDED_ARGS_MAX && bytecode->bases[start] == opcodes->extended_arg; i++)
         if (++start == bytecode->units)

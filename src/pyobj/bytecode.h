@@ -15,6 +15,7 @@ struct pyr_bytecode {
     uint8_t *bases; /* by code unit: the instruction that was compiled there, or one that stands in for it; 0: none
                      * begins there, or whether one does is not known */
     uint32_t units;
+    bool at_caches; /* frames may stand at the inline caches of an instruction that they have begun */
 };
 
 /* Finds the instructions of a code object that was just read. 0, also where they stay unknown; PYR_E_NOMEM. */

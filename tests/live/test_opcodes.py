@@ -7,7 +7,7 @@ pytestmark = pytest.mark.needs("run", "report")
 # caller; a loop so long that its FOR_ITER has an EXTENDED_ARG, over an iterator in C.
 PROGRAM = r'''
 import dis, itertools
-BIG, clock = list(range(20000)), time.perf_counter
+BIG, clock = list(range(20000)), time.thread_time
 SECONDS = {"leaf": 0.0, "inner": 0.0, "far": 0.0}
 
 class Point:
@@ -32,10 +32,11 @@ exec(compile(FAR, __file__ + ".far", "exec"))
 
 def instructions(function):
     adaptive = {"adaptive": True} if sys.version_info >= (3, 11) else {}
+    compiled = {each.offset: each.opname for each in dis.get_instructions(function)}
     rows = {}
     for each in dis.get_instructions(function, **adaptive):
         where = getattr(each, "positions", None)
-        rows[each.offset] = [each.opname, where and where[2:4]]
+        rows[each.offset] = [each.opname, where and where[2:4], compiled.get(each.offset)]
     return rows
 
 def look():
@@ -63,27 +64,27 @@ tell({"before": before, "after": look(), "seconds": SECONDS})
 def opcodes_of(recorded, options=()):
     """{function: [opcode row]} of the program's own."""
     found = {}
-    for row in recorded.json("--opcodes", *options)["lines"]:
+    for row in recorded.json("--opcodes", "--mode", "cpu", *options)["lines"]:
         if row["file"].startswith(recorded.script):
             found.setdefault(row["function"].rpartition(".")[2], []).extend(row["opcodes"])
     return found
 
 
 def check_names(rows, before, after):
-    """Each is one of dis's, under the name that dis has for it; 1 % may be of the moment before it was specialised."""
-    named = 0
+    """Each is one of dis's, under the name that dis has for it; but for the time until it was specialised."""
+    all_s, named_s, early_s = sum(row["self_s"] for row in rows), 0, 0
     for row in rows:
-        now, column = after[str(row["offset"])]
-        if row["opcode"] in (now, before[str(row["offset"])][0]):
-            named += row["self_s"]
+        now, column, compiled = after[str(row["offset"])]
+        named_s += row["self_s"] * (row["opcode"] in (now, before[str(row["offset"])][0]))
+        early_s += row["self_s"] * (row["opcode"] == compiled)
         if column and column[0] is not None and column[1] > column[0] and row.get("in_bytes", True):
             assert [row["column"] - 1, row["end_column"] - 1] == column
-    assert named >= 0.99 * sum(row["self_s"] for row in rows)
+    assert named_s >= 0.9 * all_s and named_s + early_s >= 0.99 * all_s, (rows, after)
 
 
 @pytest.mark.long
 def test_as_dis_shows_them(record, python):
-    check(record, python)
+    check_times(*check(record, python))
 
 
 @pytest.mark.long(1)
@@ -101,7 +102,31 @@ def check(record, python, *options):
     names = {row["opcode"] for row in found["attributes"]}
     if python.info >= (3, 11):
         assert {"BINARY_OP_ADD_INT", "LOAD_ATTR_INSTANCE_VALUE"} <= names
-    check_times(found, said)
+    return found, said
+
+
+# Line and call events: instrumented instructions stand in the code, behind some of which the length is not told.
+MONITORED = PROGRAM.replace("for _ in range(200)", """monitor = sys.monitoring
+monitor.use_tool_id(3, "test")
+for event in (monitor.events.LINE, monitor.events.CALL):
+    monitor.register_callback(3, event, lambda *rest: None)
+monitor.set_events(3, monitor.events.LINE | monitor.events.CALL)
+for _ in range(200)""").replace("warm + 1.2", "warm + 0.8")
+
+
+@pytest.mark.long
+def test_instrumented(record, python):
+    if python.info < (3, 12):
+        pytest.skip("this version instruments no code")
+    recorded = record(MONITORED, options=("--opcodes", "--memory", "off"))
+    found, said = opcodes_of(recorded), recorded.said
+    names = set()
+    for function in ("attributes", "calls"):
+        check_names(found[function], said["before"][function], said["after"][function])
+        names |= {row["opcode"] for row in found[function]}
+    assert {"INSTRUMENTED_LINE", "INSTRUMENTED_CALL"} <= names and None not in names
+    above = max(found["calls"], key=lambda row: row["total_s"] - row["self_s"])
+    assert above["opcode"] == "INSTRUMENTED_CALL"
 
 
 def hottest(rows, figure):
@@ -111,7 +136,7 @@ def hottest(rows, figure):
 def check_times(found, said):
     after = said["after"]
     iterates, = [int(offset) for offset, row in after["far"].items() if row[0].startswith("FOR_ITER")]
-    assert after["far"][str(iterates - 2)][0] == "EXTENDED_ARG"
+    assert after["far"][str(iterates - 2)][0].startswith("EXTENDED_ARG")
     far, leaf, inner = hottest(found["far"], "self_s"), hottest(found["calls"], "self_s"), hottest(found["inner"], "self_s")
     assert far["offset"] == iterates
     above = max((row for row in found["calls"] if row is not leaf), key=lambda row: row["total_s"])
@@ -119,6 +144,6 @@ def check_times(found, said):
     assert above["total_s"] == pytest.approx(inner["total_s"], rel=0.1)
     all_s = said["seconds"]["leaf"] + said["seconds"]["inner"] + said["seconds"]["far"]
     found_s = far["self_s"] + leaf["self_s"] + above["total_s"]
-    assert leaf["self_s"] / found_s == pytest.approx(said["seconds"]["leaf"] / all_s, abs=0.06)
-    assert far["self_s"] / found_s == pytest.approx(said["seconds"]["far"] / all_s, abs=0.06)
+    assert leaf["self_s"] / found_s == pytest.approx(said["seconds"]["leaf"] / all_s, abs=0.1)
+    assert far["self_s"] / found_s == pytest.approx(said["seconds"]["far"] / all_s, abs=0.1)
     assert all(row["self_s"] < 0.05 * found_s for row in found["calls"] if row is not leaf)

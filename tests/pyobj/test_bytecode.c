@@ -47,7 +47,7 @@ static void make(const struct pyr_opcodes *opcodes, uint8_t bytes[2 * UNITS])
 static void find(const struct pyr_opcodes *opcodes, const uint8_t bytes[2 * UNITS], int32_t starts[UNITS])
 {
     uint8_t bases[UNITS] = {0};
-    struct pyr_bytecode bytecode = {.bases = bases, .units = UNITS};
+    struct pyr_bytecode bytecode = {.bases = bases, .units = UNITS, .at_caches = true};
     pyr_bytecode_find(opcodes, bytes, UNITS, linetable, sizeof linetable, true, bases);
     for (int32_t i = 0; i < UNITS; i++) {
         int32_t start = pyr_bytecode_start(opcodes, &bytecode, 2 * i);
@@ -122,7 +122,7 @@ static void any_bytes_are_bounded(void **state)
         uint32_t units = (uint32_t)(random_next(&random) % 60);
         size_t size = random_next(&random) % 40;
         uint8_t *bytes = random_bytes(&random, 2 * units), *table = random_bytes(&random, size);
-        struct pyr_bytecode bytecode = {.bases = calloc(units ? units : 1, 1), .units = units};
+        struct pyr_bytecode bytecode = {.bases = calloc(units ? units : 1, 1), .units = units, .at_caches = round % 2};
         assert_non_null(bytecode.bases);
         pyr_bytecode_find(opcodes, bytes, units, size ? table : NULL, size, round % 3, bytecode.bases);
         check_bounds(opcodes, &bytecode);
