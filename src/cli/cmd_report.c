@@ -66,6 +66,10 @@ static int report_run(const struct pyr_cmd *cmd, void *given, const struct pyr_w
         args->format = "text";
     if (args->to_s > 0 && args->to_s <= args->from_s)
         return pyr_say_wrong(cmd, "--to must be later than --from");
+    if (args->opcodes && strcmp(args->format, "lines") != 0 && strcmp(args->format, "json") != 0)
+        return pyr_say_wrong(cmd, "--opcodes goes with -f lines and json");
+    if (args->opcodes && args->by == PYR_BY_FUNCTION)
+        return pyr_say_wrong(cmd, "--opcodes takes lines apart and does not go with --by function");
     const struct pyr_report_format *format = pyr_format_find(args->format);
     if (!format)
         return pyr_format_wrong(cmd, args->format);
