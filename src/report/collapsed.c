@@ -8,12 +8,25 @@
 
 /* Weights are not whole, lines need whole ones: what rounding takes from one line it gives to the next, so that the sum
  * is right to within one sample. */
-static uint64_t whole(double ticks, double *carry)
+static uint64_t whole(double samples, double *carry)
 {
-    double sum = ticks + *carry;
+    double sum = samples + *carry;
     uint64_t rounded = sum > 0 ? (uint64_t)(sum + 0.5) : 0;
     *carry = sum - (double)rounded;
     return rounded;
+}
+
+/* Of one process samples are denser than of another, and flame graphs add them up: so each line's seconds are told in
+ * samples of the mean density. */
+static double samples_per_second(const struct pyr_model *model)
+{
+    double ticks = 0, elapsed_s = 0;
+    for (uint32_t i = 0; i < model->process_count; i++) {
+        const struct pyr_model_process *process = &model->processes[i];
+        ticks += (double)(process->glance + process->exact + process->only);
+        elapsed_s += process->elapsed_s;
+    }
+    return elapsed_s > 0 ? ticks / elapsed_s : 0;
 }
 
 static void write_frames(struct pyr_report *report, const struct pyr_vec *path, const char *separator)
@@ -28,9 +41,9 @@ static void write_frames(struct pyr_report *report, const struct pyr_vec *path, 
 static int write_by_thread(struct pyr_report *report, struct pyr_vec *path)
 {
     struct pyr_entry entry;
-    double carry = 0;
+    double density = samples_per_second(&report->view->model), carry = 0;
     for (size_t next = 0; pyr_shown_next(report->view, &report->selection, &next, &entry);) {
-        uint64_t weight = whole(entry.ticks, &carry);
+        uint64_t weight = whole(entry.seconds * density, &carry);
         int rc = pyr_tree_path(&report->view->tree, entry.leaf, path);
         if (rc < 0)
             return rc;
@@ -48,10 +61,10 @@ static int write_by_thread(struct pyr_report *report, struct pyr_vec *path)
 static int write_merged(struct pyr_report *report, struct pyr_vec *path)
 {
     struct pyr_sum *sums = pyr_node_sums(report->view, &report->selection);
-    double carry = 0;
+    double density = samples_per_second(&report->view->model), carry = 0;
     int rc = sums ? 0 : PYR_E_NOMEM;
     for (uint32_t i = 1; rc == 0 && i < report->view->tree.nodes.count; i++) {
-        uint64_t weight = sums[i].self_ticks > 0 ? whole(sums[i].self_ticks, &carry) : 0;
+        uint64_t weight = sums[i].self_s > 0 ? whole(sums[i].self_s * density, &carry) : 0;
         if (!weight)
             continue;
         rc = pyr_tree_path(&report->view->tree, i, path);

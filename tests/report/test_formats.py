@@ -116,12 +116,26 @@ def test_collapsed_by_function_without_threads():
                       module + ";fib (sample.py:9)" * 3: 400}
 
 
+@pytest.mark.parametrize("options", [{}, {"no_threads": 1, "pid": 200}, {"pid": 100}])
+def test_collapsed_weighs_processes_by_their_time(options):
+    """Their samples are not equally dense: 1,000 in 1 s of one, 250 in 0.5 s of the other."""
+    weights = collapsed("processes", **options)
+    seconds = sum(row["self_s"] for row in report_json("processes", "json", **options)["functions"])
+    assert sum(weights.values()) == pytest.approx(1250 * seconds / 1.5, abs=1)
+    if not options:
+        child = sum(weight for stack, weight in weights.items() if stack.startswith("process 200:"))
+        assert child / sum(weights.values()) == pytest.approx(0.5 / 1.5, abs=0.001)
+
+
 def test_collapsed_rounding_keeps_the_sum():
     assert sum(collapsed("big", size=20000).values()) == pytest.approx(20000, abs=1)
 
 
 def check_chrome(data):
-    """Every B has its E, times ascend within a thread. Returns seconds by function, outermost only."""
+    """Every B has its E, which says whose end it is (speedscope needs to know), times ascend within a thread.
+
+    Returns seconds by function, outermost only.
+    """
     open_frames, seconds, last = {}, {}, {}
     for event in data["traceEvents"]:
         if event["ph"] not in "BE":
@@ -131,10 +145,11 @@ def check_chrome(data):
         last[key] = event["ts"]
         stack = open_frames.setdefault(key, [])
         if event["ph"] == "B":
-            stack.append((event["name"], event["ts"]))
+            stack.append((event["name"], event.get("args"), event["ts"]))
         else:
-            name, start = stack.pop()
-            if all(name != other for other, _ in stack):
+            name, args, start = stack.pop()
+            assert (event["name"], event.get("args")) == (name, args)
+            if all(name != other for other, _, _ in stack):
                 seconds[name] = seconds.get(name, 0) + (event["ts"] - start) / 1e6
     assert not any(open_frames.values())
     return seconds
