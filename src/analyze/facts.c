@@ -31,6 +31,7 @@ struct pyr_sample_sums pyr_shown_samples(const struct pyr_shown *view)
             continue;
         sums.glance += tally->glance;
         sums.exact += tally->exact + tally->only;
+        sums.only += tally->only;
         if (tally->flags & PYR_UNRESOLVED)
             sums.unresolved += tally->glance + tally->exact + tally->only;
     }

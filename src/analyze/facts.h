@@ -16,6 +16,7 @@ struct pyr_usage_sum pyr_shown_usage(const struct pyr_shown *view);
 /* Samples of the selected threads; left_s: seconds that stayed without a stack. */
 struct pyr_sample_sums {
     uint64_t glance, exact, unresolved;
+    uint64_t only; /* of the exact ones: while there were no glances */
     double left_s, truncated_s, all_s;
 };
 
