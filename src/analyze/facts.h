@@ -32,6 +32,9 @@ struct pyr_gap_sum pyr_shown_gaps(const struct pyr_shown *view);
 /* What was asked for; with rate "max", what was reached. */
 double pyr_shown_rate_hz(const struct pyr_shown *view);
 
+/* Ticks per second, the mean of all processes. */
+double pyr_shown_density_hz(const struct pyr_shown *view);
+
 /* Samples of one thread by state. */
 struct pyr_thread_sum {
     const struct pyr_thread_facts *facts;

@@ -1,5 +1,8 @@
-/* One line per stack, root first, and its weight in samples: what flamegraph.pl and its heirs read. */
+/* One line per stack, root first, and its weight in samples: what flamegraph.pl and its heirs read. Of one process
+ * samples are denser than of another, and flame graphs add them up: so seconds are told in samples of the mean density.
+ */
 #include "analyze/allocations.h"
+#include "analyze/facts.h"
 #include "analyze/totals.h"
 #include "base/alloc.h"
 #include "report/report.h"
@@ -16,19 +19,6 @@ static uint64_t whole(double samples, double *carry)
     return rounded;
 }
 
-/* Of one process samples are denser than of another, and flame graphs add them up: so each line's seconds are told in
- * samples of the mean density. */
-static double samples_per_second(const struct pyr_model *model)
-{
-    double ticks = 0, elapsed_s = 0;
-    for (uint32_t i = 0; i < model->process_count; i++) {
-        const struct pyr_model_process *process = &model->processes[i];
-        ticks += (double)(process->glance + process->exact + process->only);
-        elapsed_s += process->elapsed_s;
-    }
-    return elapsed_s > 0 ? ticks / elapsed_s : 0;
-}
-
 static void write_frames(struct pyr_report *report, const struct pyr_vec *path, const char *separator)
 {
     for (size_t i = 0; i < path->count; i++) {
@@ -41,7 +31,7 @@ static void write_frames(struct pyr_report *report, const struct pyr_vec *path, 
 static int write_by_thread(struct pyr_report *report, struct pyr_vec *path)
 {
     struct pyr_entry entry;
-    double density = samples_per_second(&report->view->model), carry = 0;
+    double density = pyr_shown_density_hz(report->view), carry = 0;
     for (size_t next = 0; pyr_shown_next(report->view, &report->selection, &next, &entry);) {
         uint64_t weight = whole(entry.seconds * density, &carry);
         int rc = pyr_tree_path(&report->view->tree, entry.leaf, path);
@@ -61,7 +51,7 @@ static int write_by_thread(struct pyr_report *report, struct pyr_vec *path)
 static int write_merged(struct pyr_report *report, struct pyr_vec *path)
 {
     struct pyr_sum *sums = pyr_node_sums(report->view, &report->selection);
-    double density = samples_per_second(&report->view->model), carry = 0;
+    double density = pyr_shown_density_hz(report->view), carry = 0;
     int rc = sums ? 0 : PYR_E_NOMEM;
     for (uint32_t i = 1; rc == 0 && i < report->view->tree.nodes.count; i++) {
         uint64_t weight = sums[i].self_s > 0 ? whole(sums[i].self_s * density, &carry) : 0;
