@@ -1,6 +1,7 @@
 """Every format is opened by what it is for."""
 import gzip
 import json
+import marshal
 import os
 import re
 import shutil
@@ -87,6 +88,26 @@ def test_speedscope_stacks():
     stacks = {tuple(names[i] for i in stack): weight for stack, weight in zip(main["samples"], main["weights"])}
     assert stacks[("<module>", "fib", "fib", "fib")] == pytest.approx(0.4)
     assert stacks[("<module>", "parse", "<GC>")] == pytest.approx(0.05)
+
+
+def self_seconds(pairs):
+    sums = {}
+    for name, seconds in pairs:
+        sums[name] = sums.get(name, 0) + seconds
+    return {name: pytest.approx(seconds, abs=2e-5) for name, seconds in sums.items() if seconds > 1e-5}
+
+
+@pytest.mark.parametrize("mode", ["wall", "cpu", "gil"])
+@pytest.mark.parametrize("scenario", ["plain", "processes", "restless", "no_stop"])
+def test_formats_agree(scenario, mode):
+    """Self seconds by function: speedscope's and pstats' are JSON's."""
+    told = self_seconds((row["name"], row["self_s"]) for row in report_json(scenario, "json", mode=mode)["functions"])
+    data = report_json(scenario, "speedscope", mode=mode)
+    names = [frame["name"] for frame in data["shared"]["frames"]]
+    assert self_seconds((names[stack[-1]], weight) for profile in data["profiles"]
+                        for stack, weight in zip(profile["samples"], profile["weights"]) if stack) == told
+    rows = marshal.loads(report(scenario, "pstats", mode=mode))
+    assert self_seconds((key[2], row[2]) for key, row in rows.items()) == told
 
 
 COLLAPSED = re.compile(r"([^;\n]+(?:;[^;\n]+)*) (\d+)")
