@@ -113,6 +113,7 @@ struct pyr_report_options {
     double from_s, to_s; /* to_s 0: the end */
     unsigned limit;      /* rows of tables in text formats; 0: default */
     bool colour;
+    struct pyr_err *notice; /* the caller's; gets what else there is to know of a report that was made; may be NULL */
 };
 
 struct pyr_report_format {

@@ -18,7 +18,8 @@ struct report_args {
 
 #define MODE_OF_RECORDING (-1)
 
-static struct pyr_report_options library_options(const struct report_args *args, const struct pyr_outfile *output)
+static struct pyr_report_options library_options(const struct report_args *args, const struct pyr_outfile *output,
+                                                 struct pyr_err *notice)
 {
     return (struct pyr_report_options){
         .format = args->format,
@@ -35,21 +36,24 @@ static struct pyr_report_options library_options(const struct report_args *args,
         .to_s = args->to_s,
         .limit = args->limit,
         .colour = pyr_stdio_colour(output->stream),
+        .notice = notice,
     };
 }
 
 static int write_report(const struct pyr_cmd *cmd, const struct report_args *args, const char *recording)
 {
     struct pyr_outfile output;
-    struct pyr_err err = {0};
+    struct pyr_err err = {0}, notice = {0};
     int rc = pyr_outfile_open(&output, args->output, args->force, &err);
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);
-    struct pyr_report_options options = library_options(args, &output);
+    struct pyr_report_options options = library_options(args, &output, &notice);
     rc = pyr_report(recording, &options, output.stream, &err);
     int close_rc = pyr_outfile_close(&output, rc == 0, rc < 0 ? NULL : &err);
     if (rc == 0)
         rc = close_rc;
+    if (rc == 0 && notice.text[0])
+        pyr_say("%s: %s", cmd->name, notice.text);
     return rc < 0 ? pyr_say_failed(cmd, &err, rc) : PYR_EXIT_DONE;
 }
 

@@ -107,6 +107,15 @@ int pyr_report_finish(struct pyr_report *report, const char *name, int rc)
     return rc;
 }
 
+/* The text report says it itself; who reads another may have no place for it. */
+static void notice_incomplete(const struct pyr_report *report, const char *name)
+{
+    const struct pyr_model *model = &report->view->model;
+    if (!model->complete && strcmp(name, "text") != 0)
+        pyr_err_set(report->options->notice, 0, "%s is incomplete: %s; what comes before is whole", report->recording,
+                    model->incomplete_why && *model->incomplete_why ? model->incomplete_why : "it has no end");
+}
+
 int pyr_report(const char *recording, const struct pyr_report_options *options, FILE *out, struct pyr_err *err)
 {
     static const struct pyr_report_options defaults;
@@ -133,6 +142,8 @@ int pyr_report(const char *recording, const struct pyr_report_options *options, 
     struct pyr_report report = {.view = &view, .options = options, .recording = recording, .out = out, .err = err};
     report.selection.mode = view.mode;
     rc = pyr_report_finish(&report, name, writers[format](&report));
+    if (rc == 0)
+        notice_incomplete(&report, name);
     pyr_shown_release(&view);
     return rc;
 }

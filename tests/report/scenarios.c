@@ -72,6 +72,24 @@ static int fill_plain(struct pyr_writer *writer, uint64_t size)
     return scenario_finish(writer, process, 800, 200);
 }
 
+/* Half a second of 400 glances and 100 exact ticks, and one of 200 that were exact alone. */
+static int fill_restless(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python app.py");
+    uint32_t thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
+    uint32_t work = (uint32_t)scenario_code(writer, "work", "sample.py", 4);
+    uint32_t node = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, work, 0);
+    for (unsigned i = 0; i < 700; i++) {
+        bool only = i >= 500;
+        uint64_t ns = only ? 500000000 + (i - 500) * 2500000ull : i * 1000000ull;
+        pyr_writer_tick_begin(writer, process, ns, only ? PYR_TICK_ONLY : i % 5 ? PYR_TICK_GLANCE : PYR_TICK_EXACT);
+        pyr_writer_sample(writer, thread, node, RUNS);
+        pyr_writer_tick_end(writer);
+    }
+    return scenario_finish(writer, process, 400, 300);
+}
+
 /* Glances only: half of the time cannot be told. */
 static int fill_no_stop(struct pyr_writer *writer, uint64_t size)
 {
@@ -269,12 +287,20 @@ static int fill_memory(struct pyr_writer *writer, uint64_t size)
     return scenario_finish(writer, process, 0, 0);
 }
 
+/* clang-format off */
 const struct scenario scenarios[] = {
-    {"plain", "3.12.1", false, fill_plain},         {"no_stop", "3.12.1", true, fill_no_stop},
-    {"processes", "3.12.1", false, fill_processes}, {"expressions", "3.12.1", false, fill_expressions},
-    {"opcodes", "3.12.1", false, fill_opcodes},     {"empty", "", false, fill_empty},
-    {"nothing", "", false, fill_nothing},           {"hostile", "3.\x1b[31m\xff", false, scenario_hostile},
-    {"deep", "3.12.1", false, scenario_deep},       {"big", "3.12.1", false, scenario_big},
+    {"plain", "3.12.1", false, fill_plain},
+    {"no_stop", "3.12.1", true, fill_no_stop},
+    {"restless", "3.12.1", false, fill_restless},
+    {"processes", "3.12.1", false, fill_processes},
+    {"expressions", "3.12.1", false, fill_expressions},
+    {"opcodes", "3.12.1", false, fill_opcodes},
+    {"empty", "", false, fill_empty},
+    {"nothing", "", false, fill_nothing},
+    {"hostile", "3.\x1b[31m\xff", false, scenario_hostile},
+    {"deep", "3.12.1", false, scenario_deep},
+    {"big", "3.12.1", false, scenario_big},
     {"memory", "3.12.1", false, fill_memory},
 };
+/* clang-format on */
 const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;

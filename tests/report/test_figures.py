@@ -96,6 +96,13 @@ def test_processes_share_functions_and_keep_their_own_seconds():
     assert child["functions"][0]["self_s"] == pytest.approx(0.5, abs=1e-6)
 
 
+def test_fewer_samples_than_asked_for_are_explained():
+    text = report("restless", "text").decode()
+    assert "700 samples at 1000 per second; 42.9 % of them exact." in text
+    assert "200 were taken while all are exact, and fewer than asked for" in text
+    assert "too fast" not in report("plain", "text").decode()
+
+
 def test_no_stop_leaves_unresolved_and_says_so():
     functions = by_name(report_json("no_stop")["functions"])
     assert functions["<unresolved>"]["self_s"] == pytest.approx(0.5, abs=1e-6)
