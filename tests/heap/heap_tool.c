@@ -1,5 +1,8 @@
-/* heap_tool PID [time]: walks a process that does not move, through a writer of its own. For every call of the writer
- * it prints a line; with "time" nothing but how many objects there were and how long it took:
+/* heap_tool PID capture FILE: saves an image of a process, of which heap_tool FILE works, too.
+ *
+ * heap_tool PID|FILE [time|small]: walks a process that does not move, through a writer of its own. For every call of
+ * the writer it prints a line; with "time" nothing but how many objects there were and how long it took; "small": the
+ * same, keeping as little of the target in memory as can be:
  *
  *     S NUMBER TEXT                     a text, whose \ and line ends are escaped
  *     O ADDRESS TYPE SIZE LENGTH CAPACITY CONTENT REFERENCES GENERATION FLAGS TEXT [TO KIND LABEL]...
@@ -95,16 +98,20 @@ int main(int argc, char **argv)
     struct pyr_python python;
     struct pyr_err err = {0};
     struct pyr_heap_facts facts = {0};
-    struct pyr_snapshot_writer writer = {.quiet = argc > 2 && strcmp(argv[2], "time") == 0};
+    const char *mode = argc > 2 ? argv[2] : "";
+    struct pyr_snapshot_writer writer = {.quiet = strcmp(mode, "time") == 0 || strcmp(mode, "small") == 0};
+    struct pyr_heap_options options = {.memory_limit = strcmp(mode, "small") == 0 ? 1 : 0};
     if (argc < 2)
         return 2;
+    if (argc == 4 && strcmp(argv[2], "capture") == 0)
+        return pyr_target_capture((pid_t)strtol(argv[1], NULL, 10), argv[3], &err) < 0;
     int rc = argv[1][0] == '/' ? pyr_target_open_image(&target, argv[1], &err)
                                : pyr_target_open(&target, (pid_t)strtol(argv[1], NULL, 10), &err);
     if (rc == 0)
         rc = pyr_python_detect(&python, target, &err);
     double start = now();
     if (rc == 0)
-        rc = pyr_heap_walk(target, &python, NULL, &writer, &facts, &err);
+        rc = pyr_heap_walk(target, &python, &options, &writer, &facts, &err);
     if (rc < 0)
         fprintf(stderr, "%d: %s\n", rc, err.text);
     else if (writer.quiet)
