@@ -13,7 +13,7 @@ struct report_args {
     int64_t pid;
     unsigned limit;
     int by, mode, weight;
-    bool force, json, no_threads;
+    bool force, json, no_threads, opcodes;
 };
 
 #define MODE_OF_RECORDING (-1)
@@ -26,6 +26,7 @@ static struct pyr_report_options library_options(const struct report_args *args,
         .by = (enum pyr_by)args->by,
         .weight = (enum pyr_weigh)args->weight,
         .no_threads = args->no_threads,
+        .opcodes = args->opcodes,
         .mode_given = args->mode != MODE_OF_RECORDING,
         .mode = args->mode == MODE_OF_RECORDING ? PYR_MODE_WALL : (enum pyr_mode)args->mode,
         .include_idle = args->mode == PYR_MODE_WALL,
@@ -69,6 +70,10 @@ static int report_run(const struct pyr_cmd *cmd, void *given, const struct pyr_w
         args->format = "text";
     if (args->to_s > 0 && args->to_s <= args->from_s)
         return pyr_say_wrong(cmd, "--to must be later than --from");
+    if (args->opcodes && strcmp(args->format, "lines") != 0 && strcmp(args->format, "json") != 0)
+        return pyr_say_wrong(cmd, "--opcodes goes with -f lines and json");
+    if (args->opcodes && args->by == PYR_BY_FUNCTION)
+        return pyr_say_wrong(cmd, "--opcodes takes lines apart and does not go with --by function");
     const struct pyr_report_format *format = pyr_format_find(args->format);
     if (!format)
         return pyr_format_wrong(cmd, args->format);
@@ -119,6 +124,9 @@ static const struct pyr_option options[] = {
      .offset = AT(by),
      .choices = by_choices,
      .help = "frames are told apart by line (the default) or by function"},
+    {.name = "opcodes",
+     .offset = AT(opcodes),
+     .help = "lines and json: below each line its bytecode instructions, where run --opcodes recorded them"},
     {.name = "no-threads", .offset = AT(no_threads), .help = "leave process and thread frames out of stacks"},
     {.name = "thread",
      .kind = PYR_OPTION_TEXT,

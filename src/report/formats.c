@@ -74,6 +74,30 @@ static int check_weight(const struct pyr_report_options *options, const char *na
     return 0;
 }
 
+/* Which formats show instructions; and of what. */
+static int check_opcodes(const struct pyr_report_options *options, const char *name, struct pyr_err *err)
+{
+    if (!options->opcodes)
+        return 0;
+    if (strcmp(name, "lines") != 0 && strcmp(name, "json") != 0)
+        return pyr_err_set(err, PYR_E_MISUSE,
+                           "The %s report shows no instructions; --opcodes goes with -f lines and json", name);
+    return options->by == PYR_BY_FUNCTION
+               ? pyr_err_set(err, PYR_E_MISUSE, "--opcodes takes lines apart: it does not go with --by function")
+               : 0;
+}
+
+static int has_opcodes(const struct pyr_shown *view, const struct pyr_report_options *options, const char *recording,
+                       struct pyr_err *err)
+{
+    if (!options->opcodes || view->model.opcodes)
+        return 0;
+    return pyr_err_set(err, PYR_E_NOT_FOUND,
+                       "%s does not say which instructions ran: record it with pyrometer run --opcodes, or attach "
+                       "--opcodes",
+                       recording);
+}
+
 int pyr_report_finish(struct pyr_report *report, const char *name, int rc)
 {
     if (rc < 0 && (!report->err || report->err->status != rc))
@@ -105,9 +129,16 @@ int pyr_report(const char *recording, const struct pyr_report_options *options, 
     if (rc == 0)
         rc = check_weight(options, name, err);
     if (rc == 0)
+        rc = check_opcodes(options, name, err);
+    if (rc == 0)
         rc = pyr_shown_open(&view, recording, options, by_expression[format], err);
     if (rc < 0)
         return rc;
+    rc = has_opcodes(&view, options, recording, err);
+    if (rc < 0) {
+        pyr_shown_release(&view);
+        return rc;
+    }
     struct pyr_report report = {.view = &view, .options = options, .recording = recording, .out = out, .err = err};
     report.selection.mode = view.mode;
     rc = pyr_report_finish(&report, name, writers[format](&report));

@@ -72,6 +72,7 @@ static int write_facts(struct pyr_profiler *profiler, const char *output, struct
                                   .attached = options->attached,
                                   .no_stop = options->truth == PYR_TRUTH_NO_STOP,
                                   .memory = options->memory_directory != NULL,
+                                  .opcodes = options->opcodes,
                                   .command = options->command};
     while (options->command && options->command[facts.command_count])
         facts.command_count++;

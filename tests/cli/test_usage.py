@@ -25,6 +25,7 @@ COMMANDS = ["run", "attach", "dump", "report", "doctor", "top"]
     (["report", "a", "b"], "recording"), (["report", "-f", "collpased", "x"], "did you mean 'collapsed'"),
     (["report", "-f", "zzzzzzzzz", "x"], "there are"), (["report", "--limit", "-3", "x"], "number"),
     (["report", "--from", "5", "--to", "4", "x"], "later"), (["report", "--json", "-f", "collapsed", "x"], "exclude"),
+    (["report", "--opcodes", "x"], "-f lines"), (["report", "--json", "--opcodes", "--by", "function", "x"], "--by function"),
     (["doctor", "x"], "no arguments"), (["top"], "PID"),
 ])
 def test_wrong_usage(pyrometer, args, said):

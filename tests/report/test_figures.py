@@ -1,7 +1,7 @@
 """What is in the scenarios comes out: seconds, shares, states, windows and selections."""
 import pytest
 
-from .tool import failure, report, report_json
+from .tool import FORMATS, failure, report, report_json
 
 
 def by_name(rows):
@@ -120,3 +120,23 @@ def test_refusals():
     assert status == -17 and "nobody" in text
     status, text = failure("plain", "text", **{"from": 2, "to": 1})
     assert status == -20
+
+
+def test_opcodes_add_up_to_their_line():
+    plain = {(row["line"], row["function"]): row for row in report_json("opcodes")["lines"]}
+    rows = {(row["line"], row["function"]): row for row in report_json("opcodes", opcodes="yes")["lines"]}
+    assert set(rows) == set(plain)
+    for key, row in rows.items():
+        opcodes = row.pop("opcodes")
+        assert row == plain[key]
+        if key[0] > 1:  # on the first one a frame stands that has not begun
+            assert sum(each["self_s"] for each in opcodes) == pytest.approx(row["self_s"])
+            calls = [(each["self_s"], each["total_s"]) for each in opcodes if each["opcode"] == "CALL_PY_EXACT_ARGS"]
+            assert calls == ([pytest.approx((0.06, 0.36))] if key == (2, "work") else [])
+
+
+def test_opcodes_go_with_lines_and_json():
+    for form in set(FORMATS) - {"lines", "json"}:
+        assert "-f lines and json" in failure("opcodes", form, opcodes="yes")[1]
+    assert "--by function" in failure("opcodes", "lines", opcodes="yes", by="function")[1]
+    assert "run --opcodes" in failure("plain", "lines", opcodes="yes")[1]
