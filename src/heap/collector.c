@@ -90,6 +90,12 @@ void collector_facts(struct walk *walk, const struct collector *collector)
     /* Right behind the lists, if they are there and not elsewhere. */
     uint64_t stats = permanent && layout->gc_stats_size == GENERATIONS * STATS_SIZE ? permanent + GENERATION_SIZE : 0;
     walk->facts->collector_enabled = walk_int(walk, collector->state + (uint64_t)layout->gc_enabled) != 0;
+    if (PYR_HAS(layout, interp_gc) && PYR_HAS(layout, interp_gc_collecting))
+        walk->facts->collecting |=
+            walk_int(walk, collector->state + (uint64_t)(layout->interp_gc_collecting - layout->interp_gc)) != 0;
+    else if (PYR_HAS(layout, runtime_gc) && PYR_HAS(layout, runtime_gc_collecting))
+        walk->facts->collecting |=
+            walk_int(walk, collector->state + (uint64_t)(layout->runtime_gc_collecting - layout->runtime_gc)) != 0;
     for (unsigned i = 0; i < GENERATIONS; i++) {
         struct pyr_snapshot_generation *generation = &walk->facts->generations[i];
         generation->threshold = (uint32_t)walk_int(walk, collector->heads[i] + THRESHOLD);

@@ -8,7 +8,8 @@
  *     O ADDRESS TYPE SIZE LENGTH CAPACITY CONTENT REFERENCES GENERATION FLAGS TEXT [TO KIND LABEL]...
  *     T ADDRESS MODULE NAME BASIC ITEM FLAGS DICT
  *     R KIND OBJECT HOLDER NAME
- *     F OBJECTS EDGES TORN DANGLING CONSERVATIVE SIZE_BASIC ENABLED [THRESHOLD COUNT COLLECTIONS OBJECTS]... */
+ *     F OBJECTS EDGES TORN DANGLING CONSERVATIVE SIZE_BASIC ENABLED COLLECTING [THRESHOLD COUNT COLLECTIONS OBJECTS]...
+ */
 #include "base/map.h"
 #include "heap/heap.h"
 #include "target/target.h"
@@ -84,8 +85,9 @@ static double now(void)
 
 static void print_facts(const struct pyr_heap_facts *facts)
 {
-    printf("F %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %u", facts->objects, facts->edges,
-           facts->torn, facts->dangling, facts->conservative, facts->size_basic, facts->collector_enabled);
+    printf("F %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u", facts->objects,
+           facts->edges, facts->torn, facts->dangling, facts->conservative, facts->size_basic, facts->collector_enabled,
+           facts->collecting);
     for (int i = 0; i < 3; i++)
         printf(" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, facts->generations[i].threshold,
                facts->generations[i].count, facts->generations[i].collections, facts->generations[i].objects);

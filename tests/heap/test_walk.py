@@ -96,6 +96,7 @@ def check_roots(walk):
 
 def check_whole(walk):
     """Nothing points nowhere, nothing was torn in a process that stands still."""
+    assert walk.facts["enabled"] == 0 and walk.facts["collecting"] == 0
     assert walk.facts["torn"] <= 2 and walk.facts["dangling"] == 0
     assert all(to in walk.objects for item in walk.objects.values() for to, _, _ in item.edges)
     assert all(item.type in walk.types for item in walk.objects.values())

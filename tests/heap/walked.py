@@ -53,7 +53,8 @@ class Walk:
             elif kind == "R":
                 self.roots.append((int(words[0]), int(words[1], 16), texts[int(words[2])], texts[int(words[3])]))
             elif kind == "F":
-                self.facts = dict(zip(("objects", "edges", "torn", "dangling", "conservative", "size_basic", "enabled"),
+                self.facts = dict(zip(("objects", "edges", "torn", "dangling", "conservative", "size_basic", "enabled",
+                                   "collecting"),
                                       map(int, words)))
 
     def named(self, kind, text):
