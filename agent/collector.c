@@ -67,6 +67,7 @@ static struct list list = {{1, &list_type}, 1, items, 1};
 static struct {
     struct pyr_heap *heap;
     void **pointer;    /* the collector's; NULL: not found yet */
+    bool for_all;      /* of all interpreters, not of the main one alone */
     void *own;         /* the program's list, or NULL; held by us as the collector would */
     bool entered;      /* *pointer is our list … */
     bool away;         /* … but for this moment */
@@ -112,6 +113,8 @@ static void note(void *info, uint64_t end_ns)
     collection.site = pyr_site_of(collector.heap, pyr_frame_of(tstate, pyr_inside.chain));
     collector.start_ns = 0;
     pyr_pauses_add(collector.heap, &collection);
+    if (collection.site != PYR_SITE_NO_FRAME) /* while the interpreter ends it is not as the program set it */
+        pyr_thresholds_note(collector.heap->file, collector.pointer);
 }
 
 /* As the collector itself would tell of it. */
@@ -164,7 +167,9 @@ static void list_dropped(void *object)
     void *own = collector.own;
     list.head.references = 1;
     collector.entered = false;
+    collector.pointer = NULL; /* the next one, if there is any, may be elsewhere */
     collector.own = NULL;
+    pyr_thresholds_forget();
     Py_DecRef(own);
 }
 
@@ -188,6 +193,7 @@ static void find_pointer(void)
     enum pyr_collector_home home = pyr_layout_gc_callbacks(layout, &offset);
     char *base = home == PYR_COLLECTOR_RUNTIME ? _PyRuntime : PyInterpreterState_Main();
     void **at = home == PYR_COLLECTOR_UNKNOWN || !base ? NULL : (void **)(void *)(base + offset);
+    collector.for_all = home == PYR_COLLECTOR_RUNTIME;
     if (at && is_pointer(at))
         collector.pointer = at;
     else
@@ -201,9 +207,13 @@ static void enter(void)
     collector.entered = true;
 }
 
-/* For a moment: what the collector's pointer held is there again. False: it is anyway. */
+/* For a moment: what the collector's pointer held is there again. False: it is anyway; or this is an interpreter that
+ * has another pointer, and maybe another GIL. */
 static bool step_aside(void)
 {
+    const void *interpreter = pyr_at(pyr_inside.accessor(), pyr_inside.tstate_interp);
+    if (!collector.for_all && interpreter != PyInterpreterState_Main())
+        return false;
     if (!collector.entered || collector.away)
         return false;
     *collector.pointer = collector.own;
@@ -238,6 +248,7 @@ void pyr_collector_enter(struct pyr_heap *heap)
         return;
     enter();
     heap->file->collections_noted = 1;
+    pyr_thresholds_note(heap->file, collector.pointer);
 }
 
 void pyr_collector_forget(void)
@@ -271,8 +282,7 @@ static int (*execute_module)(void *module);
 
 static int execute_gc(void *module)
 {
-    const void *interpreter = pyr_at(pyr_inside.accessor(), pyr_inside.tstate_interp);
-    bool aside = interpreter == PyInterpreterState_Main() && step_aside();
+    bool aside = step_aside();
     int rc = execute_module(module);
     step_back(aside);
     return rc;

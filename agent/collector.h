@@ -26,4 +26,12 @@ struct pyr_collection {
 /* Adds it to the sums of its generation and, where there is room, to the pauses in the file. */
 void pyr_pauses_add(struct pyr_heap *heap, const struct pyr_collection *collection);
 
+/* ---- thresholds.c ---- */
+
+/* Notes when the collector runs by itself, as far as that is known. callbacks: where its list of callbacks is. */
+void pyr_thresholds_note(struct pyr_heap_file *file, const void *callbacks);
+
+/* The interpreter ends. */
+void pyr_thresholds_forget(void);
+
 #endif

@@ -66,6 +66,8 @@ static int add_collector(struct pyr_collected *sums, const struct pyr_shown *vie
                          const struct window *window)
 {
     sums->collectors++;
+    if (!sums->example && facts->has_thresholds)
+        sums->example = facts;
     sums->missing += less(count_all(facts), facts->pause_count);
     sums->lived_s += lived_s(&view->model.processes[facts->process], window);
     for (uint32_t i = 0; i < facts->pause_count; i++) {
@@ -218,6 +220,7 @@ bool pyr_collected_ns(const struct pyr_shown *view, uint32_t process, uint64_t *
             sum += part_between(&facts->pauses[k], model->first_ns, model->last_ns);
         found = true;
     }
-    *ns = sum;
+    if (found)
+        *ns = sum;
     return found;
 }

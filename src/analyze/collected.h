@@ -20,6 +20,7 @@ struct pyr_collected {
     uint32_t collectors; /* interpreters whose collections were recorded; 0: nothing else means anything */
     struct pyr_gc_sum sums[PYR_GC_GENERATIONS]; /* of a window: of the pauses in it */
     struct pyr_gc_sum all;                      /* of all generations */
+    const struct pyr_gc_facts *example;         /* the first of these collectors whose thresholds are known, or NULL */
     uint64_t missing;                           /* collections of the processes that are not among the pauses */
     double lived_s;        /* of these processes, in the window: what their pauses are a share of */
     struct pyr_vec pauses; /* of struct pyr_collected_pause, in order of time */

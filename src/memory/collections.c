@@ -119,6 +119,9 @@ int pyr_collections_write(struct pyr_collections *collections, struct pyr_heap_r
         return 0;
     int rc = resolve(collections, reader, writer);
     memcpy(facts.sums, head->collections, sizeof facts.sums);
+    facts.has_thresholds = head->has_thresholds;
+    facts.enabled = head->enabled;
+    memcpy(facts.thresholds, head->thresholds, sizeof facts.thresholds);
     facts.pauses = collections->pauses.items;
     facts.pause_count = (uint32_t)collections->pauses.count;
     if (rc == 0)

@@ -156,6 +156,9 @@ struct pyr_gc_facts {
     uint32_t interpreter; /* 0 is the main one */
     uint64_t time_ns;     /* when the sums were read */
     struct pyr_gc_sum sums[PYR_GC_GENERATIONS];
+    bool has_thresholds; /* what follows is known; as of the last collection */
+    bool enabled;        /* it runs by itself */
+    uint32_t thresholds[PYR_GC_GENERATIONS];
     const struct pyr_gc_pause *pauses; /* writing: those since the last call; reading: all, in order of time */
     uint32_t pause_count;
 };

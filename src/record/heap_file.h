@@ -46,6 +46,8 @@ struct pyr_heap_site {
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
 };
 
+enum pyr_heap_automatic { PYR_HEAP_UNKNOWN = 0, PYR_HEAP_ENABLED = 1, PYR_HEAP_DISABLED = 2 };
+
 /* All collections of a generation since the process began. */
 struct pyr_heap_collections {
     uint64_t count;
@@ -95,7 +97,9 @@ struct pyr_heap_file {
     uint32_t collections_noted; /* 1: they are */
     struct pyr_heap_collections collections[PYR_GENERATIONS];
     uint64_t pauses_at;
-    uint64_t pause_count; /* ever written; after the record */
+    uint64_t pause_count;                 /* ever written; after the record */
+    uint32_t thresholds[PYR_GENERATIONS]; /* of the generations, at the last collection */
+    uint32_t automatic;                   /* enum pyr_heap_automatic, likewise */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site held when the main module had ended, of struct pyr_heap_live, by site number. */

@@ -180,6 +180,9 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
     head->pause_count = file.pause_count;
     for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
         head->collections[i] = sum_of(&file.collections[i]);
+    head->has_thresholds = file.automatic != PYR_HEAP_UNKNOWN;
+    head->enabled = file.automatic == PYR_HEAP_ENABLED;
+    memcpy(head->thresholds, file.thresholds, sizeof head->thresholds);
     memcpy(head->python, file.python, sizeof head->python);
     memcpy(head->base_name, file.text_base_name, sizeof head->base_name);
     return 0;

@@ -23,6 +23,8 @@ struct pyr_heap_head {
     uint32_t site_count;
     bool collections_noted;
     struct pyr_gc_sum collections[PYR_GC_GENERATIONS];
+    bool has_thresholds, enabled; /* the collector's: whether they are known; it runs by itself */
+    uint32_t thresholds[PYR_GC_GENERATIONS];
     uint64_t pause_count; /* collections that were noted singly; the last of them can be read */
     char python[64];
     char base_name[64]; /* the file that has the texts of its first sites; "" if its own has all */

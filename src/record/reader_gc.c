@@ -11,6 +11,11 @@ static int take_head(const struct pyr_reader *reader, struct pyr_cursor *head, s
     facts->process = pyr_cursor_varint32(head);
     facts->interpreter = pyr_cursor_varint32(head);
     facts->time_ns = pyr_cursor_varint(head);
+    uint64_t flags = pyr_cursor_varint(head);
+    facts->has_thresholds = flags & PYR_GC_HAS_THRESHOLDS;
+    facts->enabled = flags & PYR_GC_ENABLED;
+    for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
+        facts->thresholds[i] = pyr_cursor_varint32(head);
     for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++) {
         struct pyr_gc_sum *sum = &facts->sums[i];
         uint64_t *figures[] = {&sum->count,         &sum->pause_ns,   &sum->longest_ns, &sum->collected,

@@ -105,6 +105,8 @@ enum pyr_op {
 #define PYR_MEMORY_PART_SITES 65536u /* in one frame */
 #define PYR_MEMORY_POINTS_MAX 65536u
 #define PYR_MEMORY_HEAPS_MAX 16384u
+#define PYR_GC_HAS_THRESHOLDS 1u
+#define PYR_GC_ENABLED 2u
 #define PYR_GC_FRAME_PAUSES_MAX 65536u /* a writer's */
 
 #define PYR_TIME_UNIT_NS 1000u

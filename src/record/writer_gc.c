@@ -6,6 +6,9 @@ static void put_head(struct pyr_buf *buf, const struct pyr_gc_facts *facts)
     pyr_buf_varint(buf, facts->process);
     pyr_buf_varint(buf, facts->interpreter);
     pyr_buf_varint(buf, facts->time_ns / PYR_TIME_UNIT_NS);
+    pyr_buf_varint(buf, (facts->has_thresholds ? PYR_GC_HAS_THRESHOLDS : 0) | (facts->enabled ? PYR_GC_ENABLED : 0));
+    for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
+        pyr_buf_varint(buf, facts->thresholds[i]);
     for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++) {
         const struct pyr_gc_sum *sum = &facts->sums[i];
         const uint64_t figures[] = {sum->count,         sum->pause_ns,   sum->longest_ns, sum->collected,

@@ -59,6 +59,19 @@ static void write_generation(struct pyr_report *report, const char *name, const 
             sum->uncollectable, sum->vain_count, seconds(sum->vain_ns));
 }
 
+static void write_thresholds(struct pyr_report *report, const struct pyr_collected *collected)
+{
+    const struct pyr_gc_facts *facts = collected->example;
+    if (!facts)
+        return;
+    const struct pyr_process_facts *process = report->view->model.processes[facts->process].facts;
+    fprintf(report->out, "  Thresholds %" PRIu32 ", %" PRIu32 ", %" PRIu32 "; automatic collection was %s",
+            facts->thresholds[0], facts->thresholds[1], facts->thresholds[2], facts->enabled ? "on" : "off");
+    if (collected->collectors > 1)
+        fprintf(report->out, " (process %" PRIu32 ")", process->pid);
+    fputs(", when it was last seen.\n", report->out);
+}
+
 static void write_head(struct pyr_report *report, const struct pyr_collected *collected)
 {
     static const char *const names[PYR_GC_GENERATIONS] = {"0", "1", "2"};
@@ -71,6 +84,7 @@ static void write_head(struct pyr_report *report, const struct pyr_collected *co
     for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
         write_generation(report, names[i], &collected->sums[i]);
     write_generation(report, "all", &collected->all);
+    write_thresholds(report, collected);
     if (collected->missing)
         fprintf(report->out,
                 "  %" PRIu64 " of the processes' collections were not recorded one by one: they came faster than they "

@@ -365,6 +365,17 @@ static void write_generation(struct pyr_json *json, const struct pyr_gc_sum *sum
     pyr_json_end_object(json);
 }
 
+static void write_thresholds(struct pyr_json *json, const struct pyr_gc_facts *facts)
+{
+    if (!facts)
+        return;
+    pyr_json_row_array(json, "thresholds");
+    for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
+        pyr_json_uint(json, NULL, facts->thresholds[i]);
+    pyr_json_end_array(json);
+    pyr_json_bool(json, "enabled", facts->enabled);
+}
+
 /* Collections are those of whole processes: a thread has none. */
 static int write_gc(struct pyr_report *report, struct pyr_json *json)
 {
@@ -382,6 +393,7 @@ static int write_gc(struct pyr_report *report, struct pyr_json *json)
         pyr_json_uint(json, "collected", collected.all.collected);
         pyr_json_uint(json, "uncollectable", collected.all.uncollectable);
         pyr_json_uint(json, "pauses_missing", collected.missing);
+        write_thresholds(json, collected.example);
         pyr_json_array(json, "generations");
         for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
             write_generation(json, &collected.sums[i]);

@@ -158,7 +158,8 @@ static void write_hints(struct pyr_report *report)
     pyr_text_heading(report, "To look further");
     fputs("  pyrometer report ", report->out);
     pyr_put_clean(report->out, report->recording, NULL, SIZE_MAX);
-    fputs(" -f lines | memory | gc | tree | speedscope | pprof | collapsed | json\n", report->out);
+    fprintf(report->out, " -f lines | %stree | speedscope | pprof | collapsed | json\n",
+            report->view->model.facts->memory ? "memory | gc | " : "");
     if (report->view->mode == PYR_MODE_WALL)
         fputs("  --mode cpu counts only what ran on a CPU, --mode gil only what held the GIL\n", report->out);
 }

@@ -22,6 +22,7 @@ def note(phase, info, now=time.monotonic_ns):
     else:
         log.append([info["generation"], note.start, now(), info["collected"], info["uncollectable"]])
 churn(3000)
+gc.set_threshold(650, 9, 8)
 gc.callbacks.append(note)
 kept = []
 for i in range(20):
@@ -67,6 +68,7 @@ def test_collections_are_those_that_the_program_saw(place, end):
         assert sums["pause_max_s"] == pytest.approx(max(pause[2] for pause in pauses), abs=1e-8)
         assert sums["found_none"] == sum(not pause[3] for pause in pauses)
     assert report["verdict"]["in_gc_measured"]
+    assert (gc["thresholds"], gc["enabled"]) == ([650, 9, 8], True)
     assert "gc.collect(i % 3)" in place.report("-f", "gc") and "  churn\n" in place.report("-f", "gc")
 
 

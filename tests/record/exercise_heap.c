@@ -148,6 +148,8 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
         .pause_count = HEAP_PAUSES,
     };
     head.pauses_at = head.texts_at + texts.size;
+    head.thresholds[0] = 700;
+    head.automatic = PYR_HEAP_ENABLED;
     head.collections[2] = (struct pyr_heap_collections){HEAP_PAUSES, 600, 300, 21, 3, 1, 100};
     memcpy(head.magic, PYR_HEAP_FILE_MAGIC, sizeof head.magic);
     uint8_t page[PYR_HEAP_FILE_HEADER] = {0};

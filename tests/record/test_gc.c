@@ -42,6 +42,8 @@ static void collections_and_their_places_are_those_of_the_file(void **state)
     assert_true(head.collections_noted);
     assert_int_equal(head.collections[2].count, HEAP_PAUSES);
     assert_int_equal(head.collections[2].vain_ns, 100);
+    assert_true(head.has_thresholds && head.enabled);
+    assert_int_equal(head.thresholds[0], 700);
     assert_int_equal(pyr_heap_reader_collections(reader, &next, some), HEAP_PAUSES);
     assert_int_equal(next, HEAP_PAUSES);
     assert_int_equal(some[2].start_ns, 2000);
@@ -156,6 +158,9 @@ static struct pyr_gc_facts facts_of(uint32_t process, uint64_t first, struct pyr
                                           .node = i % 2};
     for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
         facts.sums[i] = (struct pyr_gc_sum){first + i, 2, 3, 4, 5, 6, UINT64_MAX};
+    facts.has_thresholds = true;
+    facts.enabled = process == 1;
+    facts.thresholds[2] = UINT32_MAX;
     return facts;
 }
 
@@ -193,7 +198,10 @@ static void collections_come_back(void **state)
     assert_memory_equal(read->pauses, first, sizeof first);
     for (uint32_t i = 0; i < 500; i++)
         assert_int_equal(read->pauses[3000 + i].start_ns, (3000 + i) * 1001);
+    assert_true(read->has_thresholds && read->enabled);
+    assert_int_equal(read->thresholds[2], UINT32_MAX);
     assert_int_equal(pyr_reader_collector(reader, 1)->pause_count, 1);
+    assert_false(pyr_reader_collector(reader, 1)->enabled);
     pyr_reader_close(reader);
 }
 

@@ -10,6 +10,7 @@ CASES = [("plain", "text", {}), ("plain", "lines", {}), ("plain", "tree", {}), (
          ("processes", "text", {}), ("no_stop", "text", {}), ("empty", "text", {}),
          ("plain", "collapsed", {}), ("plain", "json", {}), ("expressions", "lines", {}),
          ("memory", "text", {}), ("memory", "memory", {}), ("memory", "leaks", {}), ("memory", "memory", {"pid": "101"}),
+         ("gc", "gc", {}), ("gc", "gc", {"pid": "100"}),
          ("memory", "collapsed", {"weight": "peak"}), ("memory", "json", {})]
 
 
