@@ -238,11 +238,14 @@ static bool is_usable(void)
            Py_DecRef && _Py_NoneStruct;
 }
 
+static bool is_intercepted(void);
+
 void pyr_collector_enter(struct pyr_heap *heap)
 {
     if (collector.entered || collector.off || !collector.heap)
         return;
-    if (!collector.pointer)
+    collector.off = !is_intercepted();
+    if (!collector.off && !collector.pointer)
         find_pointer();
     if (!collector.pointer)
         return;
@@ -317,6 +320,16 @@ static void *make_gc(void)
         intercept((struct module_definition *)made);
     step_back(aside);
     return made;
+}
+
+/* A program that embeds Python may have put another table there since: then it would find our list. */
+static bool is_intercepted(void)
+{
+    const struct module_entry *entry = PyImport_Inittab;
+    for (size_t n = 0; entry && n < ENTRIES_MAX && entry->name; n++, entry++)
+        if (strcmp(entry->name, "gc") == 0)
+            return entry->make == make_gc;
+    return false;
 }
 
 /* Python copies the table of its built-in modules when it begins, from where this pointer tells: to a copy of ours.

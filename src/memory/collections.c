@@ -6,6 +6,8 @@
 
 #define LOOK_NS 100000000u /* when there is little to read */
 #define MANY 4096u         /* pauses: a frame of the recording */
+#define WRITE_MIN_NS 1000000000u
+#define WRITE_MAX_NS UINT64_C(10000000000)
 #define WAITING_MAX 65536u /* whose process is not known yet */
 /* A recording keeps each of the first; then those that somebody would notice; then no more. Sums go on. */
 #define KEPT_ALL (UINT64_C(1) << 19)
@@ -66,9 +68,16 @@ void pyr_collections_look(struct pyr_collections *collections, struct pyr_heap_r
     collections->due_ns = time_ns + (many ? 0 : LOOK_NS);
 }
 
-bool pyr_collections_are_many(const struct pyr_collections *collections)
+bool pyr_collections_are_due(const struct pyr_collections *collections, uint64_t time_ns)
 {
-    return collections->pauses.count >= MANY;
+    return collections->pauses.count >= MANY || (collections->pauses.count && time_ns >= collections->write_ns);
+}
+
+/* What is written begins compression anew: rarely in a long run. */
+static uint64_t write_wait_ns(uint64_t time_ns)
+{
+    uint64_t wait = time_ns / 8;
+    return wait < WRITE_MIN_NS ? WRITE_MIN_NS : wait < WRITE_MAX_NS ? wait : WRITE_MAX_NS;
 }
 
 /* ---- into the recording ---- */
@@ -131,5 +140,6 @@ int pyr_collections_write(struct pyr_collections *collections, struct pyr_heap_r
         rc = pyr_writer_gc(writer, &facts);
     }
     collections->pauses.count = 0;
+    collections->write_ns = time_ns + write_wait_ns(time_ns);
     return rc == PYR_E_LIMIT ? 0 : rc;
 }

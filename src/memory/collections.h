@@ -18,6 +18,7 @@ struct pyr_pause_budget {
 struct pyr_collections {
     uint64_t next;         /* the first collection that was not read yet */
     uint64_t due_ns;       /* when to read again */
+    uint64_t write_ns;     /* when to put into the recording what has been read */
     struct pyr_vec pauses; /* of struct pyr_gc_pause: not in the recording yet. Their nodes are sites + 1 */
     struct pyr_map nodes;  /* site to node of the recording */
 };
@@ -30,8 +31,8 @@ void pyr_collections_release(struct pyr_collections *collections);
 void pyr_collections_look(struct pyr_collections *collections, struct pyr_heap_reader *reader,
                           struct pyr_pause_budget *budget, uint64_t time_ns, bool now);
 
-/* Whether so many are waiting that they should be written. */
-bool pyr_collections_are_many(const struct pyr_collections *collections);
+/* Whether what is waiting should be written: it is much, or has waited for long, and we may be killed. */
+bool pyr_collections_are_due(const struct pyr_collections *collections, uint64_t time_ns);
 
 /* Puts what was read, and the sums of the head, into the recording; the sums alone where it takes no more pauses. */
 int pyr_collections_write(struct pyr_collections *collections, struct pyr_heap_reader *reader,

@@ -165,7 +165,7 @@ int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, 
 
 int pyr_watched_write_collections(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns)
 {
-    if (!pyr_collections_are_many(&heap->collections))
+    if (!pyr_collections_are_due(&heap->collections, time_ns))
         return 0;
     return pyr_collections_write(&heap->collections, heap->reader, &heap->head, writer, heap->process, time_ns);
 }

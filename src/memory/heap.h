@@ -38,7 +38,7 @@ void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
 /* Puts all of it into the recording. heap->process is known. */
 int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns);
 
-/* Puts its collections into the recording if many wait for that. heap->process is known. */
+/* Puts its collections into the recording if that is due. heap->process is known. */
 int pyr_watched_write_collections(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns);
 
 #endif
