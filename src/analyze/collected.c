@@ -70,19 +70,24 @@ static int add_collector(struct pyr_collected *sums, const struct pyr_shown *vie
         sums->example = facts;
     sums->missing += less(count_all(facts), facts->pause_count);
     sums->lived_s += lived_s(&view->model.processes[facts->process], window);
+    struct pyr_collected_process own = {.process = facts->process};
     for (uint32_t i = 0; i < facts->pause_count; i++) {
         const struct pyr_collected_pause row = {facts->process, facts->pauses[i]};
         if (!is_in(window, row.pause.start_ns))
             continue;
         const struct pyr_gc_sum one = sum_of_one(&row.pause);
-        if (window->is_part)
+        if (window->is_part) {
             add_sum(&sums->sums[row.pause.generation], &one);
+            add_sum(&own.sum, &one);
+        }
         if (!pyr_vec_push(&sums->pauses, &row))
             return PYR_E_NOMEM;
     }
-    for (unsigned i = 0; !window->is_part && i < PYR_GC_GENERATIONS; i++)
+    for (unsigned i = 0; !window->is_part && i < PYR_GC_GENERATIONS; i++) {
         add_sum(&sums->sums[i], &facts->sums[i]);
-    return 0;
+        add_sum(&own.sum, &facts->sums[i]);
+    }
+    return pyr_vec_push(&sums->processes, &own) ? 0 : PYR_E_NOMEM;
 }
 
 static int compare_pauses(const void *left, const void *right)
@@ -95,7 +100,8 @@ static int compare_pauses(const void *left, const void *right)
 
 int pyr_collected_load(struct pyr_collected *collected, const struct pyr_shown *view, double from_s, double to_s)
 {
-    struct pyr_collected sums = {.pauses = PYR_VEC(struct pyr_collected_pause)};
+    struct pyr_collected sums = {.pauses = PYR_VEC(struct pyr_collected_pause),
+                                 .processes = PYR_VEC(struct pyr_collected_process)};
     const struct window window = window_of(from_s, to_s);
     const struct pyr_reader *reader = view->model.reader;
     int rc = 0;
@@ -105,7 +111,7 @@ int pyr_collected_load(struct pyr_collected *collected, const struct pyr_shown *
             rc = add_collector(&sums, view, facts, &window);
     }
     if (rc < 0) {
-        pyr_vec_release(&sums.pauses);
+        pyr_collected_release(&sums);
         return rc;
     }
     if (sums.pauses.count)
@@ -118,8 +124,10 @@ int pyr_collected_load(struct pyr_collected *collected, const struct pyr_shown *
 
 void pyr_collected_release(struct pyr_collected *collected)
 {
-    if (collected->pauses.item_size)
+    if (collected->pauses.item_size) {
         pyr_vec_release(&collected->pauses);
+        pyr_vec_release(&collected->processes);
+    }
     *collected = (struct pyr_collected){0};
 }
 

@@ -9,6 +9,12 @@ struct pyr_collected_pause {
     struct pyr_gc_pause pause;
 };
 
+/* All of one interpreter, in the window. */
+struct pyr_collected_process {
+    uint32_t process; /* of the model */
+    struct pyr_gc_sum sum;
+};
+
 /* What began at one line. */
 struct pyr_collected_line {
     uint32_t place;
@@ -22,8 +28,9 @@ struct pyr_collected {
     struct pyr_gc_sum all;                      /* of all generations */
     const struct pyr_gc_facts *example;         /* the first of these collectors whose thresholds are known, or NULL */
     uint64_t missing;                           /* collections of the processes that are not among the pauses */
-    double lived_s;        /* of these processes, in the window: what their pauses are a share of */
-    struct pyr_vec pauses; /* of struct pyr_collected_pause, in order of time */
+    double lived_s;           /* of these processes, in the window: what their pauses are a share of */
+    struct pyr_vec processes; /* of struct pyr_collected_process, one for each of the collectors */
+    struct pyr_vec pauses;    /* of struct pyr_collected_pause, in order of time */
 };
 
 /* from_s and to_s as in struct pyr_report_options. 0 or PYR_E_NOMEM. */

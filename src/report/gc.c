@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #define ROWS 20
+#define COMMAND_WIDTH 60
 
 int pyr_report_collected(struct pyr_report *report, struct pyr_collected *collected)
 {
@@ -92,6 +93,30 @@ static void write_head(struct pyr_report *report, const struct pyr_collected *co
                 collected->missing);
 }
 
+static size_t rows(const struct pyr_report *report)
+{
+    return report->options->limit ? report->options->limit : ROWS;
+}
+
+static void write_processes(struct pyr_report *report, const struct pyr_collected *collected)
+{
+    pyr_text_heading(report, "Processes");
+    fprintf(report->out, "  %9s %11s %10s %11s %11s  command\n", "pid", "collections", "seconds", "longest ms",
+            "freed");
+    for (size_t i = 0; i < collected->processes.count; i++) {
+        const struct pyr_collected_process *row = PYR_VEC_AT(&collected->processes, struct pyr_collected_process, i);
+        const struct pyr_process_facts *process = report->view->model.processes[row->process].facts;
+        if (i == rows(report)) {
+            fputs("  … and more\n", report->out);
+            return;
+        }
+        fprintf(report->out, "  %9" PRIu32 " %11" PRIu64 " %10.4f %11.3f %11" PRIu64 "  ", process->pid, row->sum.count,
+                seconds(row->sum.pause_ns), seconds(row->sum.longest_ns) * 1e3, row->sum.collected);
+        pyr_put_clean(report->out, process->command, NULL, COMMAND_WIDTH);
+        fputc('\n', report->out);
+    }
+}
+
 /* The longest pause that began in each column. */
 static void write_plot(struct pyr_report *report, const struct pyr_collected *collected)
 {
@@ -114,11 +139,6 @@ static void write_plot(struct pyr_report *report, const struct pyr_collected *co
     pyr_text_seconds(top, sizeof top, seconds(pyr_text_plot_most(&plot)));
     pyr_text_heading(report, "Longest pause over time");
     pyr_text_plot(report, &plot);
-}
-
-static size_t rows(const struct pyr_report *report)
-{
-    return report->options->limit ? report->options->limit : ROWS;
 }
 
 static int write_longest(struct pyr_report *report, const struct pyr_collected *collected, struct pyr_source *source)
@@ -169,6 +189,8 @@ int pyr_write_gc(struct pyr_report *report)
         return rc;
     write_head(report, &collected);
     write_plot(report, &collected);
+    if (collected.collectors > 1)
+        write_processes(report, &collected);
     rc = write_lines(report, &collected, &source);
     if (rc == 0)
         rc = write_longest(report, &collected, &source);
