@@ -82,7 +82,9 @@ int pyr_copy_write(struct pyr_copy *copy, pyr_addr to, const void *from, size_t 
 
 /* Where to go on after a fault: the buffer of the compiler's __builtin_setjmp, so that the code reads
  *     if (__builtin_setjmp(recovery->buffer) == 0) risky(); else … recovery->signal, recovery->address …
- * Nothing is recovered as long as buffer[1] is 0. The same layout in the copy as here. */
+ * where risky is a call that the compiler cannot see into (of a pointer): it takes for granted that nothing else comes
+ * back. What changes between the two is volatile. Nothing is recovered as long as buffer[1] is 0. The same layout in
+ * the copy as here. */
 struct pyr_copy_recovery {
     void *buffer[5];
     uint64_t signal;  /* written at each fault: SIGSEGV, SIGBUS, SIGFPE, SIGILL, or SIGSYS for a system call */

@@ -57,9 +57,6 @@ int pyr_inject(struct pyr_injection *injection, struct pyr_err *err);
 /* The same in the copy, which needs no care. at: of gadgets->call. */
 int pyr_copy_syscall(pid_t copy, uint64_t at, long number, const uint64_t arguments[6], long *result);
 
-/* Names the copy; its stack, where it has just begun, is written on below all that is in use. */
-int pyr_copy_name(pid_t copy, uint64_t at, const char *name);
-
 /* From whatever stop it is in to one from which it can be sent anywhere; its registers stay. */
 int pyr_copy_park(pid_t copy);
 

@@ -198,14 +198,11 @@ static int fork_lender(struct pyr_guard *guard, struct pyr_err *err)
     return rc;
 }
 
-/* Its name, who may read it, and that it is the first to be killed if memory runs out. */
+/* Who may read it, and that it is the first to be killed if memory runs out. */
 static void mark(struct pyr_guard *guard)
 {
     char path[64];
     long ignored;
-    ptrace(PTRACE_SETOPTIONS, guard->child, 0, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP);
-    pyr_copy_name(guard->child, guard->gadgets.call, PYR_COPY_NAME);
-    pyr_step(&guard->steps);
     if (pyr_system_ptrace_scope() == 1)
         pyr_copy_syscall(guard->child, guard->gadgets.call, SYS_prctl, (uint64_t[6]){PR_SET_PTRACER, ~0ull}, &ignored);
     snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)guard->child);
@@ -277,6 +274,8 @@ static int end(struct pyr_guard *guard)
 {
     leave(guard);
     end_copy(guard);
+    for (; guard->zombies.count; pyr_vec_remove(&guard->zombies, 0))
+        reap(guard, *PYR_VEC_AT(&guard->zombies, pid_t, 0));
     return 0;
 }
 

@@ -37,6 +37,8 @@ enum {
     TILE_DATA = 1 << 18 /* AMX: in a frame only of those that use it */
 };
 
+enum { SIGNALS_MAX = 16 }; /* that are delivered before the call */
+
 #define NOTE_MAGIC1 0x46505853u
 #define NOTE_MAGIC2 0x46505845u
 #define MASK_SIZE 8 /* of the kernel's sigset_t */
@@ -376,77 +378,15 @@ static int deliver(const struct pyr_injection *in, const struct loan *loan, int 
     return PYR_E_GONE;
 }
 
-/* The child, as soon as it has stopped for the first time: it ends with us, and its stack is as its parent's was. */
-static pid_t adopt(const struct pyr_injection *in, const struct loan *loan)
-{
-    unsigned long child = 0;
-    int signal;
-    if (ptrace(PTRACE_GETEVENTMSG, in->tid, 0, &child) != 0 || !child)
-        return 0;
-    pyr_step(in->steps);
-    if (await((pid_t)child, &signal) == STOP_GONE)
-        return 0;
-    pyr_step(in->steps);
-    ptrace(PTRACE_SETOPTIONS, (pid_t)child, 0, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
-    write_memory((pid_t)child, loan->at, loan->saved, loan->size);
-    return (pid_t)child;
-}
+/* ---- the copy ---- */
 
-/* From the entry of the call to its end. */
-static enum stop finish_call(struct pyr_injection *in, const struct loan *loan, int *signal)
-{
-    enum stop stop = go_on(in->tid, PTRACE_SYSCALL, signal);
-    if (stop == STOP_CLONE) {
-        in->child = adopt(in, loan);
-        pyr_step(in->steps);
-        stop = go_on(in->tid, PTRACE_SYSCALL, signal);
-    }
-    if (stop != STOP_CALL)
-        return STOP_GONE;
-    in->result = ptrace(PTRACE_PEEKUSER, in->tid, offsetof(struct user_regs_struct, rax), 0);
-    pyr_step(in->steps);
-    return settle(in->tid, signal);
-}
-
-static int run_committed(struct pyr_injection *in, const struct loan *loan, struct pyr_err *err)
+int pyr_copy_park(pid_t copy)
 {
     int signal;
-    enum stop stop = go_on(in->tid, PTRACE_SYSCALL, &signal);
-    pyr_step(in->steps);
-    if (stop == STOP_SIGNAL ? deliver(in, loan, signal) == PYR_E_AGAIN : stop == STOP_ASKED && give_back(in, loan) == 0)
-        return pyr_err_set(err, PYR_E_AGAIN, "a signal came");
-    if (stop == STOP_CALL)
-        stop = finish_call(in, loan, &signal);
-    if (stop == STOP_SIGNAL ? deliver(in, loan, signal) != PYR_E_AGAIN : stop != STOP_ASKED || give_back(in, loan) < 0)
-        return pyr_err_set(err, PYR_E_GONE, "thread %d has ended", (int)in->tid);
-    if (in->result == -RESTARTNOINTR)
-        return pyr_err_set(err, PYR_E_AGAIN, "a signal came");
-    return 0;
-}
-
-int pyr_inject(struct pyr_injection *in, struct pyr_err *err)
-{
-    struct loan *loan = pyr_alloc(sizeof *loan);
-    if (!loan)
-        return pyr_err_set(err, PYR_E_NOMEM, "out of memory");
-    in->child = 0;
-    in->result = 0;
-    int rc = take_state(in, loan, err);
-    if (rc == 0 && !pyr_gadgets_hold(in->target, in->gadgets))
-        rc = pyr_err_set(err, PYR_E_AGAIN, "process %d executes another program", (int)pyr_target_pid(in->target));
-    if (rc == 0 && (rc = lay_frames(in, loan)) < 0)
-        pyr_err_set(err, rc, "thread %d has no room on its stack", (int)in->tid);
-    if (rc == 0) {
-        pyr_step(in->steps);
-        ptrace(PTRACE_SETOPTIONS, in->tid, 0,
-               PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT | PTRACE_O_TRACEEXEC);
-        rc = commit(in, loan);
-        pyr_step(in->steps);
-        rc = rc < 0 ? pyr_err_set(err, rc, "thread %d has ended", (int)in->tid) : run_committed(in, loan, err);
-        pyr_step(in->steps);
-    }
-    pyr_free(loan);
-    return rc;
+    enum stop stop = settle(copy, &signal);
+    while (stop != STOP_GONE && stop != STOP_ASKED)
+        stop = go_on(copy, PTRACE_CONT, &signal);
+    return stop == STOP_GONE ? PYR_E_GONE : 0;
 }
 
 int pyr_copy_syscall(pid_t copy, uint64_t at, long number, const uint64_t arguments[6], long *result)
@@ -475,35 +415,116 @@ int pyr_copy_syscall(pid_t copy, uint64_t at, long number, const uint64_t argume
     return pyr_copy_park(copy);
 }
 
-int pyr_copy_name(pid_t copy, uint64_t at, const char *name)
+/* at: where on its stack there is room for a word. */
+static void name_child(const struct pyr_injection *in, pid_t child, uint64_t at)
 {
-    char text[16] = {0};
+    static const char name[16] = PYR_COPY_NAME;
+    char before[sizeof name];
     long result;
-    struct user_regs_struct regs;
-    memcpy(text, name, strnlen(name, sizeof text - 1));
-    if (ptrace(PTRACE_GETREGS, copy, 0, &regs) != 0 || write_memory(copy, regs.rsp, text, sizeof text) < 0)
-        return PYR_E_GONE;
-    return pyr_copy_syscall(copy, at, SYS_prctl, (uint64_t[6]){PR_SET_NAME, regs.rsp}, &result);
+    if (pyr_target_read(in->target, PYR_ADDR(at), before, sizeof before) < 0 ||
+        write_memory(child, at, name, sizeof name) < 0)
+        return;
+    pyr_copy_syscall(child, in->gadgets->call, SYS_prctl, (uint64_t[6]){PR_SET_NAME, at}, &result);
+    write_memory(child, at, before, sizeof before);
 }
 
-int pyr_copy_park(pid_t copy)
+/* The child, as soon as it has stopped for the first time. It gets its name first: if we are killed before that, it
+ * ends by itself, and after it with us, so that each time one can tell whose zombie it is. */
+static pid_t adopt(const struct pyr_injection *in, const struct loan *loan)
+{
+    unsigned long number = 0;
+    int signal;
+    if (ptrace(PTRACE_GETEVENTMSG, in->tid, 0, &number) != 0 || !number)
+        return 0;
+    pid_t child = (pid_t)number;
+    pyr_step(in->steps);
+    if (await(child, &signal) == STOP_GONE)
+        return 0;
+    pyr_step(in->steps);
+    ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD);
+    ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_SUSPEND_SECCOMP); /* root may */
+    name_child(in, child, loan->at - 64);
+    pyr_step(in->steps);
+    ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+    ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_SUSPEND_SECCOMP);
+    write_memory(child, loan->at, loan->saved, loan->size);
+    return child;
+}
+
+/* From the entry of the call to its end. */
+static enum stop finish_call(struct pyr_injection *in, const struct loan *loan, int *signal)
+{
+    enum stop stop = go_on(in->tid, PTRACE_SYSCALL, signal);
+    if (stop == STOP_CLONE) {
+        in->child = adopt(in, loan);
+        pyr_step(in->steps);
+        stop = go_on(in->tid, PTRACE_SYSCALL, signal);
+    }
+    if (stop != STOP_CALL)
+        return STOP_GONE;
+    in->result = ptrace(PTRACE_PEEKUSER, in->tid, offsetof(struct user_regs_struct, rax), 0);
+    pyr_step(in->steps);
+    return settle(in->tid, signal);
+}
+
+/* PYR_E_AGAIN: a signal came first, and the thread stands in its handler. */
+static int run_committed(struct pyr_injection *in, const struct loan *loan)
 {
     int signal;
-    enum stop stop = settle(copy, &signal);
-    while (stop != STOP_GONE && stop != STOP_ASKED)
-        stop = go_on(copy, PTRACE_CONT, &signal);
-    return stop == STOP_GONE ? PYR_E_GONE : 0;
+    enum stop stop = go_on(in->tid, PTRACE_SYSCALL, &signal);
+    pyr_step(in->steps);
+    if (stop == STOP_SIGNAL)
+        return deliver(in, loan, signal);
+    if (stop == STOP_ASKED)
+        return give_back(in, loan) < 0 ? PYR_E_GONE : PYR_E_AGAIN;
+    if (stop == STOP_CALL)
+        stop = finish_call(in, loan, &signal);
+    if (stop == STOP_SIGNAL) /* the call is done all the same */
+        return deliver(in, loan, signal) == PYR_E_AGAIN ? 0 : PYR_E_GONE;
+    if (stop != STOP_ASKED || give_back(in, loan) < 0)
+        return PYR_E_GONE;
+    return in->result == -RESTARTNOINTR ? PYR_E_AGAIN : 0;
+}
+
+static int try_call(struct pyr_injection *in, struct loan *loan, struct pyr_err *err)
+{
+    int rc = take_state(in, loan, err);
+    if (rc < 0)
+        return rc;
+    rc = lay_frames(in, loan);
+    if (rc < 0)
+        return pyr_err_set(err, rc, "thread %d has no room on its stack", (int)in->tid);
+    pyr_step(in->steps);
+    if (commit(in, loan) < 0)
+        return pyr_err_set(err, PYR_E_GONE, "thread %d has ended", (int)in->tid);
+    pyr_step(in->steps);
+    rc = run_committed(in, loan);
+    pyr_step(in->steps);
+    return rc < 0 ? pyr_err_set(err, rc, rc == PYR_E_AGAIN ? "signals keep coming to thread %d" : "thread %d has ended",
+                                (int)in->tid)
+                  : 0;
+}
+
+int pyr_inject(struct pyr_injection *in, struct pyr_err *err)
+{
+    const int options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT | PTRACE_O_TRACEEXEC;
+    int rc = PYR_E_AGAIN;
+    in->child = 0;
+    in->result = 0;
+    if (!pyr_gadgets_hold(in->target, in->gadgets))
+        return pyr_err_set(err, PYR_E_AGAIN, "process %d executes another program", (int)pyr_target_pid(in->target));
+    struct loan *loan = pyr_alloc(sizeof *loan);
+    if (!loan)
+        return pyr_err_set(err, PYR_E_NOMEM, "out of memory");
+    if (ptrace(PTRACE_SETOPTIONS, in->tid, 0, options) != 0)
+        rc = pyr_err_set(err, PYR_E_GONE, "thread %d has ended", (int)in->tid);
+    for (int i = 0; i < SIGNALS_MAX && rc == PYR_E_AGAIN; i++)
+        rc = try_call(in, loan, err);
+    pyr_free(loan);
+    return rc;
 }
 
 #else
-
-int pyr_copy_name(pid_t copy, uint64_t at, const char *name)
-{
-    (void)copy;
-    (void)at;
-    (void)name;
-    return PYR_E_UNSUPPORTED;
-}
 
 int pyr_copy_park(pid_t copy)
 {
