@@ -57,6 +57,7 @@ static bool is_left_over(pid_t child)
 static void find_left_over(struct pyr_guard *guard)
 {
     struct pyr_vec children = PYR_VEC(pid_t);
+    guard->zombies.count = 0;
     pyr_process_children(pyr_target_pid(guard->target), false, &children);
     for (size_t i = 0; i < children.count; i++) {
         pid_t child = *PYR_VEC_AT(&children, pid_t, i), own;
@@ -274,6 +275,8 @@ static int end(struct pyr_guard *guard)
 {
     leave(guard);
     end_copy(guard);
+    find_left_over(
+        guard); /* a thread that was lent when its guardian was killed may have forked since the first look */
     for (; guard->zombies.count; pyr_vec_remove(&guard->zombies, 0))
         reap(guard, *PYR_VEC_AT(&guard->zombies, pid_t, 0));
     return 0;

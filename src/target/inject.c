@@ -132,14 +132,15 @@ struct note {
     uint32_t size, padding[7];
 };
 
-/* What is lent: how the thread was, and what was on its stack where the frames go. From low to high: the child's frame,
- * the thread's, its FPU state. */
+/* What is lent: how the thread was, and what was on its stack where the frames go. From low to high: the thread's
+ * frame, the child's, the FPU state. The thread's stack ends at its frame: a signal that comes goes below all of them.
+ */
 struct loan {
     struct user_regs_struct regs;
     uint64_t mask;
     unsigned char xstate[XSTATE_MAX];
     size_t xstate_size; /* with the magic number at its end */
-    uint64_t at, size, own_frame;
+    uint64_t at, size, child_frame;
     unsigned char saved[XSTATE_MAX + 2048], written[XSTATE_MAX + 2048];
 };
 
@@ -248,18 +249,18 @@ static int write_memory(pid_t tid, uint64_t to, const void *from, size_t size)
 static int lay_frames(struct pyr_injection *in, struct loan *loan)
 {
     uint64_t fpu = (loan->regs.rsp - RED_ZONE - loan->xstate_size) & ~63ull;
-    uint64_t own = (fpu - sizeof(struct frame)) & ~15ull, child = (own - sizeof(struct frame)) & ~15ull;
-    struct frame frames[] = {own_frame(loan, in->gadgets, fpu), child_frame(loan, in->gadgets, own)};
-    loan->at = child;
-    loan->own_frame = own;
-    loan->size = fpu + loan->xstate_size - child;
+    uint64_t child = (fpu - sizeof(struct frame)) & ~15ull, own = (child - sizeof(struct frame)) & ~15ull;
+    const struct frame frames[] = {own_frame(loan, in->gadgets, fpu), child_frame(loan, in->gadgets, child)};
+    loan->at = own;
+    loan->child_frame = child;
+    loan->size = fpu + loan->xstate_size - own;
     if (loan->regs.rsp < sizeof loan->saved || loan->size > sizeof loan->saved ||
-        pyr_target_read(in->target, PYR_ADDR(child), loan->saved, loan->size) < 0)
+        pyr_target_read(in->target, PYR_ADDR(own), loan->saved, loan->size) < 0)
         return PYR_E_FAULT;
     memcpy(loan->written, loan->saved, loan->size);
-    memcpy(loan->written, &frames[1], sizeof frames[1]);
-    memcpy(loan->written + (own - child), &frames[0], sizeof frames[0]);
-    memcpy(loan->written + (fpu - child), loan->xstate, loan->xstate_size);
+    memcpy(loan->written, &frames[0], sizeof frames[0]);
+    memcpy(loan->written + (child - own), &frames[1], sizeof frames[1]);
+    memcpy(loan->written + (fpu - own), loan->xstate, loan->xstate_size);
     return write_memory(in->tid, loan->at, loan->written, loan->size);
 }
 
@@ -303,12 +304,12 @@ static int commit(const struct pyr_injection *in, const struct loan *loan)
 {
     struct user_regs_struct regs = loan->regs;
     regs.rip = in->gadgets->call;
-    regs.rsp = loan->own_frame;
+    regs.rsp = loan->at;
     regs.eflags = 0x202;
     regs.rax = (uint64_t)in->number;
     regs.orig_rax = ~0ull;
     regs.rdi = in->arguments[0];
-    regs.rsi = in->forks ? loan->at : in->arguments[1];
+    regs.rsi = in->forks ? loan->child_frame : in->arguments[1];
     regs.rdx = in->arguments[2];
     regs.r10 = in->arguments[3];
     regs.r8 = in->arguments[4];
@@ -318,19 +319,32 @@ static int commit(const struct pyr_injection *in, const struct loan *loan)
 
 enum stop { STOP_CALL, STOP_SIGNAL, STOP_CLONE, STOP_ASKED, STOP_GONE };
 
+static int peek(pid_t tid, int options, siginfo_t *event)
+{
+    int rc;
+    do {
+        event->si_pid = 0;
+        rc = waitid(P_PID, (id_t)tid, event, WEXITED | WSTOPPED | __WALL | options);
+    } while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+/* A signal that is about to be delivered is not taken note of: once it is, it would be lost with us. */
 static enum stop await(pid_t tid, int *signal)
 {
-    int status;
-    pid_t got;
-    do
-        got = waitpid(tid, &status, __WALL);
-    while (got < 0 && errno == EINTR);
-    if (got != tid || !WIFSTOPPED(status))
+    siginfo_t event;
+    if (peek(tid, WNOWAIT, &event) < 0)
         return STOP_GONE;
-    *signal = WSTOPSIG(status);
-    switch (status >> 16) {
+    int kind = event.si_status >> 8;
+    *signal = event.si_status & 0xff;
+    if (event.si_code == CLD_TRAPPED && kind == 0 && *signal != (SIGTRAP | 0x80))
+        return STOP_SIGNAL;
+    peek(tid, WNOHANG, &event);
+    if (event.si_code != CLD_TRAPPED && event.si_code != CLD_STOPPED)
+        return STOP_GONE;
+    switch (kind) {
     case 0:
-        return *signal == (SIGTRAP | 0x80) ? STOP_CALL : STOP_SIGNAL;
+        return STOP_CALL;
     case PTRACE_EVENT_CLONE:
         return STOP_CLONE;
     case PTRACE_EVENT_STOP:

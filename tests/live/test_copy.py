@@ -12,7 +12,7 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "hard"))
-from support import assert_free, is_over, stat_of, wait_for  # noqa: E402
+from support import assert_free, stat_of, wait_for  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUSY = HERE / "busy.py"
@@ -69,25 +69,31 @@ def children(pid):
     return found
 
 
-def guardians():
+def running(program):
+    """The processes that run it: those that were started and their guardians."""
     found = []
     for word in os.listdir("/proc"):
-        if word.isdigit() and not is_over(int(word)):
+        if word.isdigit():
             try:
-                with open(f"/proc/{word}/comm") as file:
-                    if file.read().strip() in ("pyrometer-guard", "pyrometer-copy"):
-                        found.append(int(word))
-            except FileNotFoundError:
+                if os.readlink(f"/proc/{word}/exe") == str(program):
+                    found.append(int(word))
+            except OSError:
                 pass
     return found
 
 
+def describe(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read()
+    except OSError as error:
+        return str(error)
+
+
 def lasting_children(pid):
     """Those of its children that are not its own: these it has one at a time, and not for long."""
-    first = set(children(pid))
-    for _ in range(20):
-        if not first:
-            break
+    first, due = set(children(pid)), time.monotonic() + 5
+    while first and time.monotonic() < due:
         time.sleep(0.01)
         first &= set(children(pid))
     return first
@@ -111,25 +117,25 @@ def test_the_tool_is_killed_at_any_moment(busy, copy_tool):
     target = busy()
     for _ in range(KILLS):
         tool = subprocess.Popen([copy_tool, str(target.pid), "times", "0"], stdout=subprocess.DEVNULL)
-        time.sleep(rng.uniform(0, 0.06))
+        time.sleep(rng.uniform(0, 0.1))
         tool.kill()
         tool.wait()
-    wait_for(lambda: not guardians(), "no process of ours is left", 10)
+    wait_for(lambda: not running(copy_tool), "no process of ours is left", 10)
     assert_free(target.pid)
     assert_right(target)
     assert not lasting_children(target.pid)
 
 
 @pytest.mark.long(1)
-def test_the_guardian_is_killed_at_each_step(busy, copies):
+def test_the_guardian_is_killed_at_each_step(busy, copies, copy_tool):
     """What it leaves behind is at most a zombie, until the next copy."""
     target = busy()
     for step in range(1, STEPS + 1):
         copies(target.pid, "die-at", step)
-        wait_for(lambda: not guardians(), "no process of ours is left", 10)
+        wait_for(lambda: not running(copy_tool), "no process of ours is left", 10)
         assert_free(target.pid)
-        left = lasting_children(target.pid)
-        assert len(left) <= 1 and all(stat_of(child)[0] == "Z" for child in left), (step, left)
+        time.sleep(0.05)  # a thread that was lent goes on by itself
         assert copies(target.pid)[0]["status"] == 0, step
-        assert_right(target)
-        assert not lasting_children(target.pid), step
+        left = lasting_children(target.pid)
+        assert not left, (step, [describe(child) for child in left])
+    assert_right(target)
