@@ -49,9 +49,10 @@ struct pyr_injection {
 /* Has a held thread make the call and puts everything back: registers (a system call that the hold interrupted goes on
  * when it is released), and its stack. From the one change of registers that starts it, the thread restores itself if
  * its tracer is killed: the call returns into the frame of a signal handler's end with all that was there before, and
- * the child into one that leads to its exit.
- * PYR_E_AGAIN a signal came first, or the thread stands where it cannot be lent: nothing was done, release it and try
- * again. PYR_E_GONE. PYR_E_FAULT there is no room on its stack. The thread stays held in all cases but PYR_E_GONE. */
+ * the child into one that leads to its exit. What that cannot restore is a sleep that was interrupted before already:
+ * it ends with EINTR then. PYR_E_AGAIN a signal came first, or the thread stands where it cannot be lent: nothing was
+ * done, release it and try again. PYR_E_GONE. PYR_E_FAULT there is no room on its stack. The thread stays held in all
+ * cases but PYR_E_GONE. */
 int pyr_inject(struct pyr_injection *injection, struct pyr_err *err);
 
 /* The same in the copy, which needs no care. at: of gadgets->call. */

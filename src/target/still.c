@@ -185,7 +185,7 @@ int pyr_still_proved(struct pyr_still *still)
 /* ---- who is lent ---- */
 
 /* Calls that time out after a span that only the kernel keeps count of: begun again after a stop, they last longer. The
- * others go on by themselves. */
+ * others go on by themselves; one that does already (restart_syscall) would not if we were killed. */
 static const short spans[] = {
     SYS_epoll_pwait,    SYS_recvfrom, SYS_recvmsg,      SYS_recvmmsg,        SYS_sendto,     SYS_sendmsg,
     SYS_accept,         SYS_accept4,  SYS_io_getevents, SYS_rt_sigtimedwait, SYS_semtimedop,

@@ -468,13 +468,17 @@ static int keep_registers(struct shared *s)
     return 7;
 }
 
-/* Sleeps for spans that only the kernel keeps count of, and is never woken early. */
+/* Sleeps for spans that only the kernel keeps count of, and is not woken early; but one that was interrupted before
+ * (restart_syscall) cannot be begun again by anybody else. */
 static int sleep_exactly(struct shared *s)
 {
+    int interrupted = 0;
     while (!atomic_load(&s->stop)) {
         uint64_t begin_ns = pyr_now_ns();
-        if (nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL) != 0 || pyr_now_ns() - begin_ns < 3000000)
+        if (nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL) != 0 && (errno != EINTR || interrupted++))
             return 1;
+        if (!interrupted && pyr_now_ns() - begin_ns < 3000000)
+            return 2;
         atomic_fetch_add(&s->counter, 1);
     }
     return 7;
@@ -496,6 +500,23 @@ static int read_pipe(struct shared *s)
     return 7;
 }
 
+/* A child that was made when the guardian was dead already ends by itself. */
+static void await_loose_child(pid_t pid)
+{
+    pause_ms(5);
+    for (int i = 0; i < 2000; i++) {
+        struct pyr_vec pids = PYR_VEC(pid_t);
+        struct pyr_proc_stat stat = {.state = 'Z'};
+        assert_int_equal(pyr_process_children(pid, false, &pids), 0);
+        if (pids.count)
+            pyr_proc_stat_read(*PYR_VEC_AT(&pids, pid_t, 0), &stat);
+        pyr_vec_release(&pids);
+        if (stat.state == 'Z')
+            return;
+        pause_ms(1);
+    }
+}
+
 static void die_at_each_step(const char *what, int (*body)(struct shared *s))
 {
     print_message("  %s\n", what);
@@ -512,7 +533,7 @@ static void die_at_each_step(const char *what, int (*body)(struct shared *s))
             pyr_copy_close(copy);
         long before = atomic_load(&s->counter);
         assert_true(wait_until(&s->counter, before + 5));
-        pause_ms(5);
+        await_loose_child(pid);
         pyr_copy_close(make(target, &plain));
         assert_int_equal(children_of(pid), 0);
         before = atomic_load(&s->counter);
