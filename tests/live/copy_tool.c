@@ -44,7 +44,8 @@ static size_t read_all(struct pyr_copy *copy)
     if (pyr_target_maps(pyr_copy_target(copy), true, &maps, &count, NULL) < 0)
         return 0;
     for (size_t i = 0; i < count; i++)
-        for (uint64_t at = maps[i].start; maps[i].readable && maps[i].writable && at < maps[i].end; at += sizeof piece) {
+        for (uint64_t at = maps[i].start; maps[i].readable && maps[i].writable && at < maps[i].end;
+             at += sizeof piece) {
             size_t size = maps[i].end - at < sizeof piece ? maps[i].end - at : sizeof piece;
             total += pyr_target_read(pyr_copy_target(copy), PYR_ADDR(at), piece, size) == 0 ? size : 0;
         }
@@ -74,8 +75,9 @@ static int take_one(struct pyr_target *target, const struct settings *s)
            "\"made_ns\": %llu, \"close_ns\": %llu, \"tries\": %u, \"threads\": %u, \"held\": %u, \"whole\": %d, "
            "\"value\": %ld, \"read\": %zu}\n",
            ran, (int)facts.pid, facts.stopped ? "true" : "false", facts.reason, (unsigned long long)facts.pause_ns,
-           (unsigned long long)facts.fork_ns, (unsigned long long)made_ns, (unsigned long long)(pyr_now_ns() - begin_ns),
-           facts.tries, facts.threads, facts.held, whole, value, read_bytes);
+           (unsigned long long)facts.fork_ns, (unsigned long long)made_ns,
+           (unsigned long long)(pyr_now_ns() - begin_ns), facts.tries, facts.threads, facts.held, whole, value,
+           read_bytes);
     fflush(stdout);
     return 0;
 }
