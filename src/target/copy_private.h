@@ -94,9 +94,9 @@ struct pyr_still_thread {
 int pyr_still_hold(struct pyr_still *still, pid_t first, bool every, struct pyr_err *err);
 int pyr_still_proved(struct pyr_still *still); /* 1, or 0 if one ran: it is noted as restless */
 /* A held thread to be lent, one that was in no system call if there is one; else one of those asleep is stopped for it.
- * 0 if there is none. */
-pid_t pyr_still_lender(struct pyr_still *still);
-pid_t pyr_still_hold_one(struct pyr_still *still); /* when nothing is held: the best to be lent; 0 */
+ * PYR_E_AGAIN, PYR_E_PERMISSION. */
+pid_t pyr_still_lender(struct pyr_still *still, struct pyr_err *err);
+pid_t pyr_still_hold_one(struct pyr_still *still); /* when nothing is held: the best to be lent */
 void pyr_still_release(struct pyr_still *still);
 void pyr_still_close(struct pyr_still *still); /* releases, too */
 

@@ -108,7 +108,7 @@ static void reap(struct pyr_guard *guard, pid_t child)
     for (bool done = false; !done && pyr_target_alive(guard->target) && pyr_now_ns() < until_ns;) {
         pid_t tid = renew_gadgets(guard) < 0 ? 0 : pyr_still_hold_one(&guard->still);
         pyr_step(&guard->steps);
-        done = tid && have_it_waited_for(guard, tid, child);
+        done = tid > 0 && have_it_waited_for(guard, tid, child);
         pyr_still_release(&guard->still);
         if (!done)
             pyr_sleep_until_ns(pyr_now_ns() + REAP_PAUSE_NS);
@@ -187,8 +187,10 @@ static int have_it_forked(struct pyr_guard *guard, pid_t tid, struct pyr_err *er
 
 static int fork_lender(struct pyr_guard *guard, struct pyr_err *err)
 {
-    pid_t tid = pyr_still_lender(&guard->still);
-    if (!tid || !pyr_still_proved(&guard->still))
+    pid_t tid = pyr_still_lender(&guard->still, err);
+    if (tid < 0)
+        return (int)tid;
+    if (!pyr_still_proved(&guard->still))
         return pyr_err_set(err, PYR_E_AGAIN, "process %d did not stand still", (int)pyr_target_pid(guard->target));
     while (guard->zombies.count && have_it_waited_for(guard, tid, *PYR_VEC_AT(&guard->zombies, pid_t, 0)))
         pyr_vec_remove(&guard->zombies, 0);
@@ -242,9 +244,12 @@ static int hold(struct pyr_guard *guard, const struct pyr_copy_question *questio
     if (rc < 0)
         return pyr_err_set(err, rc, "process %d cannot be made to fork", (int)pyr_target_pid(guard->target));
     rc = pyr_still_hold(&guard->still, question->first, question->every, err);
-    if (rc == 0 && !guard->still.held && !pyr_still_lender(&guard->still))
-        rc =
-            pyr_err_set(err, PYR_E_AGAIN, "no thread of process %d can be stopped", (int)pyr_target_pid(guard->target));
+    if (rc == 0 && !guard->still.held) { /* all sleep: one is needed all the same */
+        pid_t tid = pyr_still_lender(&guard->still, err);
+        rc = tid < 0 ? (int)tid : 0;
+        if (rc < 0)
+            pyr_still_release(&guard->still);
+    }
     pyr_step(&guard->steps);
     if (rc == 0)
         guard->stand_until_ns = pyr_now_ns() + ANSWER_NS;
@@ -261,6 +266,7 @@ static int stand(struct pyr_guard *guard, uint64_t span_ns, struct pyr_err *err)
     guard->facts.held = guard->still.held;
     guard->facts.pid = pyr_target_pid(guard->target);
     guard->facts.stopped = true;
+    guard->facts.pause_ns = guard->facts.fork_ns = 0;
     return 0;
 }
 

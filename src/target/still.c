@@ -231,20 +231,24 @@ static struct pyr_still_thread *best(struct pyr_still *still, bool held)
     return found;
 }
 
-pid_t pyr_still_lender(struct pyr_still *still)
+pid_t pyr_still_lender(struct pyr_still *still, struct pyr_err *err)
 {
     struct pyr_still_thread *thread = best(still, true);
-    if (!thread) {
-        thread = best(still, false);
-        if (!thread || hold(still, thread, NULL) < 0 || !thread->held)
-            return 0;
-    }
-    return thread->task.tid;
+    if (thread)
+        return thread->task.tid;
+    thread = best(still, false);
+    int rc = thread ? hold(still, thread, err) : PYR_E_AGAIN;
+    if (rc < 0 && rc != PYR_E_AGAIN)
+        return rc;
+    if (rc == 0 && thread->held)
+        return thread->task.tid;
+    return pyr_err_set(err, PYR_E_AGAIN, "no thread of process %d can be stopped", (int)still->pid);
 }
 
 pid_t pyr_still_hold_one(struct pyr_still *still)
 {
-    return list_threads(still) < 0 ? 0 : pyr_still_lender(still);
+    int rc = list_threads(still);
+    return rc < 0 ? rc : pyr_still_lender(still, NULL);
 }
 
 /* ---- the end ---- */
