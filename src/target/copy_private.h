@@ -85,6 +85,7 @@ struct pyr_still_thread {
     struct pyr_task task;
     uint64_t slices;
     bool held, here;
+    bool asleep;   /* when slices was read */
     bool restless; /* it woke while it was taken for asleep: from then on it is stopped */
 };
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -358,6 +359,16 @@ static void serve(struct pyr_guard *guard)
     }
 }
 
+/* Each thread's files are kept open: to open them takes longer than to read them. */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets *gadgets, unsigned die_at)
 {
     struct pyr_guard guard = {
@@ -371,6 +382,7 @@ void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
+    allow_descriptors();
     guard.stops = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     find_left_over(&guard);
     serve(&guard);

@@ -87,14 +87,19 @@ static bool is_stuck(struct pyr_still_thread *thread)
     return pyr_task_state(&thread->task, &state, &cpu) == 0 && state == 'D';
 }
 
-/* Whether it may be left alone. The count is read before the state: whatever runs after that shows in the count. */
+/* Whether it may be left alone. The count is read before the state: whatever runs after that shows in the count; and
+ * while the count stays the same, so does the state. */
 static bool is_asleep(struct pyr_still_thread *thread, bool must_stop)
 {
+    uint64_t before = thread->slices, futex;
     bool running;
-    uint64_t futex;
-    return pyr_task_slices(&thread->task, &thread->slices, NULL) == 0 &&
-           pyr_task_running(&thread->task, &running, &futex) == 0 && !running &&
-           (!(must_stop || thread->restless) || is_stuck(thread));
+    if ((must_stop || thread->restless) && !is_stuck(thread))
+        return false;
+    if (pyr_task_slices(&thread->task, &thread->slices, NULL) < 0)
+        return false;
+    if (!thread->asleep || thread->slices != before)
+        thread->asleep = pyr_task_running(&thread->task, &running, &futex) == 0 && !running;
+    return thread->asleep;
 }
 
 static int hold(struct pyr_still *still, struct pyr_still_thread *thread, struct pyr_err *err)
@@ -143,6 +148,8 @@ static int hold_running(struct pyr_still *still, bool every, bool insist, unsign
 static int hold_all(struct pyr_still *still, pid_t first, bool every, struct pyr_err *err)
 {
     int rc = list_threads(still);
+    for (size_t i = 0; rc == 0 && i < still->threads.count; i++) /* what can be known while all run costs no pause */
+        is_asleep(thread_at(still, i), every);
     if (rc == 0)
         rc = hold_first(still, first, err);
     for (int round = 0; rc == 0 && round < ROUNDS_MAX; round++) {
