@@ -3,7 +3,7 @@
  *
  * All of it is done by a guardian, a process of ours that outlives us: if we are killed, it lets the process go on and
  * ends the copy. If the guardian is killed, too, the kernel ends the copy, and what the process was lent for restores
- * itself (inject.h). docs/snapshot.md says what a copy does to a process and what it cannot hide.
+ * itself (inject.c). docs/snapshot.md says what a copy does to a process and what it cannot hide.
  *
  * One thread at a time for one copy; reading the copy's target is as thread-safe as any (target.h). */
 #ifndef PYR_TARGET_COPY_H
