@@ -55,6 +55,7 @@ struct pyr_mapping {
     uint64_t start, end, file_offset;
     uint64_t device, inode;
     bool readable, writable, executable, deleted;
+    bool shared;      /* what is written there is seen by others, too */
     const char *path; /* "" for anonymous; as the target's root and mount namespace name it */
 };
 
