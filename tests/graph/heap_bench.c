@@ -1,0 +1,132 @@
+/* A synthetic heap through the file and the graph, timed. Like a program's: a module's dict of records, each an
+ * instance with a dict, a list and values of its own, others shared by all, a class above, links among neighbours and
+ * some far. usage: heap_bench OBJECTS [PATH] */
+#include "base/clock.h"
+#include "graph/graph.h"
+#include "record/snapshot_writer.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PER_RECORD = 8, SHARED = 1000 };
+
+static const uint64_t base = 0x7f0000000000;
+static uint64_t seed = 88172645463325252u;
+static struct pyr_snapshot_writer *writer;
+static pyr_snapshot_text body_text, links_text;
+
+static uint64_t draw(uint64_t below)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (seed >> 11) % below;
+}
+
+static void put(uint64_t address, uint64_t type, uint64_t size, uint64_t length, uint32_t references,
+                const struct pyr_snapshot_edge *edges, size_t count)
+{
+    struct pyr_snapshot_object object = {.address = address,
+                                         .type = type,
+                                         .size = size,
+                                         .length = length,
+                                         .capacity = PYR_SNAPSHOT_NO_COUNT,
+                                         .references = references,
+                                         .content = count ? 0 : draw(1u << 30) + 1,
+                                         .generation = count ? 2 : PYR_SNAPSHOT_UNTRACKED};
+    if (pyr_snapshot_writer_object(writer, &object, edges, count) < 0)
+        exit(1);
+}
+
+/* record: instance → class, dict; dict → key (shared), str, float, list; list → 3 values, the record before, one far.
+ */
+static void put_record(uint64_t at, uint64_t records, uint64_t i, uint64_t stride)
+{
+    const uint64_t instance = at, dict = at + 64, list = at + 128, values = at + 208;
+    struct pyr_snapshot_edge edges[8] = {{base, 0, PYR_EDGE_CLASS}, {dict, 0, PYR_EDGE_DICT}};
+    put(instance, base, 48, PYR_SNAPSHOT_NO_COUNT, 1, edges, 2);
+    memset(edges, 0, sizeof edges);
+    edges[0] = (struct pyr_snapshot_edge){values, body_text, PYR_EDGE_VALUE};
+    edges[1] = (struct pyr_snapshot_edge){values + 32, 0, PYR_EDGE_VALUE};
+    edges[2] = (struct pyr_snapshot_edge){list, links_text, PYR_EDGE_VALUE};
+    edges[3] = (struct pyr_snapshot_edge){base + 4096 + draw(SHARED) * 64, 0, PYR_EDGE_VALUE};
+    put(dict, base + 512, 64, 4, 1, edges, 4);
+    for (int v = 0; v < 3; v++)
+        edges[v] = (struct pyr_snapshot_edge){values + 64 + (uint64_t)v * 32, 0, PYR_EDGE_ITEM};
+    edges[3] = (struct pyr_snapshot_edge){i ? at - stride : base, 0, PYR_EDGE_ITEM};
+    edges[4] = (struct pyr_snapshot_edge){base + (1 << 20) + draw(records) * stride, 0, PYR_EDGE_ITEM};
+    put(list, base + 1024, 80, 5, 1, edges, 5);
+    for (int v = 0; v < 5; v++)
+        put(values + (uint64_t)v * 32, base + 1536, 32, 8, 1, NULL, 0);
+}
+
+static void make(uint64_t objects)
+{
+    const uint64_t records = objects / PER_RECORD, stride = 384;
+    struct pyr_snapshot_edge *all = calloc(records + 1, sizeof *all);
+    for (uint64_t i = 0; i < records; i++)
+        put_record(base + (1 << 20) + i * stride, records, i, stride);
+    for (uint64_t i = 0; i < SHARED; i++)
+        put(base + 4096 + i * 64, base + 1536, 50, 1, 1, NULL, 0);
+    for (uint64_t i = 0; i < records; i++)
+        all[i] = (struct pyr_snapshot_edge){base + (1 << 20) + i * stride, 0, PYR_EDGE_ITEM};
+    put(base + 2048, base + 1024, 56 + 8 * records, records, 1, all, records);
+    put(base, base, 1064, PYR_SNAPSHOT_NO_COUNT, 1, NULL, 0);
+    pyr_snapshot_writer_root(writer, &(struct pyr_snapshot_root){.object = base + 2048});
+    free(all);
+}
+
+static uint64_t resident_kib(void)
+{
+    char line[128];
+    uint64_t kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        sscanf(line, "RssAnon: %" SCNu64, &kib);
+    if (status)
+        fclose(status);
+    return kib;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t objects = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
+    const char *path = argc > 2 ? argv[2] : "/tmp/heap_bench.pyroheap";
+    struct pyr_err err = {0};
+    struct pyr_snapshot *snapshot;
+    struct pyr_graph *graph;
+    uint64_t start = pyr_now_ns();
+    if (pyr_snapshot_writer_open(&writer, path, true, &err) < 0)
+        return puts(err.text), 1;
+    body_text = pyr_snapshot_writer_text(writer, "body", 4);
+    links_text = pyr_snapshot_writer_text(writer, "links", 5);
+    make(objects);
+    uint64_t made = pyr_now_ns();
+    if (pyr_snapshot_writer_finish(writer, &(struct pyr_snapshot_facts){.pid = 1}, &err) < 0)
+        return puts(err.text), 1;
+    uint64_t finished = pyr_now_ns();
+    if (pyr_snapshot_open(&snapshot, path, &err) < 0)
+        return puts(err.text), 1;
+    uint64_t opened = pyr_now_ns();
+    if (pyr_graph_open(&graph, snapshot, &err) < 0)
+        return puts(err.text), 1;
+    uint64_t graphed = pyr_now_ns();
+    double n = snapshot->objects;
+    printf("%u objects, %u references, %.1f bytes of file per object\n", snapshot->objects, snapshot->edges,
+           (double)snapshot->map_size / n);
+    printf("ns per object: collect %.0f, finish %.0f, open and check %.0f, graph and dominators %.0f\n",
+           (double)(made - start) / n, (double)(finished - made) / n, (double)(opened - finished) / n,
+           (double)(graphed - opened) / n);
+    printf("reachable %u, retained by the list %" PRIu64 " of %" PRIu64 " bytes, anonymous now %" PRIu64 " MiB\n",
+           graph->reachable, graph->retained[pyr_snapshot_at(snapshot, base + 2048)], graph->bytes,
+           resident_kib() >> 10);
+    pyr_graph_close(graph);
+    pyr_snapshot_close(snapshot);
+    if (argc <= 2)
+        unlink(path);
+    return 0;
+}
