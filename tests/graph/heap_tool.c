@@ -75,42 +75,42 @@ static void read_facts(char *const *f)
 static void read_generation(char *const *f)
 {
     facts.generations[number(f[1]) % 3] = (struct pyr_snapshot_generation){.threshold = number(f[2]),
-                                                                            .count = number(f[3]),
-                                                                            .collections = number(f[4]),
-                                                                            .collected = number(f[5]),
-                                                                            .uncollectable = number(f[6]),
-                                                                            .objects = number(f[7])};
+                                                                           .count = number(f[3]),
+                                                                           .collections = number(f[4]),
+                                                                           .collected = number(f[5]),
+                                                                           .uncollectable = number(f[6]),
+                                                                           .objects = number(f[7])};
 }
 
 static void read_row(char *const *f)
 {
     if (!strcmp(f[0], "type"))
         pyr_snapshot_writer_type(writer, &(struct pyr_snapshot_type){.address = number(f[1]),
-                                                                      .module = text(f[2]),
-                                                                      .name = text(f[3]),
-                                                                      .basic_size = number(f[4]),
-                                                                      .item_size = number(f[5]),
-                                                                      .flags = small(f[6]),
-                                                                      .instance_dict = small(f[7])});
+                                                                     .module = text(f[2]),
+                                                                     .name = text(f[3]),
+                                                                     .basic_size = number(f[4]),
+                                                                     .item_size = number(f[5]),
+                                                                     .flags = small(f[6]),
+                                                                     .instance_dict = small(f[7])});
     else if (!strcmp(f[0], "root"))
         pyr_snapshot_writer_root(
             writer, &(struct pyr_snapshot_root){
                         .kind = small(f[1]), .holder = text(f[2]), .name = text(f[3]), .object = number(f[4])});
     else if (!strcmp(f[0], "site"))
-        pyr_snapshot_writer_site(writer, &(struct pyr_snapshot_site){
-                                             .file = text(f[1]), .function = text(f[2]), .line = small(f[3])});
+        pyr_snapshot_writer_site(
+            writer, &(struct pyr_snapshot_site){.file = text(f[1]), .function = text(f[2]), .line = small(f[3])});
     else if (!strcmp(f[0], "arena"))
         pyr_snapshot_writer_arena(writer, &(struct pyr_snapshot_arena){.address = number(f[1]),
-                                                                        .size = number(f[2]),
-                                                                        .first_pool = small(f[3]),
-                                                                        .pools = small(f[4]),
-                                                                        .ours = small(f[5])});
+                                                                       .size = number(f[2]),
+                                                                       .first_pool = small(f[3]),
+                                                                       .pools = small(f[4]),
+                                                                       .ours = small(f[5])});
     else if (!strcmp(f[0], "pool"))
         pyr_snapshot_writer_pool(writer, &(struct pyr_snapshot_pool){.address = number(f[1]),
-                                                                      .size = small(f[2]),
-                                                                      .block_size = small(f[3]),
-                                                                      .used = small(f[4]),
-                                                                      .total = small(f[5])});
+                                                                     .size = small(f[2]),
+                                                                     .block_size = small(f[3]),
+                                                                     .used = small(f[4]),
+                                                                     .total = small(f[5])});
 }
 
 static void read_line(char *line)
