@@ -22,9 +22,8 @@ struct pyr_search {
     uint32_t inner;   /* how many have a number */
     /* By number. */
     uint32_t *object, *parent;
-    uint32_t *semi; /* the least number from which an edge leads here, of ancestors in the search */
-    uint32_t *back; /* row of back_edges; 0: none */
-    size_t capacity;
+    uint32_t *semi;            /* the least number from which an edge leads here, of ancestors in the search */
+    uint32_t *back;            /* row of back_edges; 0: none */
     struct pyr_vec back_edges; /* of struct pyr_back_edge; row 0 is not used */
 };
 

@@ -4,6 +4,8 @@
 #include "base/parallel.h"
 #include "graph/private.h"
 
+#define AHEAD 16u
+
 struct counting {
     const struct pyr_snapshot *snapshot;
     uint32_t *known; /* by object: references to it */
@@ -18,6 +20,9 @@ static void count_references(void *context, unsigned part, size_t from, size_t t
     uint32_t *known = counting->known;
     for (uint32_t i = 0; i < snapshot->edges; i++) {
         uint32_t object = snapshot->edge[i];
+        uint32_t later = i + AHEAD < snapshot->edges ? snapshot->edge[i + AHEAD] : PYR_SNAPSHOT_NONE;
+        if (later - from < to - from)
+            __builtin_prefetch(&known[later], 1);
         if (object - from < to - from)
             known[object] += known[object] < UINT32_MAX;
     }
@@ -61,7 +66,7 @@ static int add_held(struct pyr_graph *graph, uint32_t *known)
 int pyr_graph_find_roots(struct pyr_graph *graph)
 {
     struct counting counting = {.snapshot = graph->snapshot,
-                                .known = pyr_alloc((size_t)graph->objects * sizeof *counting.known)};
+                                .known = pyr_alloc_big((size_t)graph->objects * sizeof *counting.known)};
     if (!counting.known)
         return PYR_E_NOMEM;
     graph->roots = PYR_VEC(struct pyr_graph_root);

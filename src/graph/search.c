@@ -1,4 +1,4 @@
-/* HOT: every reference is looked at once. What is far in memory is asked for some references ahead. */
+/* HOT: every reference is looked at twice. What is far in memory is asked for some references ahead. */
 #include "base/alloc.h"
 #include "graph/private.h"
 
@@ -19,30 +19,12 @@ static bool is_leaf(const struct pyr_snapshot *snapshot, uint32_t object)
     return snapshot->edges_at[object] == snapshot->edges_at[object + 1];
 }
 
-static int grow(struct pyr_search *search)
-{
-    size_t capacity = search->capacity ? search->capacity + search->capacity / 2 : 1024;
-    uint32_t **arrays[] = {&search->object, &search->parent, &search->semi, &search->back};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
-        uint32_t *grown = pyr_realloc(*arrays[i], capacity * sizeof *grown);
-        if (!grown)
-            return PYR_E_NOMEM;
-        *arrays[i] = grown;
-    }
-    search->capacity = capacity;
-    return 0;
-}
-
-static int number(struct pyr_search *search, uint32_t object, uint32_t parent)
+static void number(struct pyr_search *search, uint32_t object, uint32_t parent)
 {
     uint32_t n = ++search->inner;
-    if (n >= search->capacity && grow(search) < 0)
-        return PYR_E_NOMEM;
     search->number[object] = n;
     search->object[n] = object;
     search->parent[n] = search->semi[n] = parent;
-    search->back[n] = 0;
-    return 0;
 }
 
 /* From a later number to an earlier one. What is below no object needs no more of them. */
@@ -65,6 +47,7 @@ static int follow(struct state *state, uint32_t from, uint32_t to)
     }
     if (known == PYR_NUMBER_UNSEEN) {
         struct waiting waiting = {.object = to, .parent = from};
+        __builtin_prefetch(&state->graph->snapshot->edge[state->graph->snapshot->edges_at[to]]);
         return pyr_vec_push(&state->stack, &waiting) ? 0 : PYR_E_NOMEM;
     }
     return known < PYR_NUMBER_ROOT_WAITS ? add_back_edge(search, from, known) : 0;
@@ -73,14 +56,13 @@ static int follow(struct state *state, uint32_t from, uint32_t to)
 static int follow_all(struct state *state, uint32_t object, uint32_t from)
 {
     const struct pyr_snapshot *snapshot = state->graph->snapshot;
-    const uint32_t *edge = &snapshot->edge[snapshot->edges_at[object]];
-    uint32_t count = snapshot->edges_at[object + 1] - snapshot->edges_at[object];
-    for (uint32_t i = 0; i < count + AHEAD; i++) {
-        if (i < count && edge[i] != PYR_SNAPSHOT_NONE) {
-            __builtin_prefetch(&state->search->number[edge[i]]);
-            __builtin_prefetch(&snapshot->edges_at[edge[i]]);
+    uint32_t last = snapshot->edges_at[object + 1];
+    for (uint32_t e = snapshot->edges_at[object]; e < last; e++) {
+        if (e + AHEAD < last && snapshot->edge[e + AHEAD] != PYR_SNAPSHOT_NONE) {
+            __builtin_prefetch(&state->search->number[snapshot->edge[e + AHEAD]]);
+            __builtin_prefetch(&snapshot->edges_at[snapshot->edge[e + AHEAD]]);
         }
-        if (i >= AHEAD && edge[i - AHEAD] != PYR_SNAPSHOT_NONE && follow(state, from, edge[i - AHEAD]) < 0)
+        if (snapshot->edge[e] != PYR_SNAPSHOT_NONE && follow(state, from, snapshot->edge[e]) < 0)
             return PYR_E_NOMEM;
     }
     return 0;
@@ -103,6 +85,17 @@ static bool refers_to_roots_only(const struct state *state, uint32_t object)
     return true;
 }
 
+static void prefetch_first(const struct state *state, uint32_t object)
+{
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    uint32_t from = snapshot->edges_at[object], to = snapshot->edges_at[object + 1];
+    for (uint32_t e = from; e < to && e < from + AHEAD; e++)
+        if (snapshot->edge[e] != PYR_SNAPSHOT_NONE) {
+            __builtin_prefetch(&state->search->number[snapshot->edge[e]]);
+            __builtin_prefetch(&snapshot->edges_at[snapshot->edge[e]]);
+        }
+}
+
 static int visit(struct state *state, const struct waiting *waiting)
 {
     struct pyr_search *search = state->search;
@@ -115,12 +108,12 @@ static int visit(struct state *state, const struct waiting *waiting)
             search->semi[known] = waiting->parent;
         return 0;
     }
+    prefetch_first(state, waiting->object);
     if (refers_to_roots_only(state, waiting->object)) {
         search->number[waiting->object] = PYR_NUMBER_LEAF;
         return 0;
     }
-    if (number(search, waiting->object, waiting->parent) < 0)
-        return PYR_E_NOMEM;
+    number(search, waiting->object, waiting->parent);
     return follow_all(state, waiting->object, search->inner);
 }
 
@@ -137,12 +130,23 @@ static int search_from(struct state *state, uint32_t root)
     return 0;
 }
 
+/* Room for all objects in each: memory that is not touched is not taken. */
+static int make_arrays(struct pyr_search *search, size_t objects)
+{
+    uint32_t **arrays[] = {&search->number, &search->object, &search->parent, &search->semi, &search->back};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        *arrays[i] = pyr_alloc_big((objects + 1) * sizeof **arrays[i]);
+        if (!*arrays[i])
+            return PYR_E_NOMEM;
+    }
+    return pyr_vec_push(&search->back_edges, NULL) ? 0 : PYR_E_NOMEM;
+}
+
 int pyr_graph_search(struct pyr_graph *graph, struct pyr_search *search)
 {
     struct state state = {.graph = graph, .search = search, .stack = PYR_VEC(struct waiting)};
-    *search = (struct pyr_search){.number = pyr_alloc((size_t)graph->objects * sizeof *search->number),
-                                  .back_edges = PYR_VEC(struct pyr_back_edge)};
-    int rc = search->number && pyr_vec_push(&search->back_edges, NULL) && grow(search) == 0 ? 0 : PYR_E_NOMEM;
+    *search = (struct pyr_search){.back_edges = PYR_VEC(struct pyr_back_edge)};
+    int rc = make_arrays(search, graph->objects);
     for (size_t i = 0; rc == 0 && i < graph->roots.count; i++)
         search->number[PYR_VEC_AT(&graph->roots, struct pyr_graph_root, i)->object] = PYR_NUMBER_ROOT_WAITS;
     for (size_t i = 0; rc == 0 && i < graph->roots.count; i++)

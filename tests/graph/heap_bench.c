@@ -18,6 +18,7 @@ static const uint64_t base = 0x7f0000000000;
 static uint64_t seed = 88172645463325252u;
 static struct pyr_snapshot_writer *writer;
 static pyr_snapshot_text body_text, links_text;
+static int linked;
 
 static uint64_t draw(uint64_t below)
 {
@@ -57,9 +58,10 @@ static void put_record(uint64_t at, uint64_t records, uint64_t i, uint64_t strid
     put(dict, base + 512, 64, 4, 1, edges, 4);
     for (int v = 0; v < 3; v++)
         edges[v] = (struct pyr_snapshot_edge){values + 64 + (uint64_t)v * 32, 0, PYR_EDGE_ITEM};
-    edges[3] = (struct pyr_snapshot_edge){i ? at - stride : base, 0, PYR_EDGE_ITEM};
+    uint64_t before = linked && i ? at - stride : base + 2048;
+    edges[3] = (struct pyr_snapshot_edge){before, 0, PYR_EDGE_ITEM};
     edges[4] = (struct pyr_snapshot_edge){base + (1 << 20) + draw(records) * stride, 0, PYR_EDGE_ITEM};
-    put(list, base + 1024, 80, 5, 1, edges, 5);
+    put(list, base + 1024, 80, 5, 1, edges, linked || i % 10 == 0 ? 5 : 4);
     for (int v = 0; v < 5; v++)
         put(values + (uint64_t)v * 32, base + 1536, 32, 8, 1, NULL, 0);
 }
@@ -95,30 +97,32 @@ static uint64_t resident_kib(void)
 int main(int argc, char **argv)
 {
     uint64_t objects = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
-    const char *path = argc > 2 ? argv[2] : "/tmp/heap_bench.pyroheap";
+    linked = argc > 2 && !strcmp(argv[2], "linked");
+    const char *path = argc > 3 ? argv[3] : "/tmp/heap_bench.pyroheap";
     struct pyr_err err = {0};
     struct pyr_snapshot *snapshot;
     struct pyr_graph *graph;
-    uint64_t start = pyr_now_ns();
+    uint64_t start = pyr_process_cpu_ns();
     if (pyr_snapshot_writer_open(&writer, path, true, &err) < 0)
         return puts(err.text), 1;
     body_text = pyr_snapshot_writer_text(writer, "body", 4);
     links_text = pyr_snapshot_writer_text(writer, "links", 5);
     make(objects);
-    uint64_t made = pyr_now_ns();
+    uint64_t made = pyr_process_cpu_ns();
     if (pyr_snapshot_writer_finish(writer, &(struct pyr_snapshot_facts){.pid = 1}, &err) < 0)
         return puts(err.text), 1;
-    uint64_t finished = pyr_now_ns();
+    uint64_t finished = pyr_process_cpu_ns();
     if (pyr_snapshot_open(&snapshot, path, &err) < 0)
         return puts(err.text), 1;
-    uint64_t opened = pyr_now_ns();
+    uint64_t opened = pyr_process_cpu_ns();
     if (pyr_graph_open(&graph, snapshot, &err) < 0)
         return puts(err.text), 1;
-    uint64_t graphed = pyr_now_ns();
+    uint64_t graphed = pyr_process_cpu_ns();
     double n = snapshot->objects;
     printf("%u objects, %u references, %.1f bytes of file per object\n", snapshot->objects, snapshot->edges,
            (double)snapshot->map_size / n);
-    printf("ns per object: collect %.0f, finish %.0f, open and check %.0f, graph and dominators %.0f\n",
+    printf("ns of CPU per object, all threads: collect %.0f, finish %.0f, open and check %.0f, graph and dominators "
+           "%.0f\n",
            (double)(made - start) / n, (double)(finished - made) / n, (double)(opened - finished) / n,
            (double)(graphed - opened) / n);
     printf("reachable %u, retained by the list %" PRIu64 " of %" PRIu64 " bytes, anonymous now %" PRIu64 " MiB\n",
@@ -126,7 +130,7 @@ int main(int argc, char **argv)
            resident_kib() >> 10);
     pyr_graph_close(graph);
     pyr_snapshot_close(snapshot);
-    if (argc <= 2)
+    if (argc <= 3)
         unlink(path);
     return 0;
 }
