@@ -24,7 +24,7 @@ enum pyr_heap_view {
     PYR_HEAP_VIEWS
 };
 
-struct pyr_heap_options {
+struct pyr_heap_report_options {
     enum pyr_heap_view view;
     const char *what; /* DOMINATORS: "0x…" or NULL. PATHS: a type's name or "0x…". DOT: as PATHS, or NULL */
     unsigned limit;   /* rows of tables; 0: default */
@@ -33,12 +33,13 @@ struct pyr_heap_options {
 
 /* Writes what a snapshot says to out. PYR_E_NOT_FOUND: no such file, type or object; PYR_E_FORMAT: no snapshot, or
  * damaged; PYR_E_UNSUPPORTED: of a later version; PYR_E_NOMEM; PYR_E_IO. */
-int pyr_heap_report(const char *snapshot, const struct pyr_heap_options *options, FILE *out, struct pyr_err *err);
+int pyr_heap_report(const char *snapshot, const struct pyr_heap_report_options *options, FILE *out,
+                    struct pyr_err *err);
 
 /* What came, what went and what grew between two snapshots, of one program or of two. Of options limit and colour
  * count.
  */
-int pyr_heap_diff(const char *before, const char *after, const struct pyr_heap_options *options, FILE *out,
+int pyr_heap_diff(const char *before, const char *after, const struct pyr_heap_report_options *options, FILE *out,
                   struct pyr_err *err);
 
 /* Whether the file begins as a snapshot does. */

@@ -16,7 +16,7 @@ static int write_diff(const struct pyr_cmd *cmd, const struct diff_args *args, c
     int rc = pyr_outfile_open(&output, args->output, args->force, &err);
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);
-    struct pyr_heap_options options = {.limit = args->limit, .colour = pyr_stdio_colour(output.stream)};
+    struct pyr_heap_report_options options = {.limit = args->limit, .colour = pyr_stdio_colour(output.stream)};
     rc = pyr_heap_diff(files[0], files[1], &options, output.stream, &err);
     int close_rc = pyr_outfile_close(&output, rc == 0, rc < 0 ? NULL : &err);
     if (rc == 0)

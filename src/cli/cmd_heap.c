@@ -51,8 +51,8 @@ static int chosen_views(const struct heap_args *args, enum pyr_heap_view *view)
     return count;
 }
 
-static int report_to(const struct pyr_cmd *cmd, const char *file, struct pyr_heap_options *options, const char *path,
-                     bool force)
+static int report_to(const struct pyr_cmd *cmd, const char *file, struct pyr_heap_report_options *options,
+                     const char *path, bool force)
 {
     struct pyr_outfile output;
     struct pyr_err err = {0};
@@ -77,7 +77,7 @@ static bool is_address(const char *word)
 static int heap_run(const struct pyr_cmd *cmd, void *given, const struct pyr_words *words)
 {
     const struct heap_args *args = given;
-    struct pyr_heap_options options = {.what = args->paths, .limit = args->limit};
+    struct pyr_heap_report_options options = {.what = args->paths, .limit = args->limit};
     if (chosen_views(args, &options.view) > 1)
         return pyr_say_wrong(cmd, "one view at a time");
     int file = words->count == 2 && is_address(words->items[0]) ? 1 : 0;

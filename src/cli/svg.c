@@ -37,7 +37,7 @@ static int run_dot(FILE *drawing, FILE *out, struct pyr_err *err)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : pyr_err_set(err, PYR_E_IO, "Graphviz's dot failed");
 }
 
-int pyr_svg_report(const char *snapshot, const struct pyr_heap_options *options, FILE *out, struct pyr_err *err)
+int pyr_svg_report(const char *snapshot, const struct pyr_heap_report_options *options, FILE *out, struct pyr_err *err)
 {
     FILE *drawing = tmpfile();
     if (!drawing)

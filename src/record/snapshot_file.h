@@ -51,9 +51,11 @@ enum pyr_snapshot_section_kind {
 
 struct pyr_snapshot_head {
     uint8_t magic[8];
-    uint32_t version, features; /* features: what a reader must know */
+    uint16_t version, oldest_reader; /* of the writer; the lowest of a reader that can read this */
+    uint32_t features;               /* what a reader must know */
+    uint32_t optional_features;      /* what it may */
+    uint32_t sections;
     uint64_t file_size;
-    uint32_t sections, reserved;
     uint64_t checksum; /* XXH3 of the section rows, which follow */
 };
 

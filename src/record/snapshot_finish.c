@@ -328,6 +328,7 @@ static void fill_head(struct finish *finish)
     pyr_parallel(SECTIONS, sum_sections, finish);
     memcpy(finish->map + sizeof *head, finish->sections, sizeof finish->sections);
     *head = (struct pyr_snapshot_head){.version = PYR_SNAPSHOT_VERSION,
+                                       .oldest_reader = PYR_SNAPSHOT_VERSION,
                                        .file_size = finish->size,
                                        .sections = SECTIONS,
                                        .checksum = XXH3_64bits(finish->sections, sizeof finish->sections)};

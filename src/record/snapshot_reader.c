@@ -23,7 +23,8 @@ static int check_head(const struct pyr_snapshot *snapshot, const char *name, str
     const struct pyr_snapshot_head *head = (const void *)snapshot->map;
     if (snapshot->map_size < sizeof *head || memcmp(head->magic, PYR_SNAPSHOT_MAGIC, sizeof head->magic) != 0)
         return pyr_err_set(err, PYR_E_FORMAT, "%s is not a heap snapshot", name);
-    if (head->version != PYR_SNAPSHOT_VERSION || head->features & ~(uint32_t)PYR_SNAPSHOT_FEATURES_KNOWN)
+    if (head->oldest_reader > PYR_SNAPSHOT_VERSION || !head->version ||
+        head->features & ~(uint32_t)PYR_SNAPSHOT_FEATURES_KNOWN)
         return pyr_err_set(err, PYR_E_UNSUPPORTED, "%s was made by a later pyrometer (format %u); use that one", name,
                            head->version);
     if (head->file_size != snapshot->map_size)

@@ -262,7 +262,7 @@ static int write_diff(struct diff *diff)
     return rc < 0 ? pyr_heap_no_memory(&diff->heaps[AFTER]) : 0;
 }
 
-int pyr_heap_diff(const char *before, const char *after, const struct pyr_heap_options *options, FILE *out,
+int pyr_heap_diff(const char *before, const char *after, const struct pyr_heap_report_options *options, FILE *out,
                   struct pyr_err *err)
 {
     struct diff diff = {.out = out};

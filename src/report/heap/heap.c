@@ -15,7 +15,7 @@ int pyr_heap_no_memory(struct pyr_heap *heap)
     return pyr_err_set(heap->err, PYR_E_NOMEM, "not enough memory for a heap of %u objects", heap->snapshot->objects);
 }
 
-int pyr_heap_open(struct pyr_heap *heap, const char *path, const struct pyr_heap_options *options, FILE *out,
+int pyr_heap_open(struct pyr_heap *heap, const char *path, const struct pyr_heap_report_options *options, FILE *out,
                   struct pyr_err *err)
 {
     *heap = (struct pyr_heap){.options = options, .out = out, .err = err};
@@ -239,7 +239,7 @@ static int write_view(struct pyr_heap *heap)
     }
 }
 
-int pyr_heap_report(const char *snapshot, const struct pyr_heap_options *options, FILE *out, struct pyr_err *err)
+int pyr_heap_report(const char *snapshot, const struct pyr_heap_report_options *options, FILE *out, struct pyr_err *err)
 {
     struct pyr_heap heap;
     int rc = pyr_heap_open(&heap, snapshot, options, out, err);

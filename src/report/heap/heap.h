@@ -13,7 +13,7 @@ enum { PYR_HEAP_NAMES = 4 };
 struct pyr_heap {
     struct pyr_snapshot *snapshot;
     struct pyr_graph *graph;
-    const struct pyr_heap_options *options;
+    const struct pyr_heap_report_options *options;
     FILE *out;
     struct pyr_err *err;
     struct pyr_children children; /* made when first needed */
@@ -22,7 +22,7 @@ struct pyr_heap {
     unsigned next_name;
 };
 
-int pyr_heap_open(struct pyr_heap *heap, const char *path, const struct pyr_heap_options *options, FILE *out,
+int pyr_heap_open(struct pyr_heap *heap, const char *path, const struct pyr_heap_report_options *options, FILE *out,
                   struct pyr_err *err);
 void pyr_heap_close(struct pyr_heap *heap);
 
