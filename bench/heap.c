@@ -6,10 +6,10 @@
 #include "record/snapshot_writer.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { PER_RECORD = 8, SHARED = 1000 };
@@ -82,7 +82,24 @@ static void make(uint64_t objects)
     free(all);
 }
 
-static uint64_t resident_kib(void)
+/* ---- timing ---- */
+
+struct moment {
+    uint64_t wall_ns, cpu_ns;
+};
+
+static struct moment now(void)
+{
+    return (struct moment){.wall_ns = pyr_now_ns(), .cpu_ns = pyr_process_cpu_ns()};
+}
+
+static void print_phase(const char *name, struct moment from, struct moment to, double objects)
+{
+    printf("%s_ns %.1f\n%s_cpu_ns %.1f\n", name, (double)(to.wall_ns - from.wall_ns) / objects, name,
+           (double)(to.cpu_ns - from.cpu_ns) / objects);
+}
+
+static uint64_t anonymous_kib(void)
 {
     char line[128];
     uint64_t kib = 0;
@@ -94,43 +111,76 @@ static uint64_t resident_kib(void)
     return kib;
 }
 
-int main(int argc, char **argv)
+static _Atomic int watching;
+static _Atomic uint64_t peak_kib;
+
+static void *watch(void *nothing)
 {
-    uint64_t objects = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
-    linked = argc > 2 && !strcmp(argv[2], "linked");
-    const char *path = argc > 3 ? argv[3] : "/tmp/heap_bench.pyroheap";
+    while (watching) {
+        uint64_t kib = anonymous_kib();
+        if (kib > peak_kib)
+            peak_kib = kib;
+        usleep(5000);
+    }
+    return nothing;
+}
+
+static int fail(const struct pyr_err *err)
+{
+    fprintf(stderr, "bench_heap: %s\n", err->text);
+    return 1;
+}
+
+static int measure(uint64_t objects, const char *path)
+{
     struct pyr_err err = {0};
     struct pyr_snapshot *snapshot;
     struct pyr_graph *graph;
-    uint64_t start = pyr_process_cpu_ns();
+    pthread_t watcher;
+    struct moment start = now();
     if (pyr_snapshot_writer_open(&writer, path, true, &err) < 0)
-        return puts(err.text), 1;
+        return fail(&err);
     body_text = pyr_snapshot_writer_text(writer, "body", 4);
     links_text = pyr_snapshot_writer_text(writer, "links", 5);
     make(objects);
-    uint64_t made = pyr_process_cpu_ns();
+    struct moment made = now();
+    uint64_t writer_kib = anonymous_kib();
     if (pyr_snapshot_writer_finish(writer, &(struct pyr_snapshot_facts){.pid = 1}, &err) < 0)
-        return puts(err.text), 1;
-    uint64_t finished = pyr_process_cpu_ns();
+        return fail(&err);
+    struct moment finished = now();
+    uint64_t before_kib = anonymous_kib();
+    watching = 1;
+    pthread_create(&watcher, NULL, watch, NULL);
+    struct moment opening = now();
     if (pyr_snapshot_open(&snapshot, path, &err) < 0)
-        return puts(err.text), 1;
-    uint64_t opened = pyr_process_cpu_ns();
+        return fail(&err);
+    struct moment opened = now();
     if (pyr_graph_open(&graph, snapshot, &err) < 0)
-        return puts(err.text), 1;
-    uint64_t graphed = pyr_process_cpu_ns();
+        return fail(&err);
+    struct moment graphed = now();
+    watching = 0;
+    pthread_join(watcher, NULL);
     double n = snapshot->objects;
-    printf("%u objects, %u references, %.1f bytes of file per object\n", snapshot->objects, snapshot->edges,
+    printf("objects %u\nreferences %u\nfile_bytes %.1f\n", snapshot->objects, snapshot->edges,
            (double)snapshot->map_size / n);
-    printf("ns of CPU per object, all threads: collect %.0f, finish %.0f, open and check %.0f, graph and dominators "
-           "%.0f\n",
-           (double)(made - start) / n, (double)(finished - made) / n, (double)(opened - finished) / n,
-           (double)(graphed - opened) / n);
-    printf("reachable %u, retained by the list %" PRIu64 " of %" PRIu64 " bytes, anonymous now %" PRIu64 " MiB\n",
-           graph->reachable, graph->retained[pyr_snapshot_at(snapshot, base + 2048)], graph->bytes,
-           resident_kib() >> 10);
+    print_phase("collect", start, made, n);
+    print_phase("finish", made, finished, n);
+    print_phase("open", opening, opened, n);
+    print_phase("graph", opened, graphed, n);
+    printf("writer_bytes %.1f\ngraph_bytes %.1f\n", (double)writer_kib * 1024 / n,
+           (double)(peak_kib - before_kib) * 1024 / n);
+    printf("whole %d\n", graph->retained[pyr_snapshot_at(snapshot, base + 2048)] == graph->bytes);
     pyr_graph_close(graph);
     pyr_snapshot_close(snapshot);
-    if (argc <= 3)
-        unlink(path);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4) {
+        fputs("usage: bench_heap OBJECTS records|linked PATH\n", stderr);
+        return 2;
+    }
+    linked = !strcmp(argv[2], "linked");
+    return measure(strtoull(argv[1], NULL, 10), argv[3]);
 }
