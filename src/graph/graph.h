@@ -26,6 +26,8 @@ struct pyr_graph {
     uint32_t *dominator;  /* an object, PYR_GRAPH_ROOT or PYR_GRAPH_GARBAGE */
     uint64_t *retained;   /* bytes that would be freed with it; of garbage: its own */
     struct pyr_vec roots; /* of struct pyr_graph_root; modules first, then what PYR_ROOT_… lists, each object once */
+    size_t certain_roots; /* the first so many; the others were told, but all references to them are known: they are
+                           * roots only because nothing else leads to them */
     uint32_t reachable;
     uint64_t bytes, reachable_bytes; /* of all objects, of those that are reachable */
 };

@@ -154,8 +154,14 @@ static void put_member(const struct pyr_snapshot *snapshot, pyr_snapshot_text la
         put(name, ".<reference>");
 }
 
-void pyr_name_step(const struct pyr_snapshot *snapshot, const struct pyr_edge_cursor *edge, enum pyr_name_state *state,
-                   struct pyr_buf *name)
+/* Of a function that functools.lru_cache decorates. */
+static bool is_cache(const struct pyr_snapshot *snapshot, uint32_t from, uint32_t to)
+{
+    return is_type(snapshot, from, "_lru_cache_wrapper") && is_type(snapshot, to, "dict");
+}
+
+void pyr_name_step(const struct pyr_snapshot *snapshot, uint32_t from, const struct pyr_edge_cursor *edge,
+                   enum pyr_name_state *state, struct pyr_buf *name)
 {
     enum pyr_name_state before = *state;
     *state = PYR_NAME_PLAIN;
@@ -192,7 +198,9 @@ void pyr_name_step(const struct pyr_snapshot *snapshot, const struct pyr_edge_cu
         put(name, ".__class__");
         break;
     default:
-        if (before != PYR_NAME_CELL)
+        if (edge->to != PYR_SNAPSHOT_NONE && is_cache(snapshot, from, edge->to))
+            put(name, ".<cache>");
+        else if (before != PYR_NAME_CELL)
             put_member(snapshot, edge->label, name);
     }
 }

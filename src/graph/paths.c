@@ -121,7 +121,7 @@ static void name_steps(const struct pyr_paths *paths, const uint32_t *way, uint3
     struct pyr_edge_cursor edge;
     for (uint32_t i = count; i-- > 0;)
         if (find_edge(paths->graph->snapshot, way[i + 1], way[i], &edge))
-            pyr_name_step(paths->graph->snapshot, &edge, state, name);
+            pyr_name_step(paths->graph->snapshot, way[i + 1], &edge, state, name);
 }
 
 /* way[0 .. count]: the object and `count` before it. */

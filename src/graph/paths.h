@@ -44,8 +44,9 @@ void pyr_name_root(const struct pyr_snapshot *snapshot, const struct pyr_graph_r
 /* What the object that was come to last is to the one named before it: then it has no name of its own. */
 enum pyr_name_state { PYR_NAME_PLAIN, PYR_NAME_DICT, PYR_NAME_CELL };
 
-/* The step of an edge: ".body", "['/x']", "[3]". *state: of where it begins, then of where it leads; at first PLAIN. */
-void pyr_name_step(const struct pyr_snapshot *snapshot, const struct pyr_edge_cursor *edge, enum pyr_name_state *state,
-                   struct pyr_buf *name);
+/* The step of an edge of `from`: ".body", "['/x']", "[3]". *state: of where it begins, then of where it leads; at first
+ * PLAIN. */
+void pyr_name_step(const struct pyr_snapshot *snapshot, uint32_t from, const struct pyr_edge_cursor *edge,
+                   enum pyr_name_state *state, struct pyr_buf *name);
 
 #endif

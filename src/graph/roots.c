@@ -45,13 +45,26 @@ static int add(struct pyr_graph *graph, uint32_t *known, uint32_t object, uint32
     return pyr_vec_push(&graph->roots, &root) ? 0 : PYR_E_NOMEM;
 }
 
-static int add_told(struct pyr_graph *graph, uint32_t *known)
+/* Modules are roots by what they are, frames may borrow, and static objects are not counted. The others must have
+ * their reference: else the walk saw a word that the interpreter does not own, such as in a cache. */
+static bool must_be_counted(uint32_t kind)
+{
+    return kind == PYR_ROOT_THREAD || kind == PYR_ROOT_INTERPRETER || kind == PYR_ROOT_HELD;
+}
+
+static int add_told(struct pyr_graph *graph, uint32_t *known, bool doubtful)
 {
     const struct pyr_snapshot *snapshot = graph->snapshot;
     for (uint32_t kind = 0; kind < PYR_ROOT_KINDS; kind++)
-        for (uint32_t row = 0; row < snapshot->roots; row++)
-            if (snapshot->root_rows[row].kind == kind && add(graph, known, snapshot->root_rows[row].object, row) < 0)
+        for (uint32_t row = 0; row < snapshot->roots; row++) {
+            uint32_t object = snapshot->root_rows[row].object;
+            bool immortal = pyr_snapshot_form(snapshot, object)->flags & PYR_SNAPSHOT_IMMORTAL;
+            bool doubt = must_be_counted(kind) && !immortal && !is_held(snapshot, known, object);
+            if (snapshot->root_rows[row].kind != kind || known[object] == IS_ROOT || doubt != doubtful)
+                continue;
+            if (add(graph, known, object, row) < 0)
                 return PYR_E_NOMEM;
+        }
     return 0;
 }
 
@@ -71,9 +84,12 @@ int pyr_graph_find_roots(struct pyr_graph *graph)
         return PYR_E_NOMEM;
     graph->roots = PYR_VEC(struct pyr_graph_root);
     pyr_parallel(graph->objects, count_references, &counting);
-    int rc = add_told(graph, counting.known);
+    int rc = add_told(graph, counting.known, false);
     if (rc == 0)
         rc = add_held(graph, counting.known);
+    graph->certain_roots = graph->roots.count;
+    if (rc == 0)
+        rc = add_told(graph, counting.known, true);
     pyr_free(counting.known);
     return rc;
 }

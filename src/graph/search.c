@@ -142,15 +142,39 @@ static int make_arrays(struct pyr_search *search, size_t objects)
     return pyr_vec_push(&search->back_edges, NULL) ? 0 : PYR_E_NOMEM;
 }
 
+static uint32_t root_at(const struct pyr_graph *graph, size_t i)
+{
+    return PYR_VEC_AT(&graph->roots, struct pyr_graph_root, i)->object;
+}
+
+/* Of the roots in doubt those remain that nothing has led to. */
+static int search_from_doubtful(struct state *state)
+{
+    struct pyr_graph *graph = state->graph;
+    size_t kept = graph->certain_roots;
+    int rc = 0;
+    for (size_t i = kept; rc == 0 && i < graph->roots.count; i++) {
+        if (state->search->number[root_at(graph, i)] != PYR_NUMBER_UNSEEN)
+            continue;
+        *PYR_VEC_AT(&graph->roots, struct pyr_graph_root, kept++) =
+            *PYR_VEC_AT(&graph->roots, struct pyr_graph_root, i);
+        rc = search_from(state, root_at(graph, kept - 1));
+    }
+    graph->roots.count = kept;
+    return rc;
+}
+
 int pyr_graph_search(struct pyr_graph *graph, struct pyr_search *search)
 {
     struct state state = {.graph = graph, .search = search, .stack = PYR_VEC(struct waiting)};
     *search = (struct pyr_search){.back_edges = PYR_VEC(struct pyr_back_edge)};
     int rc = make_arrays(search, graph->objects);
-    for (size_t i = 0; rc == 0 && i < graph->roots.count; i++)
-        search->number[PYR_VEC_AT(&graph->roots, struct pyr_graph_root, i)->object] = PYR_NUMBER_ROOT_WAITS;
-    for (size_t i = 0; rc == 0 && i < graph->roots.count; i++)
-        rc = search_from(&state, PYR_VEC_AT(&graph->roots, struct pyr_graph_root, i)->object);
+    for (size_t i = 0; rc == 0 && i < graph->certain_roots; i++)
+        search->number[root_at(graph, i)] = PYR_NUMBER_ROOT_WAITS;
+    for (size_t i = 0; rc == 0 && i < graph->certain_roots; i++)
+        rc = search_from(&state, root_at(graph, i));
+    if (rc == 0)
+        rc = search_from_doubtful(&state);
     pyr_vec_release(&state.stack);
     if (rc < 0)
         pyr_graph_search_release(search);

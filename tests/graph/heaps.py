@@ -1,10 +1,10 @@
-"""Heaps described in Python, written by heap_tool: what a snapshot of a program would be."""
+"""Heaps described in Python, written by snapshot_tool: what a snapshot of a program would be."""
 import os
 import pathlib
 import subprocess
 
 BUILD = pathlib.Path(__file__).resolve().parents[2] / "build/meson"
-TOOL = os.environ.get("HEAP_TOOL", str(BUILD / "tests/graph/heap_tool"))
+TOOL = os.environ.get("SNAPSHOT_TOOL", str(BUILD / "tests/graph/snapshot_tool"))
 PYROMETER = os.environ.get("PYROMETER", str(BUILD / "src/cli/pyrometer"))
 
 KINDS = {name: n for n, name in enumerate(

@@ -7,26 +7,27 @@
 #define CHILDREN_MAX 100u
 #define SHARE_MIN 0.01 /* of what the tree's first object keeps */
 
-static const char *name_of(struct pyr_heap *heap, uint32_t above, uint32_t object)
+/* Where the way to it leads through its dominator, the step from there says more than the whole way. */
+static const char *name_of(struct pyr_heap *heap, uint32_t above, uint32_t object, enum pyr_name_state *state)
 {
-    enum pyr_name_state state = PYR_NAME_PLAIN;
-    /* Where the way to it leads through its dominator, the step from there says more than the whole way. */
-    if (above < heap->graph->objects && heap->paths.from[object] == above) {
-        const char *step = pyr_heap_step(heap, above, object, &state);
-        if (*step)
-            return step;
-    }
-    return above < heap->graph->objects ? pyr_heap_object(heap, object) : pyr_heap_path(heap, object);
+    bool next = above < heap->graph->objects && heap->paths.from[object] == above;
+    const char *step = next ? pyr_heap_step(heap, above, object, state) : "";
+    if (next && !*step && *state == PYR_NAME_DICT)
+        return ".__dict__";
+    if (*step)
+        return step;
+    *state = PYR_NAME_PLAIN;
+    return pyr_heap_path(heap, object);
 }
 
-static void write_object(struct pyr_heap *heap, uint32_t above, uint32_t object, int depth)
+static void write_object(struct pyr_heap *heap, uint32_t above, uint32_t object, int depth, enum pyr_name_state *state)
 {
     char retained[PYR_FIGURE], bytes[PYR_FIGURE];
     const struct pyr_graph *graph = heap->graph;
     fprintf(heap->out, "%10s %6.1f %10s  0x%-16" PRIx64 "  %*s%s  (%s)\n",
             pyr_heap_bytes(retained, graph->retained[object]), pyr_heap_share(heap, graph->retained[object]),
             pyr_heap_bytes(bytes, pyr_graph_size(graph, object)), heap->snapshot->address[object], 2 * depth, "",
-            name_of(heap, above, object), pyr_heap_type(heap, pyr_graph_type(graph, object)));
+            name_of(heap, above, object, state), pyr_heap_type(heap, pyr_graph_type(graph, object)));
 }
 
 static void write_rest(struct pyr_heap *heap, uint32_t parent, const uint32_t *shown, uint32_t count, int depth)
@@ -44,7 +45,7 @@ static void write_rest(struct pyr_heap *heap, uint32_t parent, const uint32_t *s
                 pyr_heap_share(heap, kept), "", "", 2 * depth, "", others, count ? "more" : "objects");
 }
 
-static void write_below(struct pyr_heap *heap, uint32_t parent, uint64_t least, int depth)
+static void write_below(struct pyr_heap *heap, uint32_t parent, uint64_t least, int depth, enum pyr_name_state state)
 {
     uint32_t shown[CHILDREN_MAX];
     unsigned limit = pyr_heap_limit(heap, 10);
@@ -53,9 +54,10 @@ static void write_below(struct pyr_heap *heap, uint32_t parent, uint64_t least, 
     while (count && depth && heap->graph->retained[shown[count - 1]] < least)
         count--;
     for (uint32_t i = 0; i < count; i++) {
-        write_object(heap, parent, shown[i], depth);
+        enum pyr_name_state after = state;
+        write_object(heap, parent, shown[i], depth, &after);
         if (depth < DEPTH_MAX && heap->graph->retained[shown[i]] >= least)
-            write_below(heap, shown[i], least, depth + 1);
+            write_below(heap, shown[i], least, depth + 1, after);
     }
     write_rest(heap, parent, shown, count, depth);
 }
@@ -63,6 +65,7 @@ static void write_below(struct pyr_heap *heap, uint32_t parent, uint64_t least, 
 int pyr_heap_write_dominators(struct pyr_heap *heap)
 {
     uint32_t first = heap->graph->objects;
+    enum pyr_name_state state = PYR_NAME_PLAIN;
     int rc = heap->options->what ? pyr_heap_find(heap, heap->options->what, &first) : 0;
     if (rc == 0)
         rc = pyr_heap_need_children(heap);
@@ -79,7 +82,7 @@ int pyr_heap_write_dominators(struct pyr_heap *heap)
         return pyr_err_set(heap->err, PYR_E_NOT_FOUND, "the object at %.40s is garbage: nothing keeps it",
                            heap->options->what);
     if (!from_roots)
-        write_object(heap, heap->graph->objects, first, 0);
-    write_below(heap, first, (uint64_t)((double)all * SHARE_MIN), !from_roots);
+        write_object(heap, heap->graph->objects, first, 0, &state);
+    write_below(heap, first, (uint64_t)((double)all * SHARE_MIN), !from_roots, PYR_NAME_PLAIN);
     return 0;
 }

@@ -108,7 +108,7 @@ const char *pyr_heap_step(struct pyr_heap *heap, uint32_t from, uint32_t to, enu
     struct pyr_edge_cursor edge = {0};
     while (pyr_snapshot_next_edge(heap->snapshot, from, &edge))
         if (edge.to == to) {
-            pyr_name_step(heap->snapshot, &edge, state, name);
+            pyr_name_step(heap->snapshot, from, &edge, state, name);
             break;
         }
     return finish_name(name);

@@ -6,7 +6,7 @@
  *   edge KIND TO LABEL                       of the object before it
  *   generation N THRESHOLD COUNT COLLECTIONS COLLECTED UNCOLLECTABLE OBJECTS
  *   arena ADDRESS SIZE FIRST_POOL POOLS OURS pool ADDRESS SIZE BLOCK USED TOTAL
- * usage: heap_tool OUT */
+ * usage: snapshot_tool OUT */
 #include "record/snapshot_writer.h"
 
 #include "pyrometer/err.h"
@@ -145,12 +145,12 @@ int main(int argc, char **argv)
     char *line = NULL;
     size_t size = 0;
     if (argc != 2 || pyr_snapshot_writer_open(&writer, argv[1], true, &err) < 0)
-        return fprintf(stderr, "heap_tool: %s\n", argc == 2 ? err.text : "heap_tool OUT"), 1;
+        return fprintf(stderr, "snapshot_tool: %s\n", argc == 2 ? err.text : "snapshot_tool OUT"), 1;
     while (getline(&line, &size, stdin) > 0)
         read_line(line);
     end_object();
     free(line);
     if (pyr_snapshot_writer_finish(writer, &facts, &err) < 0)
-        return fprintf(stderr, "heap_tool: %s\n", err.text), 1;
+        return fprintf(stderr, "snapshot_tool: %s\n", err.text), 1;
     return 0;
 }
