@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of CPython's flags of types: made while the program runs; and not open to change, as those of C modules are not. */
+#define TYPE_IS_MADE (1u << 9)
+#define TYPE_IS_FIXED (1u << 8)
+
 enum {
     SLOTS_HEAD = 32,
     ARRAY_HEAD = 80,
@@ -204,13 +208,18 @@ static int check_numbers(struct state *state, uint32_t object, const struct pyr_
     return bytes > needed ? note(state, PYR_WASTE_NUMBERS, object, kind, bytes, bytes - needed) : 0;
 }
 
+static bool is_class(const struct pyr_snapshot_type_row *type)
+{
+    return type->instance_dict && type->flags & TYPE_IS_MADE && !(type->flags & TYPE_IS_FIXED);
+}
+
 static int check_instance(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
 {
     const struct pyr_snapshot *snapshot = state->graph->snapshot;
     const struct shape_facts *facts = shape_of(state, object);
     uint32_t dict = own_dict(state, object);
     uint64_t attributes = facts->attributes, bytes = form->size;
-    if (!snapshot->type_rows[form->type].instance_dict || !facts->plain || form->flags & PYR_SNAPSHOT_TYPE ||
+    if (!is_class(&snapshot->type_rows[form->type]) || !facts->plain || form->flags & PYR_SNAPSHOT_TYPE ||
         form->length != PYR_SNAPSHOT_NO_COUNT)
         return 0;
     if (dict != PYR_SNAPSHOT_NONE) {

@@ -99,7 +99,7 @@ class Heap:
     def describe(self):
         yield ("facts", self.pid, "3.14.0", "python app.py", 5_100_000)
         for address, module, name, instance_dict in self.types.values():
-            yield ("type", address, module, name, 16, 0, 0, instance_dict)
+            yield ("type", address, module, name, 16, 0, 512 if instance_dict else 0, instance_dict)
             yield ("object", address, self.types["type"][0], 400, "-", "-", 0, 0, 0, 2, IMMORTAL | STATIC | TYPE, name)
             yield ("root", ROOTS["static"], "", "", address)
         for o in self.objects:
