@@ -48,8 +48,8 @@ static bool is_served(const void *tstate)
 }
 
 /* Of a thread that is_served. */
-/* The first block that is asked for without Python code once the interpreter has begun to end: atexit functions have run
- * and threads have been waited for, and nothing has been torn down yet. */
+/* The first block that is asked for without Python code once the interpreter has begun to end: atexit functions have
+ * run and threads have been waited for, and nothing has been torn down yet. */
 static void note_end(void)
 {
     int (*ends)(void) = Py_IsFinalizing ? Py_IsFinalizing : _Py_IsFinalizing;

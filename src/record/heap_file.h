@@ -67,8 +67,9 @@ struct pyr_heap_file {
     uint64_t replaced;         /* 1: at the end another allocator had the place of ours, such as that of -X dev */
     uint64_t children_inside;  /* forked without the memory for a file of their own: they count here too */
     uint64_t peak_bytes;       /* the highest sum of what all sites held at once */
-    uint64_t main_ended_ns; /* when the main module had ended, threads and atexit too, but nothing was torn down; or 0 */
-    uint32_t live_record;   /* offset of what was live then; PYR_TEXT_NONE: not noted */
+    uint64_t
+        main_ended_ns;    /* when the main module had ended, threads and atexit too, but nothing was torn down; or 0 */
+    uint32_t live_record; /* offset of what was live then; PYR_TEXT_NONE: not noted */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site held when the main module had ended, of struct pyr_heap_live, by site number. */

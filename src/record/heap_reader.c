@@ -346,7 +346,8 @@ int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes)
     return rc;
 }
 
-/* What was live when the main module had ended: of some sites from number first on. Those that came later held nothing. */
+/* What was live when the main module had ended: of some sites from number first on. Those that came later held nothing.
+ */
 static void read_live(struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint32_t first, uint32_t some,
                       struct pyr_heap_live live[static SITES_AT_ONCE])
 {

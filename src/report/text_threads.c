@@ -7,8 +7,9 @@
 
 #define THREAD_ROWS 20
 #define PROCESS_ROWS 20
-#define NAME_WIDTH 60
 #define GAPS_SHARE 0.001 /* of the time without samples: worth saying */
+#define ONLY_SHARE 0.1   /* of the samples while there were no glances, and */
+#define FEWER 0.9        /* of the samples asked for: likewise */
 
 static size_t rows(const struct pyr_report *report, size_t by_default)
 {
@@ -34,7 +35,7 @@ static void write_thread(struct pyr_report *report, const struct pyr_thread_sum 
     fprintf(out, "  %9.3f %8.1f %8.1f %8.1f %10.1f  ", sum->seconds, percent(sum->on_cpu, sum->ticks),
             percent(sum->waits_cpu, sum->ticks), percent(sum->has_gil, sum->ticks),
             percent(sum->waits_gil, sum->ticks));
-    pyr_put_clean(out, *sum->facts->name ? sum->facts->name : "(no name)", NULL, NAME_WIDTH);
+    pyr_put_clean(out, *sum->facts->name ? sum->facts->name : "(no name)", NULL, PYR_TEXT_NAME_WIDTH);
     fprintf(out, "  %" PRIu64, sum->facts->native_id);
     if (many)
         fprintf(out, "  of process %" PRIu32, report->view->model.processes[sum->facts->process].facts->pid);
@@ -78,7 +79,7 @@ static void write_process(struct pyr_report *report, const struct pyr_model_proc
         pyr_text_bytes(text, sizeof text, process->peak_rss_bytes);
     fprintf(report->out, "  %9" PRIu32 " %9" PRIu32 " %9.3f %9.3f %10s  ", process->facts->pid,
             process->facts->parent_pid, process->elapsed_s, (double)process->cpu_ns / 1e9, text);
-    pyr_put_clean(report->out, process->facts->command, NULL, NAME_WIDTH);
+    pyr_put_clean(report->out, process->facts->command, NULL, PYR_TEXT_NAME_WIDTH);
     if (!*process->facts->python)
         fputs("  (not Python)", report->out);
     if (pyr_exit_code(process->exit_status, &code) && code)
@@ -139,6 +140,13 @@ static void write_samples(struct pyr_report *report, const struct pyr_sample_sum
                 percent((double)sums->unresolved, all),
                 sums->exact ? ": these were shared out by what exact samples saw" : "");
     fputc('\n', report->out);
+    if ((double)sums->only > ONLY_SHARE * all &&
+        pyr_shown_density_hz(report->view) < FEWER * pyr_shown_rate_hz(report->view))
+        fprintf(report->out,
+                "  %" PRIu64
+                " were taken while all are exact, and fewer than asked for: at the start, and while stacks change "
+                "too fast to be read as the program runs.\n",
+                sums->only);
     if (quality->deadlines_missed)
         fprintf(report->out, "  %" PRIu64 " samples came too late and were left out.\n", quality->deadlines_missed);
     write_gaps(report);

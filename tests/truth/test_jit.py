@@ -51,19 +51,19 @@ def jit(python):
 
 @pytest.mark.long
 @pytest.mark.parametrize("program", test_truth.PROGRAMS, ids=test_truth.program_ids)
-def test_no_impossible_stack(binary, pyrometer, start, tmp_path, program, jit):
+def test_no_impossible_stack(binary, pyrometer, start, tmp_path, program, jit, record_property):
     name, arguments = program
     target = start(oracle.PROGRAMS / (name + ".py"), str(test_truth.LIFE_S), *arguments, env=ON)
     profile = test_truth.Profile(binary, target, tmp_path / "a.pyro", test_truth.STACKS_HZ, test_truth.STACKS_S, "auto")
     profile.finish(60)
-    result, _, quality = test_truth.judge(pyrometer, profile.recording, name, arguments)
+    result, _, quality = test_truth.judge(pyrometer, profile.recording, name, arguments, record_property)
     assert result["impossible"] <= known_impossible(result), "\n".join(check.describe_stacks(result))
     assert result["program"] >= test_truth.enough(program), quality
 
 
 @pytest.mark.long(2)
 @pytest.mark.parametrize("name", ["mixed", "phases"])
-def test_shares(binary, pyrometer, start, tmp_path, name, jit):
+def test_shares(binary, pyrometer, start, tmp_path, name, jit, record_property):
     target = start(oracle.PROGRAMS / (name + ".py"), str(test_truth.LIFE_S), env=ON)
     time.sleep(1)
     profile = test_truth.Profile(binary, target, tmp_path / "a.pyro", 2000, test_truth.SHARES_S, "auto")
@@ -74,7 +74,7 @@ def test_shares(binary, pyrometer, start, tmp_path, name, jit):
     os.kill(target.pid, signal.SIGTERM)
     truth = json.loads(target.line())["shares"]
     profile.finish(60)
-    result, stacks, quality = test_truth.judge(pyrometer, profile.recording, name, [])
+    result, stacks, quality = test_truth.judge(pyrometer, profile.recording, name, [], record_property)
     shares = check.judge_shares(oracle.Oracle(name), stacks, truth, test_truth.independent(quality),
                                 waited_ns / (test_truth.SHARES_S * 1e9))
     assert shares["distance"] <= shares["limit"], "\n".join(check.describe_shares(shares))
@@ -85,17 +85,19 @@ def quality_of_parts(pyrometer, start, tmp_path, env):
     (tmp_path / "parts.py").write_text(PARTS, encoding="utf-8")
     target = start(tmp_path / "parts.py", env=env)
     time.sleep(0.5)
-    pyrometer("attach", target.pid, "-q", "-o", tmp_path / "a.pyro", "--duration", "2")
+    pyrometer("attach", target.pid, "-q", "--opcodes", "-o", tmp_path / "a.pyro", "--duration", "2")
     text = pyrometer("report", tmp_path / "a.pyro").stdout
-    return json.loads(pyrometer("report", tmp_path / "a.pyro", "--json").stdout)["quality"], text
+    data = json.loads(pyrometer("report", tmp_path / "a.pyro", "--json", "--opcodes").stdout)
+    return data["quality"], text, {row["opcode"] for line in data["lines"] for row in line["opcodes"]}
 
 
 def test_how_much_ran_compiled_is_told(pyrometer, start, tmp_path, jit):
-    quality, text = quality_of_parts(pyrometer, start, tmp_path, ON)
+    quality, text, opcodes = quality_of_parts(pyrometer, start, tmp_path, ON)
     assert quality["samples_compiled"] / quality["samples_taken"] == pytest.approx(0.5, abs=0.12)
-    assert "JIT" in text
+    assert "JIT" in text and "ENTER_EXECUTOR" in opcodes
+    assert "JIT" in pyrometer("report", tmp_path / "a.pyro", "-f", "lines", "--opcodes").stdout
 
 
 def test_nothing_is_told_with_the_jit_off(pyrometer, start, tmp_path, jit):
-    quality, text = quality_of_parts(pyrometer, start, tmp_path, {"PYTHON_JIT": "0"})
-    assert "samples_compiled" not in quality and "JIT" not in text
+    quality, text, opcodes = quality_of_parts(pyrometer, start, tmp_path, {"PYTHON_JIT": "0"})
+    assert "samples_compiled" not in quality and "JIT" not in text and "ENTER_EXECUTOR" not in opcodes
