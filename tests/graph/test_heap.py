@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from heaps import FINALIZER, Heap, run  # noqa: E402
+from heaps import FINALIZER, Heap, ROOTS, run  # noqa: E402
 
 
 def app_heap(responses=200, pid=123):
@@ -22,6 +22,9 @@ def app_heap(responses=200, pid=123):
         entries.append((h.str(f"/{i}"), own))
     cache = h.dict(entries)
     h.module("app.cache", RESPONSES=cache)
+    # Told as roots, but without a reference that nothing explains: the module keeps the cache; the list has no one else.
+    h.roots.append((ROOTS["interpreter"], "interpreter 0", "", cache))
+    h.roots.append((ROOTS["interpreter"], "interpreter 0", "hook", h.list([h.str("only a root")])))
     numbers = h.list([h.float(i) for i in range(100)], capacity=112)
     records = h.list([h.dict({"a": h.int(i), "b": h.int(-i)}) for i in range(20)])
     generator = h.object("generator", 200).refer("local", h.list([h.str("waits")]), "batch")
@@ -80,7 +83,7 @@ def test_suspect_is_named_with_its_owner_and_line(app):
 
 @pytest.mark.parametrize("what, name", [
     ("batch", "app.generator.<local batch>"), ("work", "<frame main (app.py:3)>.work"),
-    ("kept", "app.function.<closure kept>"), ("in C", "<list at 0x"), ("/17", "app.cache.RESPONSES['/17'].body")])
+    ("kept", "app.function.<closure kept>"), ("in C", "<list at 0x"), ("only a root", "<interpreter interpreter 0>.hook"), ("/17", "app.cache.RESPONSES['/17'].body")])
 def test_names_read_like_python(app, what, name):
     path, _, _ = app
     everything = run("heap", path, "--top", "-n", "1000").stdout
