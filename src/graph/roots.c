@@ -45,11 +45,33 @@ static int add(struct pyr_graph *graph, uint32_t *known, uint32_t object, uint32
     return pyr_vec_push(&graph->roots, &root) ? 0 : PYR_E_NOMEM;
 }
 
-/* Modules are roots by what they are, frames may borrow, and static objects are not counted. The others must have
+/* Modules are roots by what they are, locals may be borrowed, and static objects are not counted. The others must have
  * their reference: else the walk saw a word that the interpreter does not own, such as in a cache. */
 static bool must_be_counted(uint32_t kind)
 {
     return kind == PYR_ROOT_THREAD || kind == PYR_ROOT_INTERPRETER || kind == PYR_ROOT_HELD;
+}
+
+/* How deep the evaluation stack of a frame is that runs is not always known: above it are words of before. What one of
+ * the stack refers to has its reference, or (3.14 on) is a local of the same frame. */
+static bool is_stale(const struct pyr_snapshot *snapshot, const uint32_t *known, uint32_t row)
+{
+    const struct pyr_snapshot_root_row *root = &snapshot->root_rows[row];
+    return root->kind == PYR_ROOT_FRAME && !pyr_snapshot_string(snapshot, root->name).size &&
+           !is_held(snapshot, known, root->object);
+}
+
+/* The namespace of a module is that module's, also while its frame runs. */
+static void leave_to_modules(const struct pyr_snapshot *snapshot, uint32_t *known)
+{
+    for (uint32_t row = 0; row < snapshot->roots; row++) {
+        struct pyr_edge_cursor edge = {0};
+        if (snapshot->root_rows[row].kind != PYR_ROOT_MODULE)
+            continue;
+        while (pyr_snapshot_next_edge(snapshot, snapshot->root_rows[row].object, &edge))
+            if ((edge.kind & PYR_EDGE_KIND_MASK) == PYR_EDGE_DICT && edge.to != PYR_SNAPSHOT_NONE)
+                known[edge.to] = IS_ROOT;
+    }
 }
 
 static int add_told(struct pyr_graph *graph, uint32_t *known, bool doubtful)
@@ -60,7 +82,8 @@ static int add_told(struct pyr_graph *graph, uint32_t *known, bool doubtful)
             uint32_t object = snapshot->root_rows[row].object;
             bool immortal = pyr_snapshot_form(snapshot, object)->flags & PYR_SNAPSHOT_IMMORTAL;
             bool doubt = must_be_counted(kind) && !immortal && !is_held(snapshot, known, object);
-            if (snapshot->root_rows[row].kind != kind || known[object] == IS_ROOT || doubt != doubtful)
+            if (snapshot->root_rows[row].kind != kind || known[object] == IS_ROOT || doubt != doubtful ||
+                is_stale(snapshot, known, row))
                 continue;
             if (add(graph, known, object, row) < 0)
                 return PYR_E_NOMEM;
@@ -84,6 +107,7 @@ int pyr_graph_find_roots(struct pyr_graph *graph)
         return PYR_E_NOMEM;
     graph->roots = PYR_VEC(struct pyr_graph_root);
     pyr_parallel(graph->objects, count_references, &counting);
+    leave_to_modules(graph->snapshot, counting.known);
     int rc = add_told(graph, counting.known, false);
     if (rc == 0)
         rc = add_held(graph, counting.known);
