@@ -96,13 +96,21 @@ static void cache_drop(struct pyr_heap *heap, uint64_t key)
         beside->key = no_key;
 }
 
+/* A thread without the GIL may be reading it (caller.c): a key is there only while its tag is. */
+static void slot_set(struct pyr_cached_site *slot, uint64_t key, uint32_t tag)
+{
+    __atomic_store_n(&slot->key, no_key, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&slot->tag, tag, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot->key, key, __ATOMIC_RELEASE);
+}
+
 /* What was in the slot goes to the one beside it. */
 static void cache_put(struct pyr_heap *heap, uint64_t key, uint32_t site)
 {
     struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index());
     cache_drop(heap, key);
-    *pyr_cache_beside(heap, slot) = *slot;
-    *slot = (struct pyr_cached_site){key, site << PYR_TAG_SITE_SHIFT};
+    slot_set(pyr_cache_beside(heap, slot), slot->key, slot->tag);
+    slot_set(slot, key, site << PYR_TAG_SITE_SHIFT);
 }
 
 void pyr_code_died(struct pyr_heap *heap, const void *code)
@@ -122,17 +130,23 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
 
 /* ---- sites ---- */
 
-void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
+void pyr_peak_raised(struct pyr_heap *heap)
 {
     heap->file->peak_bytes -= heap->headroom;
     heap->headroom = 0;
-    site->allocated_blocks++;
-    site->allocated_bytes += size;
+    heap->file->domains[PYR_DOMAIN_RAW].epoch++;
     while (heap->saved != PYR_SAVED_END) {
         struct pyr_heap_site *last = &heap->sites[heap->saved - 1];
         heap->saved = last->saved;
         last->saved = 0;
     }
+}
+
+void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
+{
+    site->allocated_blocks++;
+    site->allocated_bytes += size;
+    pyr_peak_raised(heap);
     return block;
 }
 

@@ -10,6 +10,9 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame);
 /* A block that was marked with PYR_TAG_CODE is freed: what was known by its address is not true any more. */
 void pyr_code_died(struct pyr_heap *heap, const void *code);
 
+/* The headroom has gone below zero: there is a new maximum. */
+void pyr_peak_raised(struct pyr_heap *heap);
+
 /* Tables of an empty heap. */
 void pyr_sites_init(struct pyr_heap *heap);
 
@@ -20,5 +23,9 @@ uint32_t pyr_text_code(struct pyr_heap *heap, const void *code);
 
 /* Notes what every site holds now, once: the main module has ended. Where there is no room, it is not noted. */
 void pyr_text_live(struct pyr_heap *heap);
+
+/* A record of what so many of something hold, to be filled and ended: then *record is its offset. NULL: no room. */
+struct pyr_heap_live *pyr_text_live_begin(struct pyr_heap *heap, uint32_t count);
+void pyr_text_live_end(struct pyr_heap *heap, uint32_t count, uint32_t *record);
 
 #endif
