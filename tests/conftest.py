@@ -60,7 +60,21 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
+def say_stacks(terminalreporter):
+    """How many samples the truth tests judged, and how many of them were impossible, by kind of test."""
+    sums = {}
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        properties = dict(report.user_properties)
+        if report.when == "call" and "stacks" in properties:
+            kind = sums.setdefault(report.nodeid.split("[")[0], [0, 0])
+            kind[0] += properties["stacks"]
+            kind[1] += properties["impossible"]
+    for test, (stacks, impossible) in sorted(sums.items()):
+        terminalreporter.write_line(f"STACKS: {impossible:.0f} impossible of {stacks:.0f} in {test}")
+
+
 def pytest_terminal_summary(terminalreporter, config):
+    say_stacks(terminalreporter)
     for test, left in sorted(config.stash.get(LEFT, {}).items()):
         if left:
             terminalreporter.write_line(f"LEFT to ./dev soak: {test} under {', '.join(left)}")

@@ -3,6 +3,7 @@
  * between them (the double collect of the snapshot literature), so a chain equal in both is the stack of that instant.
  */
 #include "sample/batch.h"
+#include "sample/rest.h"
 
 /* The pulse is read at the instant of the first thread's anchor, that is most often of the only one. */
 static void add_thread(struct pyr_batch *batch, struct pyr_sampled *sampled, bool with_pulse)

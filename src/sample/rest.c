@@ -6,7 +6,7 @@
  * Of both figures the first counts a thread that is put on a CPU at once, and is root's. The second is for anybody, but
  * counts one that runs only when it has run for a while. So it says that none has run and left again; and that none
  * runs now follows if no more threads are able to run in the whole system than those that are known to be. */
-#include "sample/process.h"
+#include "sample/rest.h"
 
 #define RESTED_MIN 64     /* from here on it is worth it */
 #define LOOKED_AT_MAX 64u /* threads whose figures are taken off */
