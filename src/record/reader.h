@@ -75,6 +75,9 @@ int pyr_reader_node(const struct pyr_reader *reader, uint32_t node, uint32_t *pa
 uint32_t pyr_reader_heaps(const struct pyr_reader *reader);
 const struct pyr_memory_facts *pyr_reader_heap(const struct pyr_reader *reader, uint32_t number);
 
+/* The same of other memory. NULL beyond the last. */
+const struct pyr_memory_facts *pyr_reader_other_memory(const struct pyr_reader *reader, uint32_t number);
+
 /* Whether the recording was closed properly; if not, why reading ended ("cut off at byte …"). Borrowed; valid after the
  * last event. */
 bool pyr_reader_complete(const struct pyr_reader *reader, const char **why);

@@ -52,6 +52,7 @@ struct pyr_reader {
     struct pyr_vec threads;   /* of struct pyr_reader_thread * */
     struct pyr_vec nodes;     /* of struct pyr_reader_node; [0] is PYR_NODE_EMPTY */
     struct pyr_vec heaps;     /* of struct pyr_reader_heap */
+    struct pyr_vec others;    /* of struct pyr_reader_heap: memory of other kinds */
     uint64_t cost;
 
     /* The EVENTS frame that is being read, and what carries over from one to the next. */
@@ -82,7 +83,7 @@ int pyr_reader_take_facts(struct pyr_reader *reader, const uint8_t *payload, uin
 int pyr_reader_take_definitions(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_nodes(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_quality(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
-int pyr_reader_take_memory(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+int pyr_reader_take_memory(struct pyr_reader *reader, bool other, const uint8_t *payload, uint32_t size);
 void pyr_reader_heaps_release(struct pyr_reader *reader);
 
 /* Counts what a definition costs in memory: PYR_E_LIMIT when it is too much. */

@@ -24,6 +24,7 @@ enum pyr_frame_kind {
     PYR_FRAME_QUALITY = 5,
     PYR_FRAME_END = 6,
     PYR_FRAME_MEMORY = 7,
+    PYR_FRAME_OTHER_MEMORY = 8, /* the same columns, of another kind of memory */
 };
 
 enum pyr_frame_flags {
