@@ -148,7 +148,7 @@ void pyr_block_put_back(void *block, struct pyr_block_known known)
 void pyr_block_count_freed(struct pyr_block_known known)
 {
     if (PYR_LIKELY(known.number))
-        pyr_direct_freed(known.number, pyr_caller_holds(), known.size);
+        pyr_direct_freed(known.number, pyr_caller_holds(), 1, known.size);
 }
 
 /* ---- fork ---- */

@@ -11,45 +11,34 @@
     extern __typeof__(pyr_##name) name __attribute__((alias("pyr_" #name), visibility("default"), nothrow))
 #define NOINLINE __attribute__((noinline))
 
-static bool finding;
 static unsigned idle_calls;
-
-/* ld.so allocates before anything has been looked up, and looking up may allocate. */
-static inline void need_next(void)
-{
-    if (PYR_LIKELY(pyr_next.malloc != NULL) || finding)
-        return;
-    finding = true;
-    pyr_next_find();
-    finding = false;
-}
 
 /* ---- without counting ---- */
 
 static NOINLINE void *idle_malloc(size_t size)
 {
-    need_next();
+    pyr_next_need();
     idle_calls++;
     return pyr_next.malloc(size);
 }
 
 static NOINLINE void *idle_calloc(size_t count, size_t size)
 {
-    need_next();
+    pyr_next_need();
     idle_calls++;
     return pyr_next.calloc(count, size);
 }
 
 static NOINLINE void *idle_realloc(void *block, size_t size)
 {
-    need_next();
+    pyr_next_need();
     idle_calls++;
     return pyr_next.realloc(block, size);
 }
 
 static NOINLINE void idle_free(void *block)
 {
-    need_next();
+    pyr_next_need();
     idle_calls++;
     pyr_next.free(block);
 }
@@ -143,7 +132,7 @@ static void pyr_free(void *block)
 
 static void *pyr_memalign(size_t alignment, size_t size)
 {
-    need_next();
+    pyr_next_need();
     if (!pyr_direct_counts)
         return pyr_next.memalign(alignment, size);
     return pyr_block_add(pyr_next.memalign(alignment, size + pyr_block_room(size)), size, PYR_DOMAIN_C);
@@ -153,7 +142,7 @@ static void *pyr_memalign(size_t alignment, size_t size)
  * small and has no slack either, it is not counted. */
 static void *pyr_aligned_alloc(size_t alignment, size_t size)
 {
-    need_next();
+    pyr_next_need();
     if (!pyr_direct_counts)
         return pyr_next.aligned_alloc(alignment, size);
     void *block = pyr_next.aligned_alloc(alignment, size + pyr_block_room(size));
@@ -164,7 +153,7 @@ static void *pyr_aligned_alloc(size_t alignment, size_t size)
 
 static int pyr_posix_memalign(void **block, size_t alignment, size_t size)
 {
-    need_next();
+    pyr_next_need();
     if (!pyr_direct_counts)
         return pyr_next.posix_memalign(block, alignment, size);
     int rc = pyr_next.posix_memalign(block, alignment, size + pyr_block_room(size));
@@ -175,7 +164,7 @@ static int pyr_posix_memalign(void **block, size_t alignment, size_t size)
 
 static void *pyr_valloc(size_t size)
 {
-    need_next();
+    pyr_next_need();
     if (!pyr_direct_counts)
         return pyr_next.valloc(size);
     return pyr_block_add(pyr_next.valloc(size + pyr_block_room(size)), size, PYR_DOMAIN_C);
@@ -183,7 +172,7 @@ static void *pyr_valloc(size_t size)
 
 static void *pyr_pvalloc(size_t size)
 {
-    need_next();
+    pyr_next_need();
     void *block = pyr_next.pvalloc(size);
     return pyr_direct_counts ? pyr_block_add(block, size, PYR_DOMAIN_C) : block;
 }
@@ -191,7 +180,7 @@ static void *pyr_pvalloc(size_t size)
 /* What a program may write: not over what we keep at the end. */
 static size_t pyr_malloc_usable_size(void *block)
 {
-    need_next();
+    pyr_next_need();
     if (!block || !pyr_next.usable_size)
         return 0;
     return pyr_direct_counts ? pyr_block_usable(block) : pyr_next.usable_size(block);

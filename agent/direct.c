@@ -24,12 +24,17 @@ static struct pyr_heap_direct *figures_at(uint32_t number)
 
 /* ---- which figures ---- */
 
-static uint32_t find(uint32_t site, enum pyr_heap_domain domain)
+uint32_t pyr_direct_find(uint32_t site, enum pyr_heap_domain domain)
 {
     uint32_t number = __atomic_load_n(&pyr_main_heap.sites[site].direct, __ATOMIC_ACQUIRE);
     while (number && figures_at(number)->domain != domain)
         number = figures_at(number)->next;
     return number;
+}
+
+enum pyr_heap_domain pyr_direct_domain(uint32_t number)
+{
+    return figures_at(number)->domain;
 }
 
 /* Under the lock. 0: no room. */
@@ -53,18 +58,18 @@ static __attribute__((noinline)) uint32_t find_or_add(uint32_t site, enum pyr_he
     if (!pyr_inside_agent) {
         pyr_inside_agent = 1;
         pthread_mutex_lock(&growing);
-        number = find(site, domain);
+        number = pyr_direct_find(site, domain);
         if (!number)
             number = add(site, domain);
         pthread_mutex_unlock(&growing);
         pyr_inside_agent = 0;
     }
-    return number ? number : find(PYR_SITE_OTHER, domain);
+    return number ? number : pyr_direct_find(PYR_SITE_OTHER, domain);
 }
 
 uint32_t pyr_direct_of(uint32_t site, enum pyr_heap_domain domain)
 {
-    uint32_t number = find(site, domain);
+    uint32_t number = pyr_direct_find(site, domain);
     return PYR_LIKELY(number) ? number : find_or_add(site, domain);
 }
 
@@ -214,19 +219,19 @@ void pyr_direct_allocated(uint32_t number, bool held, size_t size)
     at->allocated_bytes += size;
 }
 
-void pyr_direct_freed(uint32_t number, bool held, size_t size)
+void pyr_direct_freed(uint32_t number, bool held, unsigned blocks, size_t size)
 {
     struct pyr_heap_direct *at = figures_at(number);
     save_once(at);
     if (PYR_UNLIKELY(!held)) {
-        __atomic_fetch_add(&at->loose_freed_blocks, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&at->loose_freed_blocks, blocks, __ATOMIC_RELAXED);
         __atomic_fetch_add(&at->loose_freed_bytes, size, __ATOMIC_RELAXED);
         loose_total(at->domain, -(int64_t)size);
         return;
     }
     *headroom_of(at->domain) += size;
     PYR_IN_PLACE();
-    at->freed_blocks++;
+    at->freed_blocks += blocks;
     at->freed_bytes += size;
 }
 

@@ -17,8 +17,15 @@ bool pyr_direct_open(void);
 /* The figures of a caller. Those of "other" if there is no room for more. */
 uint32_t pyr_direct_of(uint32_t site, enum pyr_heap_domain domain);
 
+/* 0: there are none yet. */
+uint32_t pyr_direct_find(uint32_t site, enum pyr_heap_domain domain);
+
+enum pyr_heap_domain pyr_direct_domain(uint32_t number);
+
 void pyr_direct_allocated(uint32_t number, bool held, size_t size);
-void pyr_direct_freed(uint32_t number, bool held, size_t size);
+
+/* blocks: 0 of a part. */
+void pyr_direct_freed(uint32_t number, bool held, unsigned blocks, size_t size);
 
 /* Of a thread that holds the GIL: adds what threads without it have counted to the heap's total. */
 void pyr_direct_gather(void);

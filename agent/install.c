@@ -5,6 +5,8 @@
 #include "direct.h"
 #include "entry.h"
 #include "inside.h"
+#include "maps.h"
+#include "next.h"
 #include "share.h"
 #include "sites.h"
 
@@ -36,6 +38,7 @@ static void start_direct(void)
 /* fork copies the heap, and us, but shares what is mapped from the file. */
 static void before_fork(void)
 {
+    pyr_maps_before_fork();
     pyr_direct_before_fork();
     pyr_blocks_before_fork();
     pyr_share_before_fork(&pyr_main_heap);
@@ -46,10 +49,12 @@ static void in_parent(void)
     pyr_share_in_parent();
     pyr_blocks_in_parent();
     pyr_direct_in_parent();
+    pyr_maps_in_parent();
 }
 
 static void in_child(void)
 {
+    pyr_maps_in_child();
     pyr_direct_in_child();
     pyr_blocks_in_child();
     pyr_caller_forked();

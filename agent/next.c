@@ -1,8 +1,11 @@
 #include "next.h"
 
+#include "system.h"
+
 #include <errno.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
 
 struct pyr_next pyr_next;
 
@@ -22,11 +25,6 @@ WEAK extern void *__libc_calloc(size_t count, size_t size);
 WEAK extern void *__libc_realloc(void *block, size_t size);
 WEAK extern void __libc_free(void *block);
 WEAK extern void *__libc_memalign(size_t alignment, size_t size);
-
-static void *find(const char *name)
-{
-    return dlsym ? dlsym(NEXT, name) : NULL;
-}
 
 static int memalign_into(void **block, size_t alignment, size_t size)
 {
@@ -57,6 +55,38 @@ static void *whole_pages(size_t size)
     return pyr_next.memalign(PAGE, (size + PAGE - 1) & ~(size_t)(PAGE - 1));
 }
 
+static void *system_mremap(void *at, size_t bytes, size_t new_bytes, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    void *new_at = va_arg(rest, void *);
+    va_end(rest);
+    return pyr_system_mremap(at, bytes, new_bytes, flags, new_at);
+}
+
+static const struct {
+    const char *name;
+    size_t at;
+} functions[] = {
+#define FUNCTION(name, field)                                                                                          \
+    {                                                                                                                  \
+        name, offsetof(struct pyr_next, field)                                                                         \
+    }
+    FUNCTION("malloc", malloc),
+    FUNCTION("calloc", calloc),
+    FUNCTION("realloc", realloc),
+    FUNCTION("free", free),
+    FUNCTION("memalign", memalign),
+    FUNCTION("aligned_alloc", aligned_alloc),
+    FUNCTION("posix_memalign", posix_memalign),
+    FUNCTION("valloc", valloc),
+    FUNCTION("pvalloc", pvalloc),
+    FUNCTION("malloc_usable_size", usable_size),
+    FUNCTION("mmap", mmap),
+    FUNCTION("munmap", munmap),
+    FUNCTION("mremap", mremap),
+};
+
 /* dlsym itself may allocate: that is served by what is set first. */
 void pyr_next_find(void)
 {
@@ -68,27 +98,15 @@ void pyr_next_find(void)
                              .aligned_alloc = __libc_memalign,
                              .posix_memalign = memalign_into,
                              .valloc = page_aligned,
-                             .pvalloc = whole_pages};
+                             .pvalloc = whole_pages,
+                             .mmap = pyr_system_mmap,
+                             .munmap = pyr_system_munmap,
+                             .mremap = system_mremap};
     pyr_next = found;
-    void *functions[] = {find("malloc"),   find("calloc"),        find("realloc"),        find("free"),
-                         find("memalign"), find("aligned_alloc"), find("posix_memalign"), find("malloc_usable_size"),
-                         find("valloc"),   find("pvalloc")};
-    if (!functions[0] || !functions[1] || !functions[2] || !functions[3])
-        return;
-    found.malloc = (void *(*)(size_t))functions[0];
-    found.calloc = (void *(*)(size_t, size_t))functions[1];
-    found.realloc = (void *(*)(void *, size_t))functions[2];
-    found.free = (void (*)(void *))functions[3];
-    if (functions[4])
-        found.memalign = (void *(*)(size_t, size_t))functions[4];
-    if (functions[5])
-        found.aligned_alloc = (void *(*)(size_t, size_t))functions[5];
-    if (functions[6])
-        found.posix_memalign = (int (*)(void **, size_t, size_t))functions[6];
-    found.usable_size = (size_t(*)(void *))functions[7];
-    if (functions[8])
-        found.valloc = (void *(*)(size_t))functions[8];
-    if (functions[9])
-        found.pvalloc = (void *(*)(size_t))functions[9];
+    for (size_t i = 0; dlsym && i < sizeof functions / sizeof *functions; i++) {
+        void *function = dlsym(NEXT, functions[i].name);
+        if (function)
+            memcpy((char *)&found + functions[i].at, &function, sizeof function);
+    }
     pyr_next = found;
 }

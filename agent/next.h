@@ -1,9 +1,10 @@
-/* The allocator behind us: whose malloc the program would call if ours were not there. Mostly the C library's; one that
- * the program is linked with comes before it. */
+/* The functions behind ours: what the program would call if the agent were not there. Mostly the C library's; those of
+ * an allocator that the program is linked with come before them. */
 #ifndef PYR_AGENT_NEXT_H
 #define PYR_AGENT_NEXT_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 struct pyr_next {
     void *(*malloc)(size_t size);
@@ -16,11 +17,20 @@ struct pyr_next {
     void *(*valloc)(size_t size);
     void *(*pvalloc)(size_t size);
     size_t (*usable_size)(void *block); /* NULL if it cannot be told */
+    void *(*mmap)(void *at, size_t bytes, int protection, int flags, int file, off_t offset);
+    int (*munmap)(void *at, size_t bytes);
+    void *(*mremap)(void *at, size_t bytes, size_t new_bytes, int flags, ...);
 };
 
 extern struct pyr_next pyr_next;
 
-/* Fills it. Before the first use of it: ld.so allocates before any constructor has run. */
 void pyr_next_find(void);
+
+/* Before each use, where it may be the first: ld.so allocates before any constructor has run. */
+static inline void pyr_next_need(void)
+{
+    if (__builtin_expect(!pyr_next.malloc, 0))
+        pyr_next_find();
+}
 
 #endif
