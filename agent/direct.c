@@ -10,7 +10,8 @@ bool pyr_direct_counts;
 
 static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
 
-/* What threads without the GIL have counted is in the totals when it is more than so much, of each of them. */
+/* What threads without the GIL have counted is in the totals when it is more than so much, of each of them. In the
+ * heap's it is at once: there is little of it. */
 enum { LOOSE_MAX = 64 << 10 };
 
 static _Thread_local int64_t loose[PYR_DOMAINS];
@@ -152,6 +153,12 @@ void pyr_direct_gather(void)
         gather(PYR_DOMAIN_RAW);
 }
 
+int64_t pyr_direct_take_raw(void)
+{
+    int64_t *raw = &pending[PYR_DOMAIN_RAW];
+    return __atomic_load_n(raw, __ATOMIC_RELAXED) ? __atomic_exchange_n(raw, 0, __ATOMIC_RELAXED) : 0;
+}
+
 /* Without the GIL the maximum is what was last gathered and what is pending. */
 static void see_loose_peak(uint32_t domain, int64_t all_pending)
 {
@@ -171,13 +178,16 @@ static void see_loose_peak(uint32_t domain, int64_t all_pending)
 
 static void loose_total(uint32_t domain, int64_t change)
 {
+    if (domain == PYR_DOMAIN_RAW) {
+        __atomic_fetch_add(&pending[domain], change, __ATOMIC_RELAXED);
+        return;
+    }
     loose[domain] += change;
     if (loose[domain] > -LOOSE_MAX && loose[domain] < LOOSE_MAX)
         return;
     int64_t all = __atomic_add_fetch(&pending[domain], loose[domain], __ATOMIC_RELAXED);
     loose[domain] = 0;
-    if (domain != PYR_DOMAIN_RAW)
-        see_loose_peak(domain, all);
+    see_loose_peak(domain, all);
 }
 
 /* ---- figures ---- */

@@ -30,6 +30,9 @@ void pyr_direct_freed(uint32_t number, bool held, unsigned blocks, size_t size);
 /* Of a thread that holds the GIL: adds what threads without it have counted to the heap's total. */
 void pyr_direct_gather(void);
 
+/* The same where the headroom may be below zero: what the total has changed by. */
+int64_t pyr_direct_take_raw(void);
+
 /* Notes what all hold now. */
 void pyr_direct_note_live(void);
 

@@ -3,6 +3,7 @@
 #include "inside.h"
 
 #include "api.h"
+#include "direct.h"
 
 /* Not a site: the frame is not complete or not Python's; what it allocates belongs to the one that called it. */
 static const uint32_t skip = UINT32_MAX;
@@ -144,9 +145,14 @@ void pyr_peak_raised(struct pyr_heap *heap)
 
 void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
 {
+    heap->headroom -= (uint64_t)pyr_direct_take_raw();
+    bool raised = (int64_t)heap->headroom < 0;
+    if (!raised && !site->saved)
+        pyr_site_save(heap, site);
     site->allocated_blocks++;
     site->allocated_bytes += size;
-    pyr_peak_raised(heap);
+    if (raised)
+        pyr_peak_raised(heap);
     return block;
 }
 
