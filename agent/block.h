@@ -9,10 +9,10 @@
 
 enum { PYR_TRAILER_BYTES = 8, PYR_TRAILER_MAX = 1032 };
 
-/* How much more than `size` to ask for. */
+/* How much more than `size` to ask for. A block of PYR_TRAILER_MAX has it too, lest it come out with no more. */
 static inline size_t pyr_block_room(size_t size)
 {
-    return size <= PYR_TRAILER_MAX - PYR_TRAILER_BYTES ? PYR_TRAILER_BYTES : 0;
+    return size <= PYR_TRAILER_MAX ? PYR_TRAILER_BYTES : 0;
 }
 
 /* What the program may use of a block: not what we keep at its end. */

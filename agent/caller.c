@@ -5,7 +5,9 @@
 #include "inside.h"
 #include "sites.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <string.h>
 
 _Thread_local int pyr_inside_agent;
 
@@ -84,6 +86,42 @@ static bool is_python(const void *frame)
            ((const uint8_t *)frame)[pyr_inside.frame_owner] < pyr_inside.layout.frame_owner_cstack;
 }
 
+/* What this thread has looked up itself. Addresses are used again: it counts only for code of the same parts. */
+enum { LEFT = 16, PARTS = 4 };
+
+static _Thread_local struct {
+    uint64_t key;
+    const void *code, *parts[PARTS];
+    uint32_t site;
+} left[LEFT];
+
+static uint32_t site_left(const void *frame, uint64_t key)
+{
+    const struct pyr_layout *layout = &pyr_inside.layout;
+    const char *code = pyr_code_of(frame);
+    const void *parts[PARTS] = {pyr_at(code, layout->code_filename), pyr_at(code, layout->code_name),
+                                pyr_at(code, layout->code_linetable),
+                                (const void *)(intptr_t)pyr_int_in(code, layout->code_firstlineno)}; /* NOLINT */
+    unsigned n = (unsigned)(key >> 1 ^ key >> 5) % LEFT;
+    if (left[n].key == key && left[n].code == code && memcmp(left[n].parts, parts, sizeof parts) == 0)
+        return left[n].site;
+    if (pyr_inside_agent)
+        return PYR_SITE_NO_FRAME;
+    int saved = errno;
+    pyr_inside_agent = 1;
+    uint32_t site = pyr_site_left(&pyr_main_heap, frame);
+    pyr_inside_agent = 0;
+    errno = saved;
+    left[n].key = 0; /* while it is not whole: a signal handler may look */
+    PYR_IN_PLACE();
+    left[n].code = code;
+    left[n].site = site;
+    memcpy(left[n].parts, parts, sizeof parts);
+    PYR_IN_PLACE();
+    left[n].key = key;
+    return site;
+}
+
 static uint32_t site_known(const void *frame)
 {
     uint32_t site;
@@ -92,15 +130,17 @@ static uint32_t site_known(const void *frame)
             continue;
         uint64_t key = pyr_key_of(frame, pyr_inside.chain);
         struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, pyr_inside.chain == PYR_CHAIN_OBJECT);
-        return slot_has(slot, key, &site) || slot_has(pyr_cache_beside(&pyr_main_heap, slot), key, &site)
-                   ? site
-                   : PYR_SITE_NO_FRAME;
+        if (slot_has(slot, key, &site) || slot_has(pyr_cache_beside(&pyr_main_heap, slot), key, &site))
+            return site;
+        site = pyr_code_of(frame) ? site_left(frame, key) : PYR_SITE_SKIP;
+        if (site != PYR_SITE_SKIP)
+            return site;
     }
     return PYR_SITE_NO_FRAME;
 }
 
 /* The interpreter, when it ends, waits until none is here. */
-static uint32_t site_left(const void *tstate)
+static uint32_t site_of_left(const void *tstate)
 {
     uint32_t site = PYR_SITE_NO_FRAME;
     uint32_t *mine = &lookers[(uintptr_t)__builtin_thread_pointer() >> 12 & (LOOKERS - 1)].count;
@@ -115,7 +155,7 @@ static uint32_t site_left(const void *tstate)
 static __attribute__((noinline)) struct pyr_caller loose_caller(void)
 {
     const void *tstate = PyGILState_GetThisThreadState();
-    return (struct pyr_caller){tstate ? site_left(tstate) : PYR_SITE_NO_FRAME, false};
+    return (struct pyr_caller){tstate ? site_of_left(tstate) : PYR_SITE_NO_FRAME, false};
 }
 
 struct pyr_caller pyr_caller_here(void)

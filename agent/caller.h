@@ -11,9 +11,8 @@ struct pyr_caller {
     bool held; /* this thread holds the main interpreter's GIL */
 };
 
-/* With the GIL it is the line that runs, learnt where it is new. Without it, a thread that has left Python's frames
- * behind stays at them, and nobody else changes them: it is the line that it left, if that one is in the cache of
- * sites; else, and in threads that are not Python's, no frame. */
+/* With the GIL it is the line that runs. Without it, a thread that has left Python's frames behind stays at them, and
+ * nobody else changes them: it is the line that it left. In threads that are not Python's there is no frame. */
 struct pyr_caller pyr_caller_here(void);
 
 /* Whether it holds the GIL: for what belongs to a site already. */

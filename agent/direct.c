@@ -268,17 +268,22 @@ static bool locked;
 void pyr_direct_before_fork(void)
 {
     locked = pyr_direct_counts && !pyr_inside_agent;
-    if (locked)
-        pthread_mutex_lock(&growing);
+    if (!locked)
+        return;
+    pyr_learn_begin();
+    pthread_mutex_lock(&growing);
 }
 
 void pyr_direct_in_parent(void)
 {
-    if (locked)
-        pthread_mutex_unlock(&growing);
+    if (!locked)
+        return;
+    pthread_mutex_unlock(&growing);
+    pyr_learn_end();
 }
 
 void pyr_direct_in_child(void)
 {
     pthread_mutex_init(&growing, NULL);
+    pyr_learn_forked();
 }

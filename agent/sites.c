@@ -1,12 +1,13 @@
 #include "sites.h"
 
-#include "inside.h"
-
 #include "api.h"
 #include "direct.h"
+#include "inside.h"
+
+#include <pthread.h>
 
 /* Not a site: the frame is not complete or not Python's; what it allocates belongs to the one that called it. */
-static const uint32_t skip = UINT32_MAX;
+static const uint32_t skip = PYR_SITE_SKIP;
 
 /* The interpreter's own frames may have no instruction: 0 must not be found in an empty cache. */
 static const uint64_t no_key = UINT64_MAX;
@@ -227,6 +228,37 @@ static uint32_t key_find(const struct pyr_heap *heap, uint64_t key)
     return n;
 }
 
+static pthread_mutex_t learning = PTHREAD_MUTEX_INITIALIZER;
+
+void pyr_learn_begin(void)
+{
+    pthread_mutex_lock(&learning);
+}
+
+void pyr_learn_end(void)
+{
+    pthread_mutex_unlock(&learning);
+}
+
+void pyr_learn_forked(void)
+{
+    pthread_mutex_init(&learning, NULL);
+}
+
+uint32_t pyr_site_left(struct pyr_heap *heap, const void *frame)
+{
+    const void *code = pyr_code_of(frame);
+    if (!code || pyr_at(code, pyr_inside.layout.object_type) != PyCode_Type)
+        return PYR_SITE_OTHER;
+    if (is_incomplete(frame, code))
+        return PYR_SITE_SKIP;
+    pyr_learn_begin();
+    uint32_t record = pyr_text_code(heap, code);
+    uint32_t site = record == PYR_TEXT_NONE ? PYR_SITE_OTHER : site_placed(heap, record, instruction_of(frame, code));
+    pyr_learn_end();
+    return site;
+}
+
 /* Its number; 0 if it cannot be told apart. */
 static uint32_t key_learn(struct pyr_heap *heap, const void *frame, uint64_t key)
 {
@@ -261,7 +293,12 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         if (slot->key == key)
             return slot->tag >> PYR_TAG_SITE_SHIFT;
         uint32_t number = key_find(heap, key);
-        if (!number && !(number = key_learn(heap, frame, key))) {
+        if (!number) {
+            pyr_learn_begin();
+            number = key_learn(heap, frame, key);
+            pyr_learn_end();
+        }
+        if (!number) {
             heap->file->lost_sites++;
             return PYR_SITE_OTHER;
         }

@@ -7,6 +7,16 @@
 /* The site of the innermost frame that runs Python code, from `frame` on; learnt where it is new. */
 uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame);
 
+/* The same of one frame, for a thread that holds no GIL but has not left the frame: PYR_SITE_SKIP if the frame is not
+ * complete. Without the index of live code: whoever asks keeps the answer. */
+uint32_t pyr_site_left(struct pyr_heap *heap, const void *frame);
+#define PYR_SITE_SKIP UINT32_MAX
+
+/* Around what makes sites and texts: threads without the GIL do that, too. A fork takes it. */
+void pyr_learn_begin(void);
+void pyr_learn_end(void);
+void pyr_learn_forked(void);
+
 /* A block that was marked with PYR_TAG_CODE is freed: what was known by its address is not true any more. */
 void pyr_code_died(struct pyr_heap *heap, const void *code);
 

@@ -166,6 +166,7 @@ void pyr_text_live_end(struct pyr_heap *heap, uint32_t count, uint32_t *record)
 void pyr_text_live(struct pyr_heap *heap)
 {
     struct timespec now;
+    pyr_learn_begin();
     uint32_t count = heap->site_count;
     clock_gettime(CLOCK_REALTIME, &now);
     heap->file->main_ended_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
@@ -179,4 +180,5 @@ void pyr_text_live(struct pyr_heap *heap)
         pyr_text_live_end(heap, count, &heap->file->live_record);
     if (live && pyr_direct_counts)
         pyr_direct_note_live();
+    pyr_learn_end();
 }
