@@ -60,6 +60,25 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
+def pytest_sessionfinish(session):
+    """Where tests run side by side, each worker notes the same; what says so at the end is told."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = session.config.stash.get(LEFT, {})
+
+
+class SideBySide:
+    """Hooks of pytest-xdist."""
+
+    @staticmethod
+    def pytest_testnodedown(node):
+        node.config.stash.setdefault(LEFT, {}).update(getattr(node, "workeroutput", {}).get("left", {}))
+
+
+def pytest_configure(config):
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(SideBySide())
+
+
 def say_stacks(terminalreporter):
     """How many samples the truth tests judged, and how many of them were impossible, by kind of test."""
     sums = {}
