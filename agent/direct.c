@@ -12,7 +12,7 @@ static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
 
 /* What threads without the GIL have counted is in the totals when it is more than so much, of each of them. In the
  * heap's it is at once: there is little of it. */
-enum { LOOSE_MAX = 64 << 10 };
+enum { LOOSE_MAX = 4 << 10 };
 
 static _Thread_local int64_t loose[PYR_DOMAINS];
 static int64_t pending[PYR_DOMAINS];

@@ -31,7 +31,8 @@ static bool is_checked(void)
 /* Memory that is not of the private heap. */
 static void start_direct(void)
 {
-    if (PyGILState_GetThisThreadState && !is_checked() && pyr_counted_are_called() && pyr_next.usable_size)
+    if (PyGILState_GetThisThreadState && !is_checked() && pyr_counted_are_called() && pyr_next.is_c_library &&
+        pyr_next.usable_size)
         pyr_direct_counts = pyr_direct_open();
 }
 

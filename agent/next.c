@@ -108,5 +108,7 @@ void pyr_next_find(void)
         if (function)
             memcpy((char *)&found + functions[i].at, &function, sizeof function);
     }
+    found.is_c_library = found.malloc == __libc_malloc && found.calloc == __libc_calloc &&
+                         found.realloc == __libc_realloc && found.free == __libc_free;
     pyr_next = found;
 }

@@ -1,8 +1,9 @@
 /* The functions behind ours: what the program would call if the agent were not there. Mostly the C library's; those of
- * an allocator that the program is linked with come before them. */
+ * an allocator that the program is linked with come before them, and then nothing is counted. */
 #ifndef PYR_AGENT_NEXT_H
 #define PYR_AGENT_NEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -16,7 +17,8 @@ struct pyr_next {
     int (*posix_memalign)(void **block, size_t alignment, size_t size);
     void *(*valloc)(size_t size);
     void *(*pvalloc)(size_t size);
-    size_t (*usable_size)(void *block); /* NULL if it cannot be told */
+    size_t (*usable_size)(void *block); /* may be NULL */
+    bool is_c_library;                  /* all are its own: they go together */
     void *(*mmap)(void *at, size_t bytes, int protection, int flags, int file, off_t offset);
     int (*munmap)(void *at, size_t bytes);
     void *(*mremap)(void *at, size_t bytes, size_t new_bytes, int flags, ...);

@@ -222,11 +222,12 @@ def test_end_with_threads_that_allocate(ground):
         assert (done.returncode, done.stdout, done.stderr) == (0, b"answer\n", b"")
 
 
-def test_another_malloc_stays(ground):
-    """It comes before ours: only the heap is counted, and no block goes from one to the other."""
+@pytest.mark.parametrize("order", ["{other} {ours}", "{ours} {other}"])
+def test_another_malloc_stays(ground, order):
+    """Preloaded before us, or behind, as one that is linked: only the heap is counted, and no block goes from one to the other."""
     path, other = ground.put(ready("kept = [held.malloc(100), raw[0](100), bytes(10000)] #: all")), compiled(ground, "other_malloc")
     preload = ground.preload()
-    preload["LD_PRELOAD"] = f"{other} {preload['LD_PRELOAD']}"
+    preload["LD_PRELOAD"] = order.format(other=other, ours=preload["LD_PRELOAD"])
     with ground.held(path, env=preload):
         (file,) = ground.read()
     assert file.direct_count == 0
