@@ -7,6 +7,8 @@ import pytest
 
 from . import memory, memory_file
 
+pytestmark = pytest.mark.long
+
 HEAD = """import ctypes, os, sys, threading, time
 size_t, address = ctypes.c_size_t, ctypes.c_void_p
 def functions(library):
