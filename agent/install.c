@@ -37,17 +37,22 @@ static void start_direct(void)
 }
 
 /* fork copies the heap, and us, but shares what is mapped from the file. */
+static int inside_before;
+
 static void before_fork(void)
 {
     pyr_maps_before_fork();
     pyr_direct_before_fork();
     pyr_blocks_before_fork();
+    inside_before = pyr_inside_agent;
+    pyr_inside_agent = 1; /* what is allocated meanwhile does not wait for the locks */
     pyr_share_before_fork(&pyr_main_heap);
 }
 
 static void in_parent(void)
 {
     pyr_share_in_parent();
+    pyr_inside_agent = inside_before;
     pyr_blocks_in_parent();
     pyr_direct_in_parent();
     pyr_maps_in_parent();
@@ -61,6 +66,7 @@ static void in_child(void)
     pyr_caller_forked();
     pyr_region_forked();
     pyr_share_in_child(&pyr_main_heap);
+    pyr_inside_agent = inside_before;
 }
 
 static void start(const char *directory)
