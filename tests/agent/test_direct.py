@@ -279,6 +279,8 @@ def test_numpy(ground):
 
 def test_other_programs(ground):
     """What is not Python is not counted, and answers as before."""
+    if ground.python.root != "/":
+        pytest.skip("in another root the agent has another path")
     settings = [f"{name}={value}" for name, value in ground.preload().items()]
     for words in (["/bin/sh", "-c", "ls / | sort | head -1"], ["/usr/bin/env", "-i", "/bin/echo", "x"]):
         ours = subprocess.run(["/usr/bin/env", *settings, *words], capture_output=True, timeout=memory.TIMEOUT_S)
