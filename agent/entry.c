@@ -3,6 +3,7 @@
 #include "entry.h"
 
 #include "caller.h"
+#include "collector.h"
 #include "counted.h"
 #include "direct.h"
 #include "inside.h"
@@ -81,6 +82,8 @@ static struct place rare_place(const void *tstate)
     pyr_inside_agent = inside;
     if (site == PYR_SITE_NO_FRAME)
         note_end();
+    else if (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter)
+        pyr_collector_enter(&pyr_main_heap);
     return place_of(&pyr_main_heap, site);
 }
 

@@ -1,6 +1,7 @@
 /* How the agent gets in: preloaded, its constructor runs before the program's main. */
 #include "api.h"
 #include "block.h"
+#include "collector.h"
 #include "counted.h"
 #include "direct.h"
 #include "entry.h"
@@ -80,6 +81,7 @@ static void start(const char *directory)
     pyr_blocks_open();
     pthread_atfork(before_fork, in_parent, in_child);
     start_direct();
+    pyr_collector_prepare();
     pyr_entry_install();
 }
 

@@ -5,6 +5,7 @@
  *     sites_at          struct pyr_heap_site [site_count], in order of appearance
  *     texts_at          records of code objects and strings, only ever appended
  *     direct_at         struct pyr_heap_direct [direct_count]: what was not taken from the private heap
+ *     pauses_at         struct pyr_heap_pause [PYR_HEAP_PAUSES]: the last collections, the nth at n % PYR_HEAP_PAUSES
  *
  * All integers are native: the file is read on the machine that wrote it. It may be torn: each 64-bit word is whole,
  * but words of one moment may be beside words of the next. A reader bounds everything. */
@@ -24,6 +25,8 @@ enum {
     PYR_SITE_OTHER = 1,    /* no more sites could be told apart */
     PYR_SITES_RESERVED = 2,
     PYR_TEXT_NONE = 0, /* no record has this offset */
+    PYR_GENERATIONS = 3,
+    PYR_HEAP_PAUSES = 4096,
 };
 
 enum pyr_heap_state {
@@ -71,6 +74,26 @@ struct pyr_heap_domain_total {
     uint64_t epoch;            /* changes with every new maximum */
 };
 
+enum pyr_heap_automatic { PYR_HEAP_UNKNOWN = 0, PYR_HEAP_ENABLED = 1, PYR_HEAP_DISABLED = 2 };
+
+/* All collections of a generation since the process began. */
+struct pyr_heap_collections {
+    uint64_t count;
+    uint64_t pause_ns, longest_ns;     /* in all; the longest one */
+    uint64_t collected, uncollectable; /* objects */
+    uint64_t vain_count, vain_ns;      /* those of them that found nothing */
+};
+
+/* One collection. */
+struct pyr_heap_pause {
+    uint64_t start_ns; /* of CLOCK_MONOTONIC */
+    uint64_t pause_ns;
+    uint64_t collected;
+    uint32_t uncollectable, generation;
+    uint32_t site; /* whose code ran when it began */
+    uint32_t reserved;
+};
+
 struct pyr_heap_file {
     uint8_t magic[8];
     uint32_t version, site_size;
@@ -103,6 +126,13 @@ struct pyr_heap_file {
     uint32_t direct_size;
     uint64_t direct_at, direct_limit;
     struct pyr_heap_domain_total domains[PYR_DOMAINS];
+    /* The cyclic collector. */
+    uint32_t collections_noted; /* 1: they are */
+    struct pyr_heap_collections collections[PYR_GENERATIONS];
+    uint64_t pauses_at;
+    uint64_t pause_count;                 /* ever written; after the record */
+    uint32_t thresholds[PYR_GENERATIONS]; /* of the generations, at the last collection */
+    uint32_t automatic;                   /* enum pyr_heap_automatic, likewise */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site, or struct pyr_heap_direct, held when the main module had ended: of struct

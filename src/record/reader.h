@@ -81,6 +81,10 @@ const struct pyr_memory_facts *pyr_reader_heap(const struct pyr_reader *reader, 
 /* The same of other memory. NULL beyond the last. */
 const struct pyr_memory_facts *pyr_reader_other_memory(const struct pyr_reader *reader, uint32_t number);
 
+/* The interpreters whose collections were recorded. Valid after the last event. */
+uint32_t pyr_reader_collectors(const struct pyr_reader *reader);
+const struct pyr_gc_facts *pyr_reader_collector(const struct pyr_reader *reader, uint32_t number);
+
 /* Whether the recording was closed properly; if not, why reading ended ("cut off at byte …"). Borrowed; valid after the
  * last event. */
 bool pyr_reader_complete(const struct pyr_reader *reader, const char **why);

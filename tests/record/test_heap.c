@@ -146,16 +146,16 @@ static void changed_anywhere_it_breaks_no_promise(void **state)
     static const uint64_t odd[] = {0, 1, 7, UINT32_MAX, UINT64_MAX, INT64_MAX, 1u << 31, 4096};
     struct pyr_buf file = {0};
     unsigned sites;
-    for (size_t at = 8; at + 8 <= 5200; at += at < 520 ? 4 : 8) {
+    for (size_t at = 8; at + 8 <= 5200; at += at < 700 ? 4 : 8) {
         for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
             pyr_buf_clear(&file);
             make_heap(&file, 4, at % 3 == 0);
             if (at + 8 > file.size)
                 break;
-            memcpy(file.bytes + at, &odd[i], at < 520 ? 4 : 8);
+            memcpy(file.bytes + at, &odd[i], at < 700 ? 4 : 8);
             exercise_heap(file.bytes, file.size, file.bytes, file.size, &sites);
         }
-        if (at == 520)
+        if (at == 700)
             at = PYR_HEAP_FILE_HEADER - 8;
     }
     pyr_buf_release(&file);
