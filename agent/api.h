@@ -26,11 +26,17 @@ extern PYR_WEAK void PyMem_RawFree(void *block);
 extern PYR_WEAK const char *Py_GetVersion(void);
 extern PYR_WEAK void *PyThreadState_GetUnchecked(void);
 extern PYR_WEAK void *_PyThreadState_UncheckedGet(void);
+extern PYR_WEAK void *PyGILState_GetThisThreadState(void);
 extern PYR_WEAK void *PyInterpreterState_Main(void);
 extern PYR_WEAK int Py_IsFinalizing(void);
 extern PYR_WEAK int _Py_IsFinalizing(void); /* up to 3.12 */
 extern PYR_WEAK char _PyRuntime[];
 extern PYR_WEAK char PyCode_Type[];
+
+/* Of sanitizers. */
+extern PYR_WEAK void __asan_init(void);
+extern PYR_WEAK void __tsan_init(void);
+extern PYR_WEAK void __msan_init(void);
 
 /* What collector.c needs more. */
 extern PYR_WEAK char PyList_Type[];

@@ -2,8 +2,12 @@
  * their own, so that the common one saves no registers for them. */
 #include "entry.h"
 
+#include "caller.h"
 #include "collector.h"
+#include "counted.h"
+#include "direct.h"
 #include "inside.h"
+#include "next.h"
 #include "sites.h"
 
 #include <stdint.h>
@@ -36,6 +40,7 @@ static void settle(void)
     if (!pyr_inside_holds(&pyr_inside))
         return;
     pyr_main_heap.interpreter = PyInterpreterState_Main();
+    pyr_inside.proved = true;
     set(pyr_inside.access);
 }
 
@@ -48,7 +53,11 @@ static bool is_served(const void *tstate)
            pyr_inside_shares_gil(&pyr_inside, interpreter, PyInterpreterState_Main());
 }
 
-/* Of a thread that is_served. */
+bool pyr_entry_serves(const void *tstate)
+{
+    return is_served(tstate);
+}
+
 /* The first block that is asked for without Python code once the interpreter has begun to end: atexit functions have
  * run and threads have been waited for, and nothing has been torn down yet. */
 static void note_end(void)
@@ -56,15 +65,21 @@ static void note_end(void)
     int (*ends)(void) = Py_IsFinalizing ? Py_IsFinalizing : _Py_IsFinalizing;
     if (ends && pyr_main_heap.file && !pyr_main_heap.file->main_ended_ns && ends())
         pyr_text_live(&pyr_main_heap);
+    if (pyr_direct_counts)
+        pyr_caller_watch_end();
 }
 
+/* Of a thread that is_served. */
 static struct place rare_place(const void *tstate)
 {
     if (!tstate)
         return place_of(&pyr_main_heap, PYR_SITE_NO_FRAME);
     if (PYR_UNLIKELY(pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter))
         settle();
+    int inside = pyr_inside_agent;
+    pyr_inside_agent = 1;
     uint32_t site = pyr_site_of(&pyr_main_heap, pyr_frame_of(tstate, pyr_inside.chain));
+    pyr_inside_agent = inside;
     if (site == PYR_SITE_NO_FRAME)
         note_end();
     else if (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter)
@@ -95,17 +110,43 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
 
 /* ---- malloc ---- */
 
+/* Blocks of the C heap are the heap's own figures, not those of the raw domain: where that is counted, they come from
+ * the allocator behind it. */
+static void *c_malloc(size_t size)
+{
+    return pyr_direct_counts ? pyr_next.malloc(size) : PyMem_RawMalloc(size);
+}
+
+static void *c_calloc(size_t count, size_t size)
+{
+    return pyr_direct_counts ? pyr_next.calloc(count, size) : PyMem_RawCalloc(count, size);
+}
+
+static void *c_realloc(void *block, size_t size)
+{
+    return pyr_direct_counts ? pyr_next.realloc(block, size) : PyMem_RawRealloc(block, size);
+}
+
+static void c_free(void *block)
+{
+    if (pyr_direct_counts)
+        pyr_next.free(block);
+    else
+        PyMem_RawFree(block);
+}
+
 /* A block of the C heap, as known from now on. */
 static void *large_counted(struct place place, void *block, size_t size)
 {
     if (!block || !pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
         return block;
+    pyr_direct_gather();
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
 static NOINLINE void *large_malloc(struct place place, size_t size)
 {
-    return large_counted(place, PyMem_RawMalloc(size), size);
+    return large_counted(place, c_malloc(size), size);
 }
 
 /* Of a pool that has a free block. */
@@ -187,7 +228,7 @@ static NOINLINE void rare_free(void *block)
     if (known.tag & PYR_TAG_CODE)
         pyr_code_died(heap, block);
     pyr_count_freed(heap, known.tag & ~PYR_TAG_CODE, (size_t)known.size);
-    PyMem_RawFree(block);
+    c_free(block);
 }
 
 static void heap_free(void *context, void *block)
@@ -223,7 +264,7 @@ static NOINLINE void *rare_calloc(size_t count, size_t size)
         block = small_malloc(place, bytes ? bytes : 1);
         return block ? memset(block, 0, bytes) : NULL;
     }
-    return large_counted(place, PyMem_RawCalloc(count, size), bytes);
+    return large_counted(place, c_calloc(count, size), bytes);
 }
 
 /* Of a block in the C heap that stays there. */
@@ -233,7 +274,7 @@ static void *large_realloc(struct place place, void *block, size_t size)
     struct pyr_large *large = &place.heap->large;
     if (!pyr_large_remove(large, block, &known))
         return former.realloc(former.context, block, size);
-    void *moved = PyMem_RawRealloc(block, size);
+    void *moved = c_realloc(block, size);
     if (!moved) {
         pyr_large_add(large, block, known);
         return NULL;
@@ -297,6 +338,33 @@ static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_ac
     return small_realloc(place, block, size);
 }
 
+/* ---- the raw domain ---- */
+
+static void *raw_malloc(void *context, size_t size)
+{
+    (void)context;
+    return pyr_counted_malloc(size, PYR_DOMAIN_RAW);
+}
+
+static void *raw_calloc(void *context, size_t count, size_t size)
+{
+    (void)context;
+    return pyr_counted_calloc(count, size, PYR_DOMAIN_RAW);
+}
+
+static void *raw_realloc(void *context, void *block, size_t size)
+{
+    (void)context;
+    return pyr_counted_realloc(block, size ? size : 1, PYR_DOMAIN_RAW);
+}
+
+static void raw_free(void *context, void *block)
+{
+    (void)context;
+    pyr_caller_watch_end();
+    pyr_counted_free(block);
+}
+
 /* ---- one set of functions for each way to the site ---- */
 
 #define ENTRY(name, access, chain)                                                                                     \
@@ -351,7 +419,10 @@ static void set(enum pyr_access access)
 
 void pyr_entry_install(void)
 {
+    struct pyr_py_allocator raw = {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free};
     PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &former);
+    if (pyr_direct_counts)
+        PyMem_SetAllocator(PYR_PY_DOMAIN_RAW, &raw);
     set(PYR_ACCESS_CALL);
 }
 

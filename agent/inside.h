@@ -24,6 +24,7 @@ enum pyr_access {
 struct pyr_inside {
     enum pyr_chain chain;
     enum pyr_access access; /* the fast one, once proved; PYR_ACCESS_CALL if there is none */
+    bool proved;            /* what was derived was seen to agree with the API */
     void *(*accessor)(void);
     void *const *global;
     intptr_t tls;

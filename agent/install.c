@@ -1,13 +1,19 @@
 /* How the agent gets in: preloaded, its constructor runs before the program's main. */
 #include "api.h"
+#include "block.h"
 #include "collector.h"
+#include "counted.h"
+#include "direct.h"
 #include "entry.h"
 #include "inside.h"
+#include "maps.h"
+#include "next.h"
 #include "share.h"
 #include "sites.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What the user chose instead of the default allocator stays: it was asked for by name. */
 static bool allocator_chosen(void)
@@ -16,16 +22,52 @@ static bool allocator_chosen(void)
     return (chosen && *chosen) || (development && *development);
 }
 
+/* One that checks for errors has to see each block as it was asked for. */
+static bool is_checked(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return __asan_init || __tsan_init || __msan_init || (preloaded && strstr(preloaded, "vgpreload"));
+}
+
+/* Memory that is not of the private heap. */
+static void start_direct(void)
+{
+    if (PyGILState_GetThisThreadState && !is_checked() && pyr_counted_are_called() && pyr_next.is_c_library &&
+        pyr_next.usable_size)
+        pyr_direct_counts = pyr_direct_open();
+}
+
 /* fork copies the heap, and us, but shares what is mapped from the file. */
+static int inside_before;
+
 static void before_fork(void)
 {
+    pyr_maps_before_fork();
+    pyr_direct_before_fork();
+    pyr_blocks_before_fork();
+    inside_before = pyr_inside_agent;
+    pyr_inside_agent = 1; /* what is allocated meanwhile does not wait for the locks */
     pyr_share_before_fork(&pyr_main_heap);
+}
+
+static void in_parent(void)
+{
+    pyr_share_in_parent();
+    pyr_inside_agent = inside_before;
+    pyr_blocks_in_parent();
+    pyr_direct_in_parent();
+    pyr_maps_in_parent();
 }
 
 static void in_child(void)
 {
+    pyr_maps_in_child();
+    pyr_direct_in_child();
+    pyr_blocks_in_child();
+    pyr_caller_forked();
     pyr_region_forked();
     pyr_share_in_child(&pyr_main_heap);
+    pyr_inside_agent = inside_before;
 }
 
 static void start(const char *directory)
@@ -36,7 +78,9 @@ static void start(const char *directory)
         return;
     pyr_pools_init(&pyr_main_heap);
     pyr_sites_init(&pyr_main_heap);
-    pthread_atfork(before_fork, pyr_share_in_parent, in_child);
+    pyr_blocks_open();
+    pthread_atfork(before_fork, in_parent, in_child);
+    start_direct();
     pyr_collector_prepare();
     pyr_entry_install();
 }

@@ -1,9 +1,10 @@
 #include "region.h"
 
+#include "system.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -22,12 +23,12 @@ enum { BASES = 64, PAGE = 4096 };
 
 static void *map_at(uintptr_t address, size_t bytes)
 {
-    void *got = mmap((void *)address, bytes, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    void *got = pyr_system_mmap((void *)address, bytes, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     if (got == MAP_FAILED)
         return NULL;
     if ((uintptr_t)got != address) { /* a kernel that takes it for a mere hint */
-        munmap(got, bytes);
+        pyr_system_munmap(got, bytes);
         return NULL;
     }
     return got;
@@ -42,7 +43,7 @@ bool pyr_region_open(void)
         uintptr_t base = first_base + (noise + n) % 512 * base_step + (noise >> 9) * PYR_WINDOW_BYTES / 4;
         void *probe = map_at(base, PYR_ARENA_BYTES);
         if (probe) {
-            munmap(probe, PYR_ARENA_BYTES);
+            pyr_system_munmap(probe, PYR_ARENA_BYTES);
             pyr_region.base = base;
             return true;
         }
@@ -111,7 +112,7 @@ void pyr_region_give(void *arena)
     size_t slot = ((uintptr_t)arena - pyr_region.base) >> PYR_ARENA_SHIFT;
     int saved = errno;
     pthread_mutex_lock(&lock);
-    if (munmap((char *)arena + PAGE, PYR_ARENA_BYTES - PAGE) < 0) {
+    if (pyr_system_munmap((char *)arena + PAGE, PYR_ARENA_BYTES - PAGE) < 0) {
         madvise(arena, PYR_ARENA_BYTES, MADV_DONTNEED);
         set(mapped, slot, true);
     }

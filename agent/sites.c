@@ -1,11 +1,13 @@
 #include "sites.h"
 
+#include "api.h"
+#include "direct.h"
 #include "inside.h"
 
-#include "api.h"
+#include <pthread.h>
 
 /* Not a site: the frame is not complete or not Python's; what it allocates belongs to the one that called it. */
-static const uint32_t skip = UINT32_MAX;
+static const uint32_t skip = PYR_SITE_SKIP;
 
 /* The interpreter's own frames may have no instruction: 0 must not be found in an empty cache. */
 static const uint64_t no_key = UINT64_MAX;
@@ -96,13 +98,21 @@ static void cache_drop(struct pyr_heap *heap, uint64_t key)
         beside->key = no_key;
 }
 
+/* A thread without the GIL may be reading it (caller.c): a key is there only while its tag is. */
+static void slot_set(struct pyr_cached_site *slot, uint64_t key, uint32_t tag)
+{
+    __atomic_store_n(&slot->key, no_key, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&slot->tag, tag, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot->key, key, __ATOMIC_RELEASE);
+}
+
 /* What was in the slot goes to the one beside it. */
 static void cache_put(struct pyr_heap *heap, uint64_t key, uint32_t site)
 {
     struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index());
     cache_drop(heap, key);
-    *pyr_cache_beside(heap, slot) = *slot;
-    *slot = (struct pyr_cached_site){key, site << PYR_TAG_SITE_SHIFT};
+    slot_set(pyr_cache_beside(heap, slot), slot->key, slot->tag);
+    slot_set(slot, key, site << PYR_TAG_SITE_SHIFT);
 }
 
 void pyr_code_died(struct pyr_heap *heap, const void *code)
@@ -122,17 +132,28 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
 
 /* ---- sites ---- */
 
-void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
+void pyr_peak_raised(struct pyr_heap *heap)
 {
     heap->file->peak_bytes -= heap->headroom;
     heap->headroom = 0;
-    site->allocated_blocks++;
-    site->allocated_bytes += size;
+    heap->file->domains[PYR_DOMAIN_RAW].epoch++;
     while (heap->saved != PYR_SAVED_END) {
         struct pyr_heap_site *last = &heap->sites[heap->saved - 1];
         heap->saved = last->saved;
         last->saved = 0;
     }
+}
+
+void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
+{
+    heap->headroom -= (uint64_t)pyr_direct_take_raw();
+    bool raised = (int64_t)heap->headroom < 0;
+    if (!raised && !site->saved)
+        pyr_site_save(heap, site);
+    site->allocated_blocks++;
+    site->allocated_bytes += size;
+    if (raised)
+        pyr_peak_raised(heap);
     return block;
 }
 
@@ -207,6 +228,37 @@ static uint32_t key_find(const struct pyr_heap *heap, uint64_t key)
     return n;
 }
 
+static pthread_mutex_t learning = PTHREAD_MUTEX_INITIALIZER;
+
+void pyr_learn_begin(void)
+{
+    pthread_mutex_lock(&learning);
+}
+
+void pyr_learn_end(void)
+{
+    pthread_mutex_unlock(&learning);
+}
+
+void pyr_learn_forked(void)
+{
+    pthread_mutex_init(&learning, NULL);
+}
+
+uint32_t pyr_site_left(struct pyr_heap *heap, const void *frame)
+{
+    const void *code = pyr_code_of(frame);
+    if (!code || pyr_at(code, pyr_inside.layout.object_type) != PyCode_Type)
+        return PYR_SITE_OTHER;
+    if (is_incomplete(frame, code))
+        return PYR_SITE_SKIP;
+    pyr_learn_begin();
+    uint32_t record = pyr_text_code(heap, code);
+    uint32_t site = record == PYR_TEXT_NONE ? PYR_SITE_OTHER : site_placed(heap, record, instruction_of(frame, code));
+    pyr_learn_end();
+    return site;
+}
+
 /* Its number; 0 if it cannot be told apart. */
 static uint32_t key_learn(struct pyr_heap *heap, const void *frame, uint64_t key)
 {
@@ -241,7 +293,12 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         if (slot->key == key)
             return slot->tag >> PYR_TAG_SITE_SHIFT;
         uint32_t number = key_find(heap, key);
-        if (!number && !(number = key_learn(heap, frame, key))) {
+        if (!number) {
+            pyr_learn_begin();
+            number = key_learn(heap, frame, key);
+            pyr_learn_end();
+        }
+        if (!number) {
             heap->file->lost_sites++;
             return PYR_SITE_OTHER;
         }

@@ -7,8 +7,21 @@
 /* The site of the innermost frame that runs Python code, from `frame` on; learnt where it is new. */
 uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame);
 
+/* The same of one frame, for a thread that holds no GIL but has not left the frame: PYR_SITE_SKIP if the frame is not
+ * complete. Without the index of live code: whoever asks keeps the answer. */
+uint32_t pyr_site_left(struct pyr_heap *heap, const void *frame);
+#define PYR_SITE_SKIP UINT32_MAX
+
+/* Around what makes sites and texts: threads without the GIL do that, too. A fork takes it. */
+void pyr_learn_begin(void);
+void pyr_learn_end(void);
+void pyr_learn_forked(void);
+
 /* A block that was marked with PYR_TAG_CODE is freed: what was known by its address is not true any more. */
 void pyr_code_died(struct pyr_heap *heap, const void *code);
+
+/* The headroom has gone below zero: there is a new maximum. */
+void pyr_peak_raised(struct pyr_heap *heap);
 
 /* Tables of an empty heap. */
 void pyr_sites_init(struct pyr_heap *heap);
@@ -20,5 +33,9 @@ uint32_t pyr_text_code(struct pyr_heap *heap, const void *code);
 
 /* Notes what every site holds now, once: the main module has ended. Where there is no room, it is not noted. */
 void pyr_text_live(struct pyr_heap *heap);
+
+/* A record of what so many of something hold, to be filled and ended: then *record is its offset. NULL: no room. */
+struct pyr_heap_live *pyr_text_live_begin(struct pyr_heap *heap, uint32_t count);
+void pyr_text_live_end(struct pyr_heap *heap, uint32_t count, uint32_t *record);
 
 #endif

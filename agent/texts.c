@@ -1,6 +1,7 @@
 /* Code objects as text in the shared file: copied at first sight, so that lines can be told without the process. */
 #include "sites.h"
 
+#include "direct.h"
 #include "inside.h"
 
 #include <string.h>
@@ -143,24 +144,41 @@ uint32_t pyr_text_code(struct pyr_heap *heap, const void *code)
     return text_record(heap, PYR_HEAP_TEXT_CODE, &(struct parts){&facts, bytes, sizeof facts, facts.linetable_size});
 }
 
+struct pyr_heap_live *pyr_text_live_begin(struct pyr_heap *heap, uint32_t count)
+{
+    uint64_t offset = heap->file->text_bytes, size = count * sizeof(struct pyr_heap_live);
+    uint64_t end = offset + sizeof(struct pyr_heap_text) + size;
+    if (end > UINT32_MAX || !pyr_window_reserve(&heap->text_window, end))
+        return NULL;
+    struct pyr_heap_text *text = text_at(heap, (uint32_t)offset);
+    *text = (struct pyr_heap_text){PYR_HEAP_TEXT_LIVE, (uint32_t)size};
+    return (struct pyr_heap_live *)(void *)(text + 1);
+}
+
+void pyr_text_live_end(struct pyr_heap *heap, uint32_t count, uint32_t *record)
+{
+    uint64_t offset = heap->file->text_bytes;
+    uint64_t end = offset + sizeof(struct pyr_heap_text) + count * sizeof(struct pyr_heap_live);
+    __atomic_store_n(&heap->file->text_bytes, end, __ATOMIC_RELEASE);
+    __atomic_store_n(record, (uint32_t)offset, __ATOMIC_RELEASE);
+}
+
 void pyr_text_live(struct pyr_heap *heap)
 {
     struct timespec now;
+    pyr_learn_begin();
     uint32_t count = heap->site_count;
-    uint64_t offset = heap->file->text_bytes, size = count * sizeof(struct pyr_heap_live);
-    uint64_t end = offset + sizeof(struct pyr_heap_text) + size;
     clock_gettime(CLOCK_REALTIME, &now);
     heap->file->main_ended_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    if (end > UINT32_MAX || !pyr_window_reserve(&heap->text_window, end))
-        return;
-    struct pyr_heap_text *text = text_at(heap, (uint32_t)offset);
-    struct pyr_heap_live *live = (struct pyr_heap_live *)(void *)(text + 1);
-    *text = (struct pyr_heap_text){PYR_HEAP_TEXT_LIVE, (uint32_t)size};
-    for (uint32_t i = 0; i < count; i++) {
+    struct pyr_heap_live *live = pyr_text_live_begin(heap, count);
+    for (uint32_t i = 0; live && i < count; i++) {
         const struct pyr_heap_site *site = &heap->sites[i];
         live[i] = (struct pyr_heap_live){site->allocated_blocks - site->freed_blocks,
                                          site->allocated_bytes - site->freed_bytes};
     }
-    __atomic_store_n(&heap->file->text_bytes, end, __ATOMIC_RELEASE);
-    __atomic_store_n(&heap->file->live_record, (uint32_t)offset, __ATOMIC_RELEASE);
+    if (live)
+        pyr_text_live_end(heap, count, &heap->file->live_record);
+    if (live && pyr_direct_counts)
+        pyr_direct_note_live();
+    pyr_learn_end();
 }

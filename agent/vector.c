@@ -1,6 +1,6 @@
 #include "vector.h"
 
-#include <sys/mman.h>
+#include "system.h"
 
 enum { PAGE = 4096 };
 
@@ -10,8 +10,8 @@ bool pyr_vector_reserve(struct pyr_vector *vector, size_t bytes)
         return true;
     size_t wanted = vector->bytes * 2 > bytes ? vector->bytes * 2 : bytes;
     wanted = (wanted + PAGE - 1) & ~(size_t)(PAGE - 1);
-    void *got = vector->at ? mremap(vector->at, vector->bytes, wanted, MREMAP_MAYMOVE)
-                           : mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *got = vector->at ? pyr_system_mremap(vector->at, vector->bytes, wanted, MREMAP_MAYMOVE, NULL)
+                           : pyr_system_mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (got == MAP_FAILED)
         return false;
     vector->at = got;
@@ -22,6 +22,6 @@ bool pyr_vector_reserve(struct pyr_vector *vector, size_t bytes)
 void pyr_vector_release(struct pyr_vector *vector)
 {
     if (vector->at)
-        munmap(vector->at, vector->bytes);
+        pyr_system_munmap(vector->at, vector->bytes);
     *vector = (struct pyr_vector){0};
 }

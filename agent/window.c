@@ -1,11 +1,10 @@
 #include "window.h"
 
+#include "system.h"
+
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -27,14 +26,14 @@ static bool backed(char *at, size_t bytes)
 bool pyr_window_open(struct pyr_window *window, void *at, int file, uint64_t offset, size_t limit, size_t bytes)
 {
     bytes = (bytes + PAGE - 1) & ~(size_t)(PAGE - 1);
-    void *got =
-        mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED_NOREPLACE : 0), file, (off_t)offset);
+    void *got = pyr_system_mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED_NOREPLACE : 0), file,
+                                (off_t)offset);
     if (got == MAP_FAILED)
         return false;
     /* Else each page that is new would be read for, with its neighbours, from a file that has none of them. */
     madvise(got, bytes, MADV_RANDOM);
     if ((at && got != at) || !backed(got, bytes)) {
-        munmap(got, bytes);
+        pyr_system_munmap(got, bytes);
         return false;
     }
     *window = (struct pyr_window){.at = got, .mapped = bytes, .limit = limit};
@@ -44,13 +43,13 @@ bool pyr_window_open(struct pyr_window *window, void *at, int file, uint64_t off
 bool pyr_window_continue(struct pyr_window *window, int file, uint64_t offset, size_t own, size_t bytes)
 {
     size_t end = own + ((bytes + PAGE - 1) & ~(size_t)(PAGE - 1));
-    void *got =
-        mmap(window->at + own, end - own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, (off_t)(offset + own));
+    void *got = pyr_system_mmap(window->at + own, end - own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
+                                (off_t)(offset + own));
     if (got == MAP_FAILED)
         return false;
     madvise(got, end - own, MADV_RANDOM);
     if (window->mapped > end)
-        munmap(window->at + end, window->mapped - end);
+        pyr_system_munmap(window->at + end, window->mapped - end);
     window->own = own;
     window->mapped = end;
     return true;
@@ -58,12 +57,13 @@ bool pyr_window_continue(struct pyr_window *window, int file, uint64_t offset, s
 
 bool pyr_window_detach(struct pyr_window *window)
 {
-    void *copy = mmap(NULL, window->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *copy = pyr_system_mmap(NULL, window->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (copy == MAP_FAILED)
         return false;
     memcpy(copy, window->at, window->mapped);
     window->own = 0;
-    return mremap(copy, window->mapped, window->mapped, MREMAP_MAYMOVE | MREMAP_FIXED, window->at) == window->at;
+    return pyr_system_mremap(copy, window->mapped, window->mapped, MREMAP_MAYMOVE | MREMAP_FIXED, window->at) ==
+           window->at;
 }
 
 bool pyr_window_reserve(struct pyr_window *window, size_t bytes)
@@ -73,9 +73,10 @@ bool pyr_window_reserve(struct pyr_window *window, size_t bytes)
     int saved = errno;
     size_t wanted = (bytes + STEP - 1) & ~(size_t)(STEP - 1);
     char *own = window->at + window->own;
-    bool done = wanted <= window->limit && mremap(own, window->mapped - window->own, wanted - window->own, 0) == own;
+    bool done = wanted <= window->limit &&
+                pyr_system_mremap(own, window->mapped - window->own, wanted - window->own, 0, NULL) == own;
     if (done && !backed(window->at + window->mapped, wanted - window->mapped)) {
-        mremap(own, wanted - window->own, window->mapped - window->own, 0);
+        pyr_system_mremap(own, wanted - window->own, window->mapped - window->own, 0, NULL);
         done = false;
     }
     if (done)

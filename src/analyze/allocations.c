@@ -89,6 +89,44 @@ static void add_heap(struct pyr_allocations *sums, const struct pyr_shown *view,
     sums->lost_allocations += heap->lost_allocations;
 }
 
+static int add_other(struct pyr_allocations *sums, struct pyr_shown *view, const struct pyr_memory_facts *memory)
+{
+    struct pyr_other_memory *other = &sums->others[memory->kind];
+    if (!other->heaps++ || memory->peak_bytes > other->largest_bytes) {
+        other->largest_bytes = memory->peak_bytes;
+        other->peak_ns = memory->peak_ns;
+    }
+    sums->cut |= memory->cut;
+    other->allocated_blocks += memory->allocated_blocks;
+    other->allocated_bytes += memory->allocated_bytes;
+    other->live_blocks += memory->live_blocks;
+    other->live_bytes += memory->live_bytes;
+    other->peak_bytes += memory->peak_bytes;
+    for (uint32_t i = 0; i < memory->site_count; i++) {
+        const struct pyr_memory_site *site = &memory->sites[i];
+        int64_t leaf = pyr_tree_leaf(&view->tree, site->node < view->model.node_count ? site->node : 0, 0);
+        if (leaf < 0)
+            return (int)leaf;
+        uint32_t place = pyr_tree_at(&view->tree, (uint32_t)leaf)->place;
+        struct pyr_allocation line = {0, pyr_model_place(&view->model, place)->whole, *site};
+        if (!pyr_vec_push(&other->lines, &line))
+            return PYR_E_NOMEM;
+    }
+    return 0;
+}
+
+static int load_others(struct pyr_allocations *sums, struct pyr_shown *view)
+{
+    const struct pyr_memory_facts *memory;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && (memory = pyr_reader_other_memory(view->model.reader, i)); i++)
+        if (is_selected(view, memory))
+            rc = add_other(sums, view, memory);
+    for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++)
+        merge(&sums->others[kind].lines);
+    return rc;
+}
+
 /* ---- over time ---- */
 
 static uint64_t end_ns(const struct pyr_memory_facts *heap)
@@ -184,7 +222,8 @@ static int load(struct pyr_allocations *sums, struct pyr_shown *view)
     merge(&sums->stacks);
     merge(&sums->merged);
     merge(&sums->lines);
-    return fill_points(sums, view);
+    int rc = load_others(sums, view);
+    return rc < 0 ? rc : fill_points(sums, view);
 }
 
 int pyr_allocations_load(struct pyr_allocations *allocations, struct pyr_shown *view)
@@ -193,6 +232,8 @@ int pyr_allocations_load(struct pyr_allocations *allocations, struct pyr_shown *
                                    .merged = PYR_VEC(struct pyr_allocation),
                                    .lines = PYR_VEC(struct pyr_allocation),
                                    .points = PYR_VEC(struct pyr_memory_point)};
+    for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++)
+        sums.others[kind].lines = PYR_VEC(struct pyr_allocation);
     int rc = load(&sums, view);
     if (rc < 0)
         pyr_allocations_release(&sums);
@@ -208,6 +249,8 @@ void pyr_allocations_release(struct pyr_allocations *allocations)
         pyr_vec_release(&allocations->merged);
         pyr_vec_release(&allocations->lines);
         pyr_vec_release(&allocations->points);
+        for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++)
+            pyr_vec_release(&allocations->others[kind].lines);
     }
     *allocations = (struct pyr_allocations){0};
 }
@@ -239,14 +282,13 @@ static int compare_ranked(const void *left, const void *right)
     return a->line < b->line ? -1 : a->line > b->line;
 }
 
-int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
-                         struct pyr_vec *order)
+int pyr_allocations_rank_lines(const struct pyr_vec *lines, enum pyr_weigh weight, size_t limit, struct pyr_vec *order)
 {
     struct pyr_vec ranked = PYR_VEC(struct ranked);
     int rc = 0;
     order->count = 0;
-    for (size_t i = 0; rc == 0 && i < allocations->lines.count; i++) {
-        const struct pyr_allocation *line = at(&allocations->lines, i);
+    for (size_t i = 0; rc == 0 && i < lines->count; i++) {
+        const struct pyr_allocation *line = at(lines, i);
         struct ranked row = {line, pyr_allocation_bytes(&line->figures, weight)};
         if (row.bytes && !pyr_vec_push(&ranked, &row))
             rc = PYR_E_NOMEM;
@@ -260,10 +302,19 @@ int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_wei
     return rc;
 }
 
-const struct pyr_allocation *pyr_allocations_of(const struct pyr_allocations *allocations, uint32_t place)
+int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
+                         struct pyr_vec *order)
+{
+    return pyr_allocations_rank_lines(&allocations->lines, weight, limit, order);
+}
+
+const struct pyr_allocation *pyr_allocations_line(const struct pyr_vec *lines, uint32_t place)
 {
     const struct pyr_allocation wanted = {.leaf = place};
-    return allocations->lines.count
-               ? bsearch(&wanted, allocations->lines.items, allocations->lines.count, sizeof wanted, compare)
-               : NULL;
+    return lines->count ? bsearch(&wanted, lines->items, lines->count, sizeof wanted, compare) : NULL;
+}
+
+const struct pyr_allocation *pyr_allocations_of(const struct pyr_allocations *allocations, uint32_t place)
+{
+    return pyr_allocations_line(&allocations->lines, place);
 }

@@ -11,6 +11,14 @@ struct pyr_allocation {
     struct pyr_memory_site figures;
 };
 
+/* Memory of another kind than the heap; peaks as there. */
+struct pyr_other_memory {
+    uint32_t heaps; /* processes that have figures; 0: nothing else means anything */
+    uint64_t allocated_blocks, allocated_bytes, live_blocks, live_bytes, peak_bytes;
+    uint64_t largest_bytes, peak_ns; /* of the process with the highest peak; peak_ns 0: not known */
+    struct pyr_vec lines;            /* of struct pyr_allocation: by place, merged, in order of place */
+};
+
 /* Zeroed it is empty and releasable. */
 struct pyr_allocations {
     uint32_t heaps;   /* that have figures; 0: nothing else means anything */
@@ -26,7 +34,8 @@ struct pyr_allocations {
     struct pyr_vec merged; /* of struct pyr_allocation: by leaf, of all processes */
     struct pyr_vec lines;  /* of struct pyr_allocation: by place, merged, in order of place */
     uint64_t start_ns, step_ns;
-    struct pyr_vec points; /* of struct pyr_memory_point, all heaps added */
+    struct pyr_vec points;                            /* of struct pyr_memory_point, all heaps added */
+    struct pyr_other_memory others[PYR_MEMORY_KINDS]; /* by kind; that of the heap is not used */
 };
 
 /* Nodes of the view's tree may be added. 0 or PYR_E_NOMEM. */
@@ -37,12 +46,18 @@ void pyr_allocations_release(struct pyr_allocations *allocations);
 uint64_t pyr_allocation_bytes(const struct pyr_memory_site *figures, enum pyr_weigh weight);
 uint64_t pyr_allocation_blocks(const struct pyr_memory_site *figures, enum pyr_weigh weight);
 
-/* The lines with the most bytes of that weight, at most limit, into an emptied vector of const struct pyr_allocation *.
- */
+/* Of some lines, those with the most bytes of that weight, at most limit, into an emptied vector of const struct
+ * pyr_allocation *. */
+int pyr_allocations_rank_lines(const struct pyr_vec *lines, enum pyr_weigh weight, size_t limit, struct pyr_vec *order);
+
+/* The same of the heap's lines. */
 int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
                          struct pyr_vec *order);
 
-/* The line of a place; NULL if nothing was allocated there. */
+/* The line of a place among some lines; NULL if nothing was allocated there. */
+const struct pyr_allocation *pyr_allocations_line(const struct pyr_vec *lines, uint32_t place);
+
+/* The same of the heap's lines. */
 const struct pyr_allocation *pyr_allocations_of(const struct pyr_allocations *allocations, uint32_t place);
 
 #endif

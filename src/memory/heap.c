@@ -60,12 +60,24 @@ static void read_rss(struct pyr_watched_heap *heap, uint64_t time_ns)
         heap->rss_bytes = rss;
 }
 
+/* Whether the heap's own has risen since the last look: then it belongs into this step. */
+static bool note_peaks(struct pyr_watched_heap *heap, const struct pyr_heap_head *now, uint64_t time_ns)
+{
+    bool rose[PYR_MEMORY_KINDS];
+    for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++) {
+        rose[kind] = now->peak_bytes[kind] > (heap->peak_ns[kind] ? heap->head.peak_bytes[kind] : 0);
+        if (rose[kind])
+            heap->peak_ns[kind] = time_ns;
+    }
+    return rose[PYR_MEMORY_HEAP];
+}
+
 static void look_at_totals(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
 {
     struct pyr_heap_head head;
     if (!now && time_ns < heap->next_ns)
         return;
-    uint64_t step = heap->timeline.step_ns, peak_before = heap->peak_ns ? heap->head.peak_bytes : 0, live;
+    uint64_t step = heap->timeline.step_ns, live;
     uint64_t began_ns = pyr_now_ns();
     if (pyr_heap_reader_head(heap->reader, &head) < 0 || pyr_heap_reader_live(heap->reader, &live) < 0)
         return;
@@ -73,12 +85,10 @@ static void look_at_totals(struct pyr_watched_heap *heap, uint64_t time_ns, bool
     heap->next_ns = time_ns + (step < LOOK_MAX_NS ? step : LOOK_MAX_NS);
     if (heap->next_ns < time_ns + rest)
         heap->next_ns = time_ns + rest;
-    bool rose = head.peak_bytes > peak_before; /* since the last look: it belongs into this step */
-    if (rose)
-        heap->peak_ns = time_ns;
+    bool rose = note_peaks(heap, &head, time_ns);
     heap->head = head;
     read_rss(heap, time_ns);
-    const struct pyr_memory_point seen = {rose ? head.peak_bytes : live, heap->rss_bytes};
+    const struct pyr_memory_point seen = {rose ? head.peak_bytes[PYR_MEMORY_HEAP] : live, heap->rss_bytes};
     pyr_timeline_add(&heap->timeline, time_ns, &seen);
 }
 
@@ -94,8 +104,10 @@ void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
 struct writing {
     struct pyr_writer *writer;
     struct pyr_map codes; /* number of the reader to number of the recording */
-    struct pyr_vec sites; /* of struct pyr_memory_site */
-    struct pyr_memory_facts facts;
+    struct {
+        struct pyr_vec sites; /* of struct pyr_memory_site */
+        struct pyr_memory_facts facts;
+    } kinds[PYR_MEMORY_KINDS];
 };
 
 static int64_t code_number(struct writing *writing, const struct pyr_heap_place *place)
@@ -124,42 +136,67 @@ static int take_site(void *context, const struct pyr_heap_place *place, const st
             return (int)node;
         site.node = (uint32_t)node;
     }
-    writing->facts.allocated_blocks += site.allocated_blocks;
-    writing->facts.allocated_bytes += site.allocated_bytes;
-    writing->facts.live_blocks += site.live_blocks;
-    writing->facts.live_bytes += site.live_bytes;
-    return pyr_vec_push(&writing->sites, &site) ? 0 : PYR_E_NOMEM;
+    struct pyr_memory_facts *facts = &writing->kinds[place->kind].facts;
+    facts->allocated_blocks += site.allocated_blocks;
+    facts->allocated_bytes += site.allocated_bytes;
+    facts->live_blocks += site.live_blocks;
+    facts->live_bytes += site.live_bytes;
+    return pyr_vec_push(&writing->kinds[place->kind].sites, &site) ? 0 : PYR_E_NOMEM;
 }
 
-int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns)
+static struct pyr_memory_facts facts_of(const struct pyr_watched_heap *heap, enum pyr_memory_kind kind,
+                                        uint64_t time_ns)
 {
-    struct writing writing = {.writer = writer, .sites = PYR_VEC(struct pyr_memory_site)};
-    pyr_watched_look(heap, time_ns, true);
-    writing.facts = (struct pyr_memory_facts){
+    struct pyr_memory_facts facts = {
+        .kind = kind,
         .process = heap->process,
         .interpreter = heap->head.interpreter,
         .at_main_end = heap->head.at_main_end,
         .time_ns = time_ns,
-        .peak_bytes = heap->head.peak_bytes,
-        .peak_ns = heap->peak_ns,
-        .arena_bytes = heap->head.peak_arena_bytes,
-        .lost_allocations = heap->head.lost_allocations,
+        .peak_bytes = heap->head.peak_bytes[kind],
+        .peak_ns = heap->peak_ns[kind],
         .why = "",
-        .start_ns = heap->timeline.start_ns,
-        .step_ns = heap->timeline.step_ns,
-        .points = heap->timeline.points,
-        .point_count = heap->timeline.count,
     };
-    int rc = pyr_heap_reader_sites(heap->reader, take_site, &writing);
-    if (rc == 0) {
-        writing.facts.sites = writing.sites.items;
-        writing.facts.site_count = (uint32_t)writing.sites.count;
-        rc = pyr_writer_memory(writer, &writing.facts);
+    if (kind != PYR_MEMORY_HEAP)
+        return facts;
+    facts.arena_bytes = heap->head.peak_arena_bytes;
+    facts.lost_allocations = heap->head.lost_allocations;
+    facts.start_ns = heap->timeline.start_ns;
+    facts.step_ns = heap->timeline.step_ns;
+    facts.points = heap->timeline.points;
+    facts.point_count = heap->timeline.count;
+    return facts;
+}
+
+/* Memory of another kind is only told where it was counted. */
+static int write_kinds(struct writing *writing, bool others)
+{
+    int rc = 0;
+    for (unsigned kind = 0; rc == 0 && kind < (others ? PYR_MEMORY_KINDS : PYR_MEMORY_HEAP + 1); kind++) {
+        struct pyr_memory_facts *facts = &writing->kinds[kind].facts;
+        facts->sites = writing->kinds[kind].sites.items;
+        facts->site_count = (uint32_t)writing->kinds[kind].sites.count;
+        rc = pyr_writer_memory(writing->writer, facts);
     }
+    return rc;
+}
+
+int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns)
+{
+    struct writing writing = {.writer = writer};
+    pyr_watched_look(heap, time_ns, true);
+    for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++) {
+        writing.kinds[kind].sites = PYR_VEC(struct pyr_memory_site);
+        writing.kinds[kind].facts = facts_of(heap, kind, time_ns);
+    }
+    int rc = pyr_heap_reader_sites(heap->reader, take_site, &writing);
+    if (rc == 0)
+        rc = write_kinds(&writing, heap->head.counts_others);
     if (rc == 0)
         rc = pyr_collections_write(&heap->collections, heap->reader, &heap->head, writer, heap->process, time_ns);
     pyr_map_release(&writing.codes);
-    pyr_vec_release(&writing.sites);
+    for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++)
+        pyr_vec_release(&writing.kinds[kind].sites);
     return rc;
 }
 

@@ -14,12 +14,12 @@
 struct pyr_watched_heap {
     char name[64]; /* of the file */
     struct pyr_heap_reader *reader;
-    struct pyr_heap_head head; /* as read last */
-    uint32_t process;          /* number in the recording, or PYR_HEAP_NO_PROCESS: not known yet */
-    pid_t pid;                 /* as we see it; 0: not known */
-    bool left;                 /* its process executes another program by now */
-    uint64_t peak_ns;          /* when its peak was last seen to rise */
-    uint64_t next_ns, rss_ns;  /* when to read it again, and the resident memory */
+    struct pyr_heap_head head;          /* as read last */
+    uint32_t process;                   /* number in the recording, or PYR_HEAP_NO_PROCESS: not known yet */
+    pid_t pid;                          /* as we see it; 0: not known */
+    bool left;                          /* its process executes another program by now */
+    uint64_t peak_ns[PYR_MEMORY_KINDS]; /* when the peak was last seen to rise */
+    uint64_t next_ns, rss_ns;           /* when to read it again, and the resident memory */
     uint64_t rss_bytes;
     struct pyr_memory_timeline timeline;
     struct pyr_collections collections;

@@ -113,8 +113,17 @@ struct pyr_memory_point {
     uint64_t heap_bytes, rss_bytes;
 };
 
-/* The heap of one interpreter of one process: all its figures at one moment. */
+/* What the figures are of. */
+enum pyr_memory_kind {
+    PYR_MEMORY_HEAP,  /* Python's allocators: objects and what belongs to them */
+    PYR_MEMORY_C,     /* what C code took itself: malloc and so on, anonymous mappings */
+    PYR_MEMORY_FILES, /* files that the program mapped: address space */
+    PYR_MEMORY_KINDS,
+};
+
+/* The heap of one interpreter of one process, or its other memory: all figures at one moment. */
 struct pyr_memory_facts {
+    enum pyr_memory_kind kind;
     uint32_t process;     /* number */
     uint32_t interpreter; /* 0 is the main one */
     bool at_main_end;     /* live: when the main module had ended; else at time_ns */

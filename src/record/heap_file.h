@@ -4,6 +4,7 @@
  *     page 0            struct pyr_heap_file
  *     sites_at          struct pyr_heap_site [site_count], in order of appearance
  *     texts_at          records of code objects and strings, only ever appended
+ *     direct_at         struct pyr_heap_direct [direct_count]: what was not taken from the private heap
  *     pauses_at         struct pyr_heap_pause [PYR_HEAP_PAUSES]: the last collections, the nth at n % PYR_HEAP_PAUSES
  *
  * All integers are native: the file is read on the machine that wrote it. It may be torn: each 64-bit word is whole,
@@ -40,10 +41,37 @@ struct pyr_heap_site {
     uint64_t allocated_blocks, allocated_bytes; /* bytes as asked for */
     uint64_t freed_blocks, freed_bytes;
     uint64_t peak_blocks, peak_bytes;
-    uint32_t saved; /* 0, or the next site of a list that only the process follows */
-    uint32_t reserved;
+    uint32_t saved;       /* 0, or the next site of a list that only the process follows */
+    uint32_t direct;      /* number of its first struct pyr_heap_direct; 0: none */
     uint32_t code;        /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
+};
+
+/* Memory that does not come from the private heap. */
+enum pyr_heap_domain {
+    PYR_DOMAIN_RAW,  /* PyMem_RawMalloc and so on: Python's, as tracemalloc counts it */
+    PYR_DOMAIN_C,    /* malloc and so on, anonymous mmap */
+    PYR_DOMAIN_FILE, /* mmap of a file: address space, of which only what is touched becomes memory */
+    PYR_DOMAINS,
+};
+
+/* What one site took from one domain, two cache lines: counted by threads that hold the GIL, and beside it, atomically,
+ * by those that do not. The sum of both is what counts; each alone may be below zero. What it held at the domain's peak
+ * (of PYR_DOMAIN_RAW: the private heap's): peak_* if its epoch is the domain's, else what is live. */
+struct pyr_heap_direct {
+    uint64_t allocated_blocks, allocated_bytes, freed_blocks, freed_bytes;
+    uint64_t peak_blocks, peak_bytes;
+    uint64_t epoch;
+    uint32_t site, next; /* the site's next one; 0: none */
+    uint64_t loose_allocated_blocks, loose_allocated_bytes, loose_freed_blocks, loose_freed_bytes;
+    uint32_t domain; /* enum pyr_heap_domain */
+    uint32_t reserved[7];
+};
+
+struct pyr_heap_domain_total {
+    uint64_t peak_bytes;       /* the highest sum; of PYR_DOMAIN_RAW 0: it is in the heap's */
+    uint64_t loose_peak_bytes; /* the highest that threads without the GIL saw, if that is more */
+    uint64_t epoch;            /* changes with every new maximum */
 };
 
 enum pyr_heap_automatic { PYR_HEAP_UNKNOWN = 0, PYR_HEAP_ENABLED = 1, PYR_HEAP_DISABLED = 2 };
@@ -93,6 +121,11 @@ struct pyr_heap_file {
     uint64_t
         main_ended_ns;    /* when the main module had ended, threads and atexit too, but nothing was torn down; or 0 */
     uint32_t live_record; /* offset of what was live then; PYR_TEXT_NONE: not noted */
+    uint32_t direct_live_record; /* likewise, of struct pyr_heap_direct by number */
+    uint32_t direct_count;
+    uint32_t direct_size;
+    uint64_t direct_at, direct_limit;
+    struct pyr_heap_domain_total domains[PYR_DOMAINS];
     /* The cyclic collector. */
     uint32_t collections_noted; /* 1: they are */
     struct pyr_heap_collections collections[PYR_GENERATIONS];
@@ -102,7 +135,8 @@ struct pyr_heap_file {
     uint32_t automatic;                   /* enum pyr_heap_automatic, likewise */
 };
 
-/* PYR_HEAP_TEXT_LIVE: what each site held when the main module had ended, of struct pyr_heap_live, by site number. */
+/* PYR_HEAP_TEXT_LIVE: what each site, or struct pyr_heap_direct, held when the main module had ended: of struct
+ * pyr_heap_live, by number. */
 enum pyr_heap_text_kind { PYR_HEAP_TEXT_STRING = 1, PYR_HEAP_TEXT_CODE = 2, PYR_HEAP_TEXT_LIVE = 3 };
 
 struct pyr_heap_live {

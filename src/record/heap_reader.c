@@ -19,6 +19,7 @@
 #define TEXTS_READ_MAX ((uint64_t)512 << 20) /* of one file in all */
 #define BASES_MAX 64u                        /* a fork of a fork of … */
 #define SITES_AT_ONCE 512u
+#define DIRECT_MAX (1u << 20)
 
 /* A file, and which texts are in it: those from text_base to text_end. */
 struct source {
@@ -60,7 +61,7 @@ static int read_header(int fd, struct pyr_heap_file *file)
     if (memcmp(file->magic, nothing, sizeof nothing) == 0)
         return PYR_E_AGAIN; /* the magic is written last */
     if (memcmp(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic) != 0 || file->version != PYR_HEAP_FILE_VERSION ||
-        file->site_size != sizeof(struct pyr_heap_site))
+        file->site_size != sizeof(struct pyr_heap_site) || file->direct_size != sizeof(struct pyr_heap_direct))
         return PYR_E_FORMAT;
     file->python[sizeof file->python - 1] = file->text_base_name[sizeof file->text_base_name - 1] = 0;
     return 0;
@@ -146,6 +147,12 @@ static uint64_t less(uint64_t whole, uint64_t part)
     return whole > part ? whole - part : 0;
 }
 
+static uint64_t peak_of(const struct pyr_heap_file *file, enum pyr_heap_domain domain)
+{
+    const struct pyr_heap_domain_total *total = &file->domains[domain];
+    return total->peak_bytes > total->loose_peak_bytes ? total->peak_bytes : total->loose_peak_bytes;
+}
+
 static struct pyr_gc_sum sum_of(const struct pyr_heap_collections *sums)
 {
     return (struct pyr_gc_sum){.count = sums->count,
@@ -170,7 +177,10 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .started_ns = file.started_ns,
         .ended = file.state == PYR_HEAP_ENDED,
         .at_main_end = file.live_record != PYR_TEXT_NONE,
-        .peak_bytes = file.peak_bytes,
+        .counts_others = file.direct_count > 0,
+        .peak_bytes = {[PYR_MEMORY_HEAP] = file.peak_bytes,
+                       [PYR_MEMORY_C] = peak_of(&file, PYR_DOMAIN_C),
+                       [PYR_MEMORY_FILES] = peak_of(&file, PYR_DOMAIN_FILE)},
         .peak_arena_bytes = file.peak_arena_bytes,
         .lost_allocations = file.lost_sites,
         .children_inside = file.children_inside,
@@ -343,11 +353,60 @@ static int64_t read_sites(const struct pyr_heap_reader *reader, const struct pyr
     return some;
 }
 
+/* ---- what is not of the private heap ---- */
+
+static uint32_t direct_count(const struct pyr_heap_file *file)
+{
+    return file->direct_count < DIRECT_MAX ? file->direct_count : DIRECT_MAX;
+}
+
+/* As read_sites. */
+static int64_t read_direct(const struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint32_t first,
+                           struct pyr_heap_direct direct[static SITES_AT_ONCE])
+{
+    uint32_t count = direct_count(file), some = count - first < SITES_AT_ONCE ? count - first : SITES_AT_ONCE;
+    uint64_t at = file->direct_at + (uint64_t)first * sizeof *direct;
+    if (at < file->direct_at || !read_at(own_fd(reader), direct, some * sizeof *direct, at))
+        return PYR_E_IO;
+    return some;
+}
+
+/* What threads without the GIL have counted may be below zero alone. */
+static struct pyr_memory_site direct_figures(const struct pyr_heap_file *file, const struct pyr_heap_direct *direct)
+{
+    struct pyr_memory_site figures = {
+        .allocated_blocks = direct->allocated_blocks + direct->loose_allocated_blocks,
+        .allocated_bytes = direct->allocated_bytes + direct->loose_allocated_bytes,
+    };
+    figures.live_blocks = less(figures.allocated_blocks, direct->freed_blocks + direct->loose_freed_blocks);
+    figures.live_bytes = less(figures.allocated_bytes, direct->freed_bytes + direct->loose_freed_bytes);
+    bool saved = direct->epoch == file->domains[direct->domain].epoch;
+    figures.peak_blocks = saved ? direct->peak_blocks : figures.live_blocks;
+    figures.peak_bytes = saved ? direct->peak_bytes : figures.live_bytes;
+    return figures;
+}
+
+/* What the raw domain holds now, which is Python's. */
+static int raw_live(struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint64_t *live_bytes)
+{
+    struct pyr_heap_direct direct[SITES_AT_ONCE];
+    for (uint32_t first = 0; first < direct_count(file);) {
+        int64_t some = read_direct(reader, file, first, direct);
+        if (some < 0)
+            return (int)some;
+        for (int64_t i = 0; i < some; i++)
+            if (direct[i].domain == PYR_DOMAIN_RAW)
+                *live_bytes += direct_figures(file, &direct[i]).live_bytes;
+        first += (uint32_t)some;
+    }
+    return 0;
+}
+
 int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes)
 {
     struct pyr_heap_file file;
     struct pyr_heap_site sites[SITES_AT_ONCE];
-    uint64_t allocated = 0, freed = 0;
+    uint64_t allocated = 0, freed = 0, raw = 0;
     int rc = read_header(own_fd(reader), &file);
     for (uint32_t first = 0, count = rc < 0 ? 0 : bounded_count(&file); first < count;) {
         int64_t some = read_sites(reader, &file, first, count, sites);
@@ -360,19 +419,21 @@ int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes)
         first += (uint32_t)some;
     }
     if (rc == 0)
-        *live_bytes = less(allocated, freed);
+        rc = raw_live(reader, &file, &raw);
+    if (rc == 0)
+        *live_bytes = less(allocated, freed) + raw;
     return rc;
 }
 
-/* What was live when the main module had ended: of some sites from number first on. Those that came later held nothing.
- */
-static void read_live(struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint32_t first, uint32_t some,
+/* What was live when the main module had ended, by a record: some from number first on. Those that came later held
+ * nothing. */
+static void read_live(struct pyr_heap_reader *reader, uint32_t record, uint32_t first, uint32_t some,
                       struct pyr_heap_live live[static SITES_AT_ONCE])
 {
     uint64_t at;
     uint32_t size;
     memset(live, 0, some * sizeof *live);
-    const struct source *source = find_text(reader, file->live_record, PYR_HEAP_TEXT_LIVE, &at, &size);
+    const struct source *source = find_text(reader, record, PYR_HEAP_TEXT_LIVE, &at, &size);
     uint32_t count = source ? size / sizeof *live : 0;
     if (first >= count)
         return;
@@ -390,7 +451,7 @@ static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_fil
             return (int)some;
         struct pyr_heap_live live[SITES_AT_ONCE];
         if (file->live_record != PYR_TEXT_NONE)
-            read_live(reader, file, first, (uint32_t)some, live);
+            read_live(reader, file->live_record, first, (uint32_t)some, live);
         for (uint32_t i = 0; i < some; i++) {
             struct pyr_heap_place place;
             struct pyr_memory_site figures = figures_of(&sites[i]);
@@ -401,6 +462,53 @@ static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_fil
             int rc = sites[i].allocated_blocks ? place_of(reader, first + i, &sites[i], &place) : 1;
             if (rc == 0)
                 rc = visit(context, &place, &figures);
+            if (rc < 0)
+                return rc;
+        }
+        first += (uint32_t)some;
+    }
+    return 0;
+}
+
+static int visit_direct(struct pyr_heap_reader *reader, const struct pyr_heap_file *file,
+                        const struct pyr_heap_direct *direct, const struct pyr_heap_live *live, pyr_heap_visit visit,
+                        void *context)
+{
+    static const enum pyr_memory_kind kinds[] = {
+        [PYR_DOMAIN_RAW] = PYR_MEMORY_HEAP, [PYR_DOMAIN_C] = PYR_MEMORY_C, [PYR_DOMAIN_FILE] = PYR_MEMORY_FILES};
+    struct pyr_heap_site site;
+    struct pyr_heap_place place;
+    uint64_t at = file->sites_at + direct->site * (uint64_t)sizeof site;
+    if (direct->domain >= PYR_DOMAINS || direct->site >= bounded_count(file))
+        return 0;
+    struct pyr_memory_site figures = direct_figures(file, direct);
+    if (live) {
+        figures.live_blocks = live->blocks < figures.allocated_blocks ? live->blocks : figures.allocated_blocks;
+        figures.live_bytes = live->bytes < figures.allocated_bytes ? live->bytes : figures.allocated_bytes;
+    }
+    if (!figures.allocated_blocks)
+        return 0;
+    if (!read_at(own_fd(reader), &site, sizeof site, at))
+        return PYR_E_IO;
+    int rc = place_of(reader, direct->site, &site, &place);
+    place.kind = kinds[direct->domain];
+    return rc < 0 ? rc : visit(context, &place, &figures);
+}
+
+static int visit_directs(struct pyr_heap_reader *reader, const struct pyr_heap_file *file, pyr_heap_visit visit,
+                         void *context)
+{
+    struct pyr_heap_direct direct[SITES_AT_ONCE];
+    struct pyr_heap_live live[SITES_AT_ONCE];
+    bool noted = file->direct_live_record != PYR_TEXT_NONE;
+    for (uint32_t first = 0; first < direct_count(file);) {
+        int64_t some = read_direct(reader, file, first, direct);
+        if (some < 0)
+            return (int)some;
+        if (noted)
+            read_live(reader, file->direct_live_record, first, (uint32_t)some, live);
+        for (int64_t i = 0; i < some; i++) {
+            int rc = visit_direct(reader, file, &direct[i], noted ? &live[i] : NULL, visit, context);
             if (rc < 0)
                 return rc;
         }
@@ -424,6 +532,8 @@ int pyr_heap_reader_sites(struct pyr_heap_reader *reader, pyr_heap_visit visit, 
     struct pyr_heap_site sites[SITES_AT_ONCE];
     prepare_places(reader, &file);
     rc = visit_sites(reader, &file, sites, visit, context);
+    if (rc == 0)
+        rc = visit_directs(reader, &file, visit, context);
     close_sources(reader, 1);
     return rc;
 }

@@ -14,9 +14,10 @@ struct pyr_heap_head {
     uint32_t pid, parent_pid; /* as the process sees itself; pid 0: forked, but it has not run yet */
     uint32_t interpreter;
     uint64_t started_ns; /* since 1970 */
+    bool counts_others;  /* not only the heap */
     bool ended;          /* it has exited; false also if it was killed */
     bool at_main_end;    /* what is live is told as of when the main module had ended */
-    uint64_t peak_bytes;
+    uint64_t peak_bytes[PYR_MEMORY_KINDS];
     uint64_t peak_arena_bytes;
     uint64_t lost_allocations;
     uint64_t children_inside; /* forked processes that had to count in this file too */
@@ -38,21 +39,23 @@ void pyr_heap_reader_close(struct pyr_heap_reader *reader);
 /* Reads the first page anew. PYR_E_IO, PYR_E_FORMAT: then *head is as it was. */
 int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *head);
 
-/* What all sites hold now: reads all of them, 64 bytes each. PYR_E_IO, PYR_E_FORMAT. */
+/* What all sites hold of the heap now: reads all of them, 64 bytes each. PYR_E_IO, PYR_E_FORMAT. */
 int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes);
 
 /* A site, its code and its instruction. */
 struct pyr_heap_place {
     const struct pyr_code_facts *code; /* NULL: no Python code ran. Borrowed until the reader is closed */
     uint32_t code_number;              /* the same for the same code */
+    enum pyr_memory_kind kind;         /* of the figures */
     bool other;                        /* the agent could not tell sites apart any more */
     int32_t instruction;               /* bytes from the code's first; −1 not known */
 };
 
 typedef int (*pyr_heap_visit)(void *context, const struct pyr_heap_place *place, const struct pyr_memory_site *figures);
 
-/* Calls visit for every site that has allocated anything, until it returns a negative status, which is returned. Of
- * figures->node nothing is known. Sites whose code cannot be read count as `other`. */
+/* Calls visit for every site that has allocated anything, of each kind, perhaps more than once, until it returns a
+ * negative status, which is returned. Of figures->node nothing is known. Sites whose code cannot be read count as
+ * `other`. */
 int pyr_heap_reader_sites(struct pyr_heap_reader *reader, pyr_heap_visit visit, void *context);
 
 /* One collection. Its place is that of the site whose code ran when it began. */

@@ -55,7 +55,8 @@ static int take_frame(struct pyr_reader *reader, const struct pyr_frame *frame)
     case PYR_FRAME_QUALITY:
         return pyr_reader_take_quality(reader, frame->payload, frame->size);
     case PYR_FRAME_MEMORY:
-        return pyr_reader_take_memory(reader, frame->payload, frame->size);
+    case PYR_FRAME_OTHER_MEMORY:
+        return pyr_reader_take_memory(reader, frame->kind == PYR_FRAME_OTHER_MEMORY, frame->payload, frame->size);
     case PYR_FRAME_GC:
         return pyr_reader_take_gc(reader, frame->payload, frame->size);
     case PYR_FRAME_END:
@@ -109,7 +110,7 @@ int pyr_reader_open(struct pyr_reader **out, const char *path, struct pyr_err *e
     reader->threads.item_size = sizeof(struct pyr_reader_thread *);
     reader->nodes.item_size = sizeof(struct pyr_reader_node);
     reader->samples.item_size = sizeof(struct pyr_sample);
-    reader->heaps.item_size = sizeof(struct pyr_reader_heap);
+    reader->heaps.item_size = reader->others.item_size = sizeof(struct pyr_reader_heap);
     reader->collectors.item_size = sizeof(struct pyr_reader_collector);
     reader->cpu_times.item_size = sizeof(struct pyr_cpu_time);
     int rc = pyr_input_open(&reader->input, path, &reader->failure);

@@ -3,18 +3,38 @@
 
 #include <string.h>
 
-static struct pyr_reader_heap *heap_at(const struct pyr_reader *reader, size_t number)
+static struct pyr_reader_heap *heap_at(const struct pyr_vec *heaps, size_t number)
 {
-    return PYR_VEC_AT(&reader->heaps, struct pyr_reader_heap, number);
+    return PYR_VEC_AT(heaps, struct pyr_reader_heap, number);
 }
 
-static struct pyr_reader_heap *heap_find(const struct pyr_reader *reader, const struct pyr_memory_facts *facts)
+static struct pyr_reader_heap *heap_find(const struct pyr_vec *heaps, const struct pyr_memory_facts *facts)
 {
-    for (size_t i = 0; i < reader->heaps.count; i++)
-        if (heap_at(reader, i)->facts.process == facts->process &&
-            heap_at(reader, i)->facts.interpreter == facts->interpreter)
-            return heap_at(reader, i);
+    for (size_t i = 0; i < heaps->count; i++) {
+        struct pyr_reader_heap *heap = heap_at(heaps, i);
+        if (heap->facts.process == facts->process && heap->facts.interpreter == facts->interpreter &&
+            heap->facts.kind == facts->kind)
+            return heap;
+    }
     return NULL;
+}
+
+/* Those of its kind. */
+static struct pyr_vec *heaps_of(struct pyr_reader *reader, const struct pyr_memory_facts *facts)
+{
+    return facts->kind == PYR_MEMORY_HEAP ? &reader->heaps : &reader->others;
+}
+
+/* Behind the text of a frame of other memory. A kind that is not known yet: of a later writer. */
+static int take_kind(struct pyr_cursor *head, bool other, struct pyr_memory_facts *facts)
+{
+    uint64_t kind = other ? pyr_cursor_varint(head) : PYR_MEMORY_HEAP;
+    if (head->failed || (other && kind == PYR_MEMORY_HEAP))
+        return PYR_E_FORMAT;
+    if (kind >= PYR_MEMORY_KINDS)
+        return PYR_E_NOT_FOUND;
+    facts->kind = (enum pyr_memory_kind)kind;
+    return 0;
 }
 
 static int take_head(struct pyr_reader *reader, struct pyr_cursor *head, struct pyr_memory_facts *facts, uint64_t *part,
@@ -44,16 +64,17 @@ static int take_head(struct pyr_reader *reader, struct pyr_cursor *head, struct 
 static int begin(struct pyr_reader *reader, const struct pyr_memory_facts *facts, uint64_t total,
                  struct pyr_reader_heap **out)
 {
-    struct pyr_reader_heap *heap = heap_find(reader, facts);
+    struct pyr_vec *heaps = heaps_of(reader, facts);
+    struct pyr_reader_heap *heap = heap_find(heaps, facts);
     int rc = pyr_reader_charge(reader, PYR_COST_HEAP);
     if (rc < 0)
         return rc;
-    if (!heap && reader->heaps.count >= PYR_MEMORY_HEAPS_MAX)
+    if (!heap && heaps->count >= PYR_MEMORY_HEAPS_MAX)
         return PYR_E_LIMIT;
     if (!heap) {
         const struct pyr_reader_heap fresh = {.points = PYR_VEC(struct pyr_memory_point),
                                               .sites = PYR_VEC(struct pyr_memory_site)};
-        heap = pyr_vec_push(&reader->heaps, &fresh);
+        heap = pyr_vec_push(heaps, &fresh);
     }
     if (!heap)
         return PYR_E_NOMEM;
@@ -117,7 +138,7 @@ static int take_sites(struct pyr_reader *reader, struct pyr_reader_heap *heap, s
     return 0;
 }
 
-int pyr_reader_take_memory(struct pyr_reader *reader, const uint8_t *payload, uint32_t size)
+int pyr_reader_take_memory(struct pyr_reader *reader, bool other, const uint8_t *payload, uint32_t size)
 {
     struct pyr_cursor columns[PYR_MEMORY_COLUMNS];
     struct pyr_memory_facts facts = {0};
@@ -126,9 +147,13 @@ int pyr_reader_take_memory(struct pyr_reader *reader, const uint8_t *payload, ui
     if (!pyr_columns_get(payload, size, columns, PYR_MEMORY_COLUMNS))
         return PYR_E_FORMAT;
     int rc = take_head(reader, &columns[PYR_MEMORY_HEAD], &facts, &part, &total);
+    if (rc == 0)
+        rc = take_kind(&columns[PYR_MEMORY_HEAD], other, &facts);
+    if (rc == PYR_E_NOT_FOUND)
+        return 0;
     if (rc == 0 && part == 0)
         rc = begin(reader, &facts, total, &heap);
-    else if (rc == 0 && (!(heap = heap_find(reader, &facts)) || heap->next_part != part))
+    else if (rc == 0 && (!(heap = heap_find(heaps_of(reader, &facts), &facts)) || heap->next_part != part))
         rc = PYR_E_FORMAT;
     if (rc == 0)
         rc = take_points(reader, heap, &columns[PYR_MEMORY_POINTS]);
@@ -145,11 +170,11 @@ uint32_t pyr_reader_heaps(const struct pyr_reader *reader)
     return (uint32_t)reader->heaps.count;
 }
 
-const struct pyr_memory_facts *pyr_reader_heap(const struct pyr_reader *reader, uint32_t number)
+static const struct pyr_memory_facts *facts_at(const struct pyr_vec *heaps, uint32_t number)
 {
-    if (number >= reader->heaps.count)
+    if (number >= heaps->count)
         return NULL;
-    struct pyr_reader_heap *heap = heap_at(reader, number);
+    struct pyr_reader_heap *heap = heap_at(heaps, number);
     heap->facts.points = heap->points.items;
     heap->facts.point_count = (uint32_t)heap->points.count;
     heap->facts.sites = heap->sites.items;
@@ -158,11 +183,27 @@ const struct pyr_memory_facts *pyr_reader_heap(const struct pyr_reader *reader, 
     return &heap->facts;
 }
 
+const struct pyr_memory_facts *pyr_reader_heap(const struct pyr_reader *reader, uint32_t number)
+{
+    return facts_at(&reader->heaps, number);
+}
+
+const struct pyr_memory_facts *pyr_reader_other_memory(const struct pyr_reader *reader, uint32_t number)
+{
+    return facts_at(&reader->others, number);
+}
+
+static void release(struct pyr_vec *heaps)
+{
+    for (size_t i = 0; i < heaps->count; i++) {
+        pyr_vec_release(&heap_at(heaps, i)->points);
+        pyr_vec_release(&heap_at(heaps, i)->sites);
+    }
+    pyr_vec_release(heaps);
+}
+
 void pyr_reader_heaps_release(struct pyr_reader *reader)
 {
-    for (size_t i = 0; i < reader->heaps.count; i++) {
-        pyr_vec_release(&heap_at(reader, i)->points);
-        pyr_vec_release(&heap_at(reader, i)->sites);
-    }
-    pyr_vec_release(&reader->heaps);
+    release(&reader->heaps);
+    release(&reader->others);
 }

@@ -62,6 +62,7 @@ struct pyr_reader {
     struct pyr_vec nodes;      /* of struct pyr_reader_node; [0] is PYR_NODE_EMPTY */
     struct pyr_vec heaps;      /* of struct pyr_reader_heap */
     struct pyr_vec collectors; /* of struct pyr_reader_collector */
+    struct pyr_vec others;     /* of struct pyr_reader_heap: memory of other kinds */
     uint64_t cost;
 
     /* The EVENTS frame that is being read, and what carries over from one to the next. */
@@ -92,7 +93,7 @@ int pyr_reader_take_facts(struct pyr_reader *reader, const uint8_t *payload, uin
 int pyr_reader_take_definitions(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_nodes(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_quality(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
-int pyr_reader_take_memory(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+int pyr_reader_take_memory(struct pyr_reader *reader, bool other, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_gc(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 void pyr_reader_collectors_release(struct pyr_reader *reader);
 void pyr_reader_heaps_release(struct pyr_reader *reader);

@@ -25,6 +25,7 @@ enum pyr_frame_kind {
     PYR_FRAME_END = 6,
     PYR_FRAME_MEMORY = 7,
     PYR_FRAME_GC = 8,
+    PYR_FRAME_OTHER_MEMORY = 9, /* the same columns, of another kind of memory */
 };
 
 enum pyr_frame_flags {

@@ -26,6 +26,8 @@ static void put_head(struct pyr_buf *buf, const struct pyr_memory_facts *facts, 
         pyr_buf_varint(buf, figures[i]);
     pyr_buf_varint(buf, why_size);
     pyr_buf_append(buf, facts->why, why_size);
+    if (facts->kind != PYR_MEMORY_HEAP)
+        pyr_buf_varint(buf, facts->kind);
 }
 
 static void put_points(struct pyr_buf *buf, const struct pyr_memory_facts *facts)
@@ -56,6 +58,7 @@ static int put_part(struct pyr_writer *writer, const struct pyr_memory_facts *fa
     struct pyr_buf columns[PYR_MEMORY_COLUMNS] = {0};
     uint32_t end =
         facts->site_count - first < PYR_MEMORY_PART_SITES ? facts->site_count : first + PYR_MEMORY_PART_SITES;
+    unsigned frame = facts->kind == PYR_MEMORY_HEAP ? PYR_FRAME_MEMORY : PYR_FRAME_OTHER_MEMORY;
     uint32_t last_node = 0;
     put_head(&columns[PYR_MEMORY_HEAD], facts, part);
     if (part == 0)
@@ -68,7 +71,7 @@ static int put_part(struct pyr_writer *writer, const struct pyr_memory_facts *fa
     pyr_buf_clear(&writer->scratch);
     pyr_columns_put(&writer->scratch, columns, PYR_MEMORY_COLUMNS);
     int rc = failed ? pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory")
-                    : pyr_writer_frame(writer, PYR_FRAME_MEMORY, &writer->scratch);
+                    : pyr_writer_frame(writer, frame, &writer->scratch);
     for (unsigned i = 0; i < PYR_MEMORY_COLUMNS; i++)
         pyr_buf_release(&columns[i]);
     return rc;
@@ -76,7 +79,8 @@ static int put_part(struct pyr_writer *writer, const struct pyr_memory_facts *fa
 
 static bool is_known(const struct pyr_writer *writer, const struct pyr_memory_facts *facts)
 {
-    if (writer->in_tick || facts->process >= writer->processes.count || facts->point_count > PYR_MEMORY_POINTS_MAX)
+    if (writer->in_tick || facts->kind >= PYR_MEMORY_KINDS || facts->process >= writer->processes.count ||
+        facts->point_count > PYR_MEMORY_POINTS_MAX)
         return false;
     for (uint32_t i = 0; i < facts->site_count; i++)
         if (facts->sites[i].node > writer->nodes.count)
@@ -86,7 +90,7 @@ static bool is_known(const struct pyr_writer *writer, const struct pyr_memory_fa
 
 static int count_heap(struct pyr_writer *writer, const struct pyr_memory_facts *facts)
 {
-    uint64_t key = (uint64_t)facts->process << 32 | facts->interpreter;
+    uint64_t key = ((uint64_t)facts->process * PYR_MEMORY_KINDS + facts->kind) << 32 | facts->interpreter;
     if (!pyr_map_find(&writer->heaps, key) && writer->heaps.count >= PYR_MEMORY_HEAPS_MAX)
         return PYR_E_LIMIT;
     return pyr_map_put(&writer->heaps, key, 1) < 0 ? pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory") : 0;

@@ -202,6 +202,17 @@ static void write_line_memory(struct pyr_json *json, const struct pyr_allocation
     pyr_json_uint(json, "live_bytes", figures->live_bytes);
     pyr_json_uint(json, "live_blocks", figures->live_blocks);
     pyr_json_uint(json, "peak_bytes", figures->peak_bytes);
+    if (!memory->others[PYR_MEMORY_C].heaps)
+        return;
+    line = pyr_allocations_line(&memory->others[PYR_MEMORY_C].lines, place);
+    figures = &(line ? line : &nothing)->figures;
+    pyr_json_uint(json, "c_allocations", figures->allocated_blocks);
+    pyr_json_uint(json, "c_allocated_bytes", figures->allocated_bytes);
+    pyr_json_uint(json, "c_live_bytes", figures->live_bytes);
+    pyr_json_uint(json, "c_live_blocks", figures->live_blocks);
+    pyr_json_uint(json, "c_peak_bytes", figures->peak_bytes);
+    line = pyr_allocations_line(&memory->others[PYR_MEMORY_FILES].lines, place);
+    pyr_json_uint(json, "mapped_peak_bytes", line ? line->figures.peak_bytes : 0);
 }
 
 static void write_range(struct pyr_json *json, const struct pyr_range *range, uint32_t end_line)
@@ -287,30 +298,53 @@ static int write_functions(struct pyr_report *report, struct pyr_json *json)
     return rc;
 }
 
+/* Whether a line has been written, or has none of what lines are written for. */
+static bool is_written(const struct pyr_totals *totals, const struct pyr_allocations *memory, unsigned kind,
+                       uint32_t place)
+{
+    bool written = totals->sums[place].total_s > 0;
+    for (unsigned k = 0; !written && k < kind; k++) {
+        const struct pyr_vec *lines = k == PYR_MEMORY_HEAP ? &memory->lines : &memory->others[k].lines;
+        const struct pyr_allocation *line = pyr_allocations_line(lines, place);
+        written = line && line->figures.allocated_bytes;
+    }
+    return written;
+}
+
+/* Lines without time. */
+static int write_allocating(struct pyr_json *json, const struct pyr_model *model, const struct pyr_totals *totals,
+                            const struct columns *columns, const struct pyr_allocations *memory, unsigned kind)
+{
+    const struct pyr_vec *lines = kind == PYR_MEMORY_HEAP ? &memory->lines : &memory->others[kind].lines;
+    struct pyr_vec order = PYR_VEC(const struct pyr_allocation *);
+    int rc = pyr_allocations_rank_lines(lines, PYR_WEIGH_ALLOCATED, SIZE_MAX, &order);
+    for (size_t i = 0; rc == 0 && i < order.count; i++) {
+        uint32_t place = (*PYR_VEC_AT(&order, const struct pyr_allocation *, i))->leaf;
+        if (!is_written(totals, memory, kind, place))
+            write_line(json, model, totals, place, columns, memory);
+    }
+    pyr_vec_release(&order);
+    return rc;
+}
+
 /* Those with time, the most first, then those that only allocate. */
 static int write_lines(struct pyr_report *report, struct pyr_json *json, const struct columns *columns,
                        const struct pyr_allocations *memory)
 {
     const struct pyr_model *model = &report->view->model;
     struct pyr_totals totals = {0};
-    struct pyr_vec order = PYR_VEC(uint32_t), allocating = PYR_VEC(const struct pyr_allocation *);
+    struct pyr_vec order = PYR_VEC(uint32_t);
     int rc = pyr_totals_lines(&totals, report->view, &report->selection);
     if (rc == 0)
         rc = pyr_totals_rank(&totals, false, SIZE_MAX, &order);
-    if (rc == 0)
-        rc = pyr_allocations_rank(memory, PYR_WEIGH_ALLOCATED, SIZE_MAX, &allocating);
     pyr_json_array(json, "lines");
     for (size_t i = 0; rc == 0 && i < order.count; i++)
         write_line(json, model, &totals, *PYR_VEC_AT(&order, uint32_t, i), columns, memory);
-    for (size_t i = 0; rc == 0 && i < allocating.count; i++) {
-        uint32_t place = (*PYR_VEC_AT(&allocating, const struct pyr_allocation *, i))->leaf;
-        if (totals.sums[place].total_s <= 0)
-            write_line(json, model, &totals, place, columns, memory);
-    }
+    for (unsigned kind = 0; rc == 0 && memory->heaps && kind < PYR_MEMORY_KINDS; kind++)
+        rc = write_allocating(json, model, &totals, columns, memory, kind);
     pyr_json_end_array(json);
     pyr_totals_release(&totals);
     pyr_vec_release(&order);
-    pyr_vec_release(&allocating);
     return rc;
 }
 
@@ -330,6 +364,21 @@ static void write_heap(struct pyr_json *json, const struct pyr_model *model, con
         pyr_json_uint(json, "live_blocks", heap->live_blocks);
         pyr_json_uint(json, "arena_bytes", heap->arena_bytes);
     }
+    pyr_json_end_object(json);
+}
+
+/* Of C memory or mapped files; nothing where they were not counted. */
+static void write_other(struct pyr_json *json, const char *name, const struct pyr_other_memory *other)
+{
+    if (!other->heaps)
+        return;
+    pyr_json_object(json, name);
+    pyr_json_uint(json, "peak_bytes", other->peak_bytes);
+    write_known(json, "peak_at_s", other->peak_ns > 0, (double)other->peak_ns / 1e9);
+    pyr_json_uint(json, "allocations", other->allocated_blocks);
+    pyr_json_uint(json, "allocated_bytes", other->allocated_bytes);
+    pyr_json_uint(json, "live_bytes", other->live_bytes);
+    pyr_json_uint(json, "live_blocks", other->live_blocks);
     pyr_json_end_object(json);
 }
 
@@ -360,6 +409,8 @@ static void write_memory(struct pyr_report *report, struct pyr_json *json, const
     pyr_json_uint(json, "live_bytes", memory->live_bytes);
     pyr_json_uint(json, "live_blocks", memory->live_blocks);
     pyr_json_bool(json, "live_at_main_end", memory->at_main_end);
+    write_other(json, "c", &memory->others[PYR_MEMORY_C]);
+    write_other(json, "mapped_files", &memory->others[PYR_MEMORY_FILES]);
     write_timeline(json, memory);
     pyr_json_array(json, "processes");
     for (uint32_t i = 0; i < pyr_reader_heaps(model->reader); i++)

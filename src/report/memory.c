@@ -146,9 +146,11 @@ int pyr_write_memory(struct pyr_report *report)
     write_plot(report, &allocations);
     if (allocations.heaps > 1 || allocations.why)
         write_processes(report);
-    rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_PEAK, rows(report));
-    if (rc == 0)
-        rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_ALLOCATED, rows(report));
+    for (unsigned kind = 0; rc == 0 && kind < PYR_MEMORY_KINDS; kind++) {
+        rc = pyr_text_memory_lines(report, &allocations, kind, PYR_WEIGH_PEAK, rows(report));
+        if (rc == 0 && kind != PYR_MEMORY_FILES)
+            rc = pyr_text_memory_lines(report, &allocations, kind, PYR_WEIGH_ALLOCATED, rows(report));
+    }
     pyr_allocations_release(&allocations);
     return rc;
 }
@@ -165,7 +167,14 @@ int pyr_write_leaks(struct pyr_report *report)
                      allocations.at_main_end ? "was still allocated when the main module had ended"
                                              : "was still allocated when the processes were last seen");
     pyr_text_memory_notes(report, &allocations);
-    rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_LIVE, rows(report));
+    const struct pyr_other_memory *c = &allocations.others[PYR_MEMORY_C];
+    if (c->heaps) {
+        pyr_text_bytes(text, sizeof text, c->live_bytes);
+        fprintf(report->out, "  C memory beside it: %s in %" PRIu64 " blocks.\n", text, c->live_blocks);
+    }
+    rc = pyr_text_memory_lines(report, &allocations, PYR_MEMORY_HEAP, PYR_WEIGH_LIVE, rows(report));
+    if (rc == 0)
+        rc = pyr_text_memory_lines(report, &allocations, PYR_MEMORY_C, PYR_WEIGH_LIVE, rows(report));
     pyr_allocations_release(&allocations);
     return rc;
 }

@@ -17,37 +17,86 @@ static const char *live_when(const struct pyr_allocations *allocations)
     return allocations->at_main_end ? "live when the main module had ended" : "live at the end";
 }
 
-void pyr_text_memory_figures(struct pyr_report *report, const struct pyr_allocations *allocations)
+static void write_peak(FILE *out, const char *before, uint64_t peak_bytes, uint64_t peak_ns, uint32_t heaps)
 {
-    FILE *out = report->out;
     char text[40];
-    write_bytes(out, "  peak ", allocations->peak_bytes);
-    if (allocations->heaps > 1)
-        fprintf(out, ", the peaks of %" PRIu32 " heaps added", allocations->heaps);
-    else if (allocations->peak_ns) {
-        pyr_text_seconds(text, sizeof text, (double)allocations->peak_ns / 1e9);
+    write_bytes(out, before, peak_bytes);
+    if (heaps > 1)
+        fprintf(out, ", the peaks of %" PRIu32 " heaps added", heaps);
+    else if (peak_ns) {
+        pyr_text_seconds(text, sizeof text, (double)peak_ns / 1e9);
         fprintf(out, " at %s", text);
     }
-    fprintf(out, "  ·  %" PRIu64 " allocations", allocations->allocated_blocks);
-    write_bytes(out, " of ", allocations->allocated_bytes);
-    write_bytes(out, "  ·  ", allocations->live_bytes);
-    fprintf(out, " in %" PRIu64 " blocks %s\n", allocations->live_blocks, live_when(allocations));
 }
 
-static const char *const headings[] = {
-    [PYR_WEIGH_ALLOCATED] = "Lines that allocate most",
-    [PYR_WEIGH_LIVE] = "Lines whose memory is still allocated",
-    [PYR_WEIGH_PEAK] = "Lines that hold most at the peak",
+static void write_rest(FILE *out, const struct pyr_memory_site *all, const char *when)
+{
+    fprintf(out, "  ·  %" PRIu64 " allocations", all->allocated_blocks);
+    write_bytes(out, " of ", all->allocated_bytes);
+    write_bytes(out, "  ·  ", all->live_bytes);
+    fprintf(out, " in %" PRIu64 " blocks %s\n", all->live_blocks, when);
+}
+
+static struct pyr_memory_site all_of(const struct pyr_allocations *allocations, enum pyr_memory_kind kind)
+{
+    const struct pyr_other_memory *other = &allocations->others[kind];
+    if (kind == PYR_MEMORY_HEAP)
+        return (struct pyr_memory_site){.allocated_blocks = allocations->allocated_blocks,
+                                        .allocated_bytes = allocations->allocated_bytes,
+                                        .live_blocks = allocations->live_blocks,
+                                        .live_bytes = allocations->live_bytes,
+                                        .peak_bytes = allocations->peak_bytes};
+    return (struct pyr_memory_site){.allocated_blocks = other->allocated_blocks,
+                                    .allocated_bytes = other->allocated_bytes,
+                                    .live_blocks = other->live_blocks,
+                                    .live_bytes = other->live_bytes,
+                                    .peak_bytes = other->peak_bytes};
+}
+
+void pyr_text_memory_figures(struct pyr_report *report, const struct pyr_allocations *allocations)
+{
+    const struct pyr_other_memory *c = &allocations->others[PYR_MEMORY_C];
+    const struct pyr_other_memory *files = &allocations->others[PYR_MEMORY_FILES];
+    struct pyr_memory_site all = all_of(allocations, PYR_MEMORY_HEAP), all_c = all_of(allocations, PYR_MEMORY_C);
+    write_peak(report->out, "  peak ", allocations->peak_bytes, allocations->peak_ns, allocations->heaps);
+    write_rest(report->out, &all, live_when(allocations));
+    if (c->heaps) {
+        write_peak(report->out, "  C memory beside it: peak ", c->peak_bytes, c->peak_ns, c->heaps);
+        write_rest(report->out, &all_c, live_when(allocations));
+    }
+    if (files->heaps && files->peak_bytes) {
+        write_peak(report->out, "  files mapped: peak ", files->peak_bytes, files->peak_ns, files->heaps);
+        fputc('\n', report->out);
+    }
+}
+
+static const char *const headings[PYR_MEMORY_KINDS][PYR_WEIGH_PEAK + 1] = {
+    [PYR_MEMORY_HEAP] =
+        {
+            [PYR_WEIGH_ALLOCATED] = "Lines that allocate most",
+            [PYR_WEIGH_LIVE] = "Lines whose memory is still allocated",
+            [PYR_WEIGH_PEAK] = "Lines that hold most at the peak",
+        },
+    [PYR_MEMORY_C] =
+        {
+            [PYR_WEIGH_ALLOCATED] = "C memory: lines that allocate most",
+            [PYR_WEIGH_LIVE] = "C memory: lines whose memory is still allocated",
+            [PYR_WEIGH_PEAK] = "C memory: lines that hold most at its peak",
+        },
+    [PYR_MEMORY_FILES] =
+        {
+            [PYR_WEIGH_ALLOCATED] = "Mapped files: lines that map most",
+            [PYR_WEIGH_LIVE] = "Mapped files: lines whose mappings are still there",
+            [PYR_WEIGH_PEAK] = "Mapped files: lines that hold most at their peak",
+        },
 };
 
-static void write_line(struct pyr_report *report, const struct pyr_allocations *allocations,
-                       const struct pyr_allocation *line, enum pyr_weigh weight, struct pyr_source *source)
+static void write_line(struct pyr_report *report, const struct pyr_memory_site *sum, const struct pyr_allocation *line,
+                       enum pyr_weigh weight, struct pyr_source *source)
 {
     const struct pyr_memory_site *figures = &line->figures;
     char peak[40], allocated[40], live[40];
-    uint64_t all = weight == PYR_WEIGH_LIVE   ? allocations->live_bytes
-                   : weight == PYR_WEIGH_PEAK ? allocations->peak_bytes
-                                              : allocations->allocated_bytes;
+    uint64_t all = pyr_allocation_bytes(sum, weight);
     uint64_t freed = figures->allocated_blocks - figures->live_blocks;
     pyr_text_bytes(peak, sizeof peak, figures->peak_bytes);
     pyr_text_bytes(allocated, sizeof allocated, figures->allocated_bytes);
@@ -59,19 +108,21 @@ static void write_line(struct pyr_report *report, const struct pyr_allocations *
     pyr_text_place(report, line->leaf, source, 60);
 }
 
-int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight,
-                          size_t rows)
+int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocations *allocations,
+                          enum pyr_memory_kind kind, enum pyr_weigh weight, size_t rows)
 {
+    const struct pyr_vec *lines = kind == PYR_MEMORY_HEAP ? &allocations->lines : &allocations->others[kind].lines;
+    const struct pyr_memory_site sum = all_of(allocations, kind);
     struct pyr_vec order = PYR_VEC(const struct pyr_allocation *);
     struct pyr_source source = {0};
-    int rc = pyr_allocations_rank(allocations, weight, rows, &order);
+    int rc = pyr_allocations_rank_lines(lines, weight, rows, &order);
     if (rc == 0 && order.count) {
-        pyr_text_heading(report, "%s", headings[weight]);
+        pyr_text_heading(report, "%s", headings[kind][weight]);
         fprintf(report->out, "  %10s %10s %10s %11s %6s %6s  %s\n", "at peak", "live", "allocated", "blocks", "freed%",
                 "%", "line");
     }
     for (size_t i = 0; i < order.count; i++)
-        write_line(report, allocations, *PYR_VEC_AT(&order, const struct pyr_allocation *, i), weight, &source);
+        write_line(report, &sum, *PYR_VEC_AT(&order, const struct pyr_allocation *, i), weight, &source);
     pyr_source_release(&source);
     pyr_vec_release(&order);
     return rc;
@@ -106,7 +157,9 @@ int pyr_text_memory(struct pyr_report *report)
         pyr_text_memory_notes(report, &allocations);
     }
     for (size_t i = 0; rc == 0 && allocations.heaps && i < sizeof weights / sizeof *weights; i++)
-        rc = pyr_text_memory_lines(report, &allocations, weights[i], rows);
+        rc = pyr_text_memory_lines(report, &allocations, PYR_MEMORY_HEAP, weights[i], rows);
+    if (rc == 0 && allocations.heaps)
+        rc = pyr_text_memory_lines(report, &allocations, PYR_MEMORY_C, PYR_WEIGH_PEAK, rows);
     pyr_allocations_release(&allocations);
     return rc;
 }

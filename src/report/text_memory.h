@@ -8,9 +8,9 @@
 /* "peak 12.3 MiB at 1.23 s · …" */
 void pyr_text_memory_figures(struct pyr_report *report, const struct pyr_allocations *allocations);
 
-/* The lines with the most of a weight, with their source. */
-int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight,
-                          size_t rows);
+/* The lines with the most of a weight of one kind of memory, with their source. */
+int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocations *allocations,
+                          enum pyr_memory_kind kind, enum pyr_weigh weight, size_t rows);
 
 /* What is to be known beside the figures: processes without any, allocations that could not be told apart. */
 void pyr_text_memory_notes(struct pyr_report *report, const struct pyr_allocations *allocations);

@@ -9,10 +9,14 @@ import os
 import struct
 import sys
 
-HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQQ")
+HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQQQIIIIQQ9Q")
 NAMES = ("magic version site_size pid parent_pid started_ns ended_ns state interpreter linetable_kind site_count sites_at "
          "sites_limit texts_at texts_limit text_bytes text_base text_base_name python arena_bytes peak_arena_bytes "
-         "lost_sites replaced children_inside peak_bytes").split()
+         "lost_sites replaced children_inside peak_bytes main_ended_ns live_record direct_live_record direct_count "
+         "direct_size direct_at direct_limit raw_peak raw_loose_peak raw_epoch c_peak c_loose_peak c_epoch "
+         "files_peak files_loose_peak files_epoch").split()
+DIRECT = struct.Struct("<QQQQQQQIIQQQQI28x")
+RAW, C, FILES = range(3)
 SITE = struct.Struct("<QQQQQQIIII")
 TEXT, CODE = struct.Struct("<II"), struct.Struct("<IIiI")
 STRING_KIND, CODE_KIND = 1, 2
@@ -109,6 +113,9 @@ class MemoryFile:
             self.text_base_name = self.text_base_name.rstrip(b"\0").decode()
             file.seek(self.sites_at)
             sites = file.read(self.site_count * SITE.size)
+            file.seek(self.direct_at)
+            assert self.direct_size == DIRECT.size
+            self.direct = list(DIRECT.iter_unpack(file.read(self.direct_count * DIRECT.size)))
             file.seek(self.texts_at)
             self.texts = file.read(self.text_bytes)
         self.sites = list(SITE.iter_unpack(sites))
@@ -130,8 +137,31 @@ class MemoryFile:
         line = line_of(self.linetable_kind, table, first_line, instruction)
         return self.text(file, STRING_KIND).decode(), line, self.text(name, STRING_KIND).decode()
 
+    def place_of(self, number):
+        *_, code, instruction = self.sites[number]
+        return number if number < RESERVED else self.place(code, instruction)
+
+    def direct_figures(self, wanted):
+        """(place or the number of a reserved site, Figures) per site, of the raw domain, C memory or mapped files."""
+        epoch = (self.raw_epoch, self.c_epoch, self.files_epoch)[wanted]
+        for row in self.direct[1:]:
+            blocks, size, freed_blocks, freed, peak_blocks, peak, saved, site, _, *loose, domain = row
+            blocks, size, freed_blocks, freed = ((held + other) % (1 << 64) for held, other in
+                                                 zip((blocks, size, freed_blocks, freed), loose))
+            live = blocks - freed_blocks, size - freed
+            if domain == wanted:
+                yield self.place_of(site), Figures(blocks, size, *live, *((peak_blocks, peak) if saved == epoch else live))
+
+    def c_lines(self, domain=C):
+        """{(file, line): Figures} of C memory."""
+        found = collections.defaultdict(Figures)
+        for place, figures in self.direct_figures(domain):
+            found[place[:2] if isinstance(place, tuple) else (None, place)].add(figures)
+        return found
+
     def figures(self):
-        """(place or the number of a reserved site, Figures) per site."""
+        """(place or the number of a reserved site, Figures) per site: the private heap, and the raw domain."""
+        yield from self.direct_figures(RAW)
         for number, site in enumerate(self.sites):
             blocks, size, freed_blocks, freed, peak_blocks, peak, saved, _, code, instruction = site
             live = blocks - freed_blocks, size - freed

@@ -50,7 +50,7 @@ static int check_site(void *context, const struct pyr_heap_place *place, const s
     unsigned *count = context, sum = 0;
     PROMISE(figures->allocated_blocks > 0 && figures->live_blocks <= figures->allocated_blocks);
     PROMISE(figures->live_bytes <= figures->allocated_bytes && place->instruction >= -1);
-    PROMISE(!(place->code && place->other));
+    PROMISE(!(place->code && place->other) && place->kind < PYR_MEMORY_KINDS);
     if (place->code) {
         PROMISE(strlen(place->code->name) <= 65536 && strlen(place->code->file) <= 65536);
         for (uint32_t i = 0; i < place->code->linetable_size; i++)
@@ -144,6 +144,9 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
         .text_base = base_texts ? texts.size : 0,
         .text_base_name = "base.memory",
         .peak_bytes = 1000,
+        .direct_size = sizeof(struct pyr_heap_direct),
+        .direct_count = 3,
+        .domains = {[PYR_DOMAIN_C] = {.peak_bytes = 5000, .loose_peak_bytes = 6000, .epoch = 8}},
         .collections_noted = 1,
         .pause_count = HEAP_PAUSES,
     };
@@ -151,6 +154,7 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
     head.thresholds[0] = 700;
     head.automatic = PYR_HEAP_ENABLED;
     head.collections[2] = (struct pyr_heap_collections){HEAP_PAUSES, 600, 300, 21, 3, 1, 100};
+    head.direct_at = head.pauses_at + HEAP_PAUSES * sizeof(struct pyr_heap_pause);
     memcpy(head.magic, PYR_HEAP_FILE_MAGIC, sizeof head.magic);
     uint8_t page[PYR_HEAP_FILE_HEADER] = {0};
     memcpy(page, &head, sizeof head);
@@ -174,4 +178,21 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
         pyr_buf_append(file, &pause, sizeof pause);
     }
     pyr_buf_release(&texts);
+    const struct pyr_heap_direct direct[] = {{0},
+                                             {.domain = PYR_DOMAIN_C,
+                                              .site = PYR_SITES_RESERVED,
+                                              .allocated_blocks = 3,
+                                              .allocated_bytes = 300,
+                                              .freed_blocks = 5,
+                                              .freed_bytes = 500,
+                                              .loose_allocated_blocks = 4,
+                                              .loose_allocated_bytes = 400,
+                                              .peak_blocks = 7,
+                                              .peak_bytes = 700,
+                                              .epoch = 8},
+                                             {.domain = PYR_DOMAIN_FILE,
+                                              .site = PYR_SITE_NO_FRAME,
+                                              .loose_allocated_blocks = 1,
+                                              .loose_allocated_bytes = 4096}};
+    pyr_buf_append(file, direct, sizeof direct);
 }

@@ -26,19 +26,25 @@ static void whole_file_is_read(void **state)
     unsigned sites;
     make_heap(&file, 3000, false);
     assert_int_equal(exercise_heap(file.bytes, file.size, NULL, 0, &sites), 0);
-    assert_int_equal(sites, 3002);
+    assert_int_equal(sites, 3004);
     pyr_buf_release(&file);
 }
 
 struct seen {
     unsigned none, other, in_code;
-    struct pyr_memory_site last;
+    struct pyr_memory_site last, c, mapped;
     char name[16], file[16];
 };
 
 static int note(void *context, const struct pyr_heap_place *place, const struct pyr_memory_site *figures)
 {
     struct seen *seen = context;
+    if (place->kind == PYR_MEMORY_C)
+        seen->c = *figures;
+    if (place->kind == PYR_MEMORY_FILES)
+        seen->mapped = *figures;
+    if (place->kind != PYR_MEMORY_HEAP)
+        return 0;
     seen->none += !place->code && !place->other;
     seen->other += place->other;
     seen->in_code += place->code != NULL;
@@ -85,6 +91,29 @@ static void figures_and_places_are_those_of_the_file(void **state)
     pyr_buf_release(&file);
 }
 
+static void other_memory_is_the_sum_of_both_halves(void **state)
+{
+    (void)state;
+    struct pyr_buf file = {0};
+    struct pyr_heap_reader *reader = NULL;
+    struct pyr_heap_head head;
+    make_heap(&file, 4, false);
+    struct seen seen = read_heap(&file, NULL);
+    assert_int_equal(seen.c.allocated_blocks, 7);
+    assert_int_equal(seen.c.allocated_bytes, 700);
+    assert_int_equal(seen.c.live_blocks, 2);
+    assert_int_equal(seen.c.live_bytes, 200);
+    assert_int_equal(seen.c.peak_bytes, 700); /* its epoch is the domain's */
+    assert_int_equal(seen.mapped.live_bytes, 4096);
+    assert_int_equal(pyr_heap_reader_open(&reader, exercise_heap_directory(), "x.memory", NULL), 0);
+    assert_int_equal(pyr_heap_reader_head(reader, &head), 0);
+    assert_true(head.counts_others);
+    assert_int_equal(head.peak_bytes[PYR_MEMORY_HEAP], 1000);
+    assert_int_equal(head.peak_bytes[PYR_MEMORY_C], 6000); /* threads without the GIL saw more */
+    pyr_heap_reader_close(reader);
+    pyr_buf_release(&file);
+}
+
 static void texts_may_be_in_the_file_of_the_parent(void **state)
 {
     (void)state;
@@ -117,16 +146,16 @@ static void changed_anywhere_it_breaks_no_promise(void **state)
     static const uint64_t odd[] = {0, 1, 7, UINT32_MAX, UINT64_MAX, INT64_MAX, 1u << 31, 4096};
     struct pyr_buf file = {0};
     unsigned sites;
-    for (size_t at = 8; at + 8 <= 5000; at += at < 400 ? 4 : 8) {
+    for (size_t at = 8; at + 8 <= 5200; at += at < 700 ? 4 : 8) {
         for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
             pyr_buf_clear(&file);
             make_heap(&file, 4, at % 3 == 0);
             if (at + 8 > file.size)
                 break;
-            memcpy(file.bytes + at, &odd[i], at < 400 ? 4 : 8);
+            memcpy(file.bytes + at, &odd[i], at < 700 ? 4 : 8);
             exercise_heap(file.bytes, file.size, file.bytes, file.size, &sites);
         }
-        if (at == 400)
+        if (at == 700)
             at = PYR_HEAP_FILE_HEADER - 8;
     }
     pyr_buf_release(&file);
@@ -233,6 +262,13 @@ static void a_heap_comes_back(void **state)
     assert_int_equal(pyr_writer_memory(writer, &before), 0);
     assert_int_equal(pyr_writer_memory(writer, &none), 0);
     assert_int_equal(pyr_writer_memory(writer, &facts), 0);
+    struct pyr_memory_facts c = facts;
+    c.kind = PYR_MEMORY_C;
+    c.site_count = 7;
+    c.peak_bytes = 77;
+    assert_int_equal(pyr_writer_memory(writer, &c), 0);
+    c.kind = PYR_MEMORY_KINDS;
+    assert_int_equal(pyr_writer_memory(writer, &c), PYR_E_MISUSE);
     facts.process = 2;
     assert_int_equal(pyr_writer_memory(writer, &facts), PYR_E_MISUSE);
     assert_int_equal(pyr_writer_close(writer, NULL), 0);
@@ -253,6 +289,13 @@ static void a_heap_comes_back(void **state)
     assert_int_equal(heap->site_count, SITES);
     assert_memory_equal(heap->sites, sites, SITES * sizeof *sites);
     assert_string_equal(pyr_reader_heap(reader, 1)->why, "because");
+    const struct pyr_memory_facts *other = pyr_reader_other_memory(reader, 0);
+    assert_int_equal(other->kind, PYR_MEMORY_C);
+    assert_int_equal(other->process, 1);
+    assert_int_equal(other->peak_bytes, 77);
+    assert_int_equal(other->site_count, 7);
+    assert_memory_equal(other->sites, sites, 7 * sizeof *sites);
+    assert_null(pyr_reader_other_memory(reader, 1));
     pyr_reader_close(reader);
     pyr_free(sites);
 }
@@ -280,7 +323,7 @@ static void damage_memory_frame(uint8_t *file, size_t size)
     static const uint8_t odd[] = {0, 1, 2, 0x7f, 0x80, 0xff};
     size_t at = PYR_WIRE_HEADER_SIZE;
     struct pyr_frame_header header = pyr_frame_header_get(file + at);
-    while (header.kind != PYR_FRAME_MEMORY) {
+    while (header.kind != PYR_FRAME_MEMORY && header.kind != PYR_FRAME_OTHER_MEMORY) {
         at += PYR_FRAME_HEADER_SIZE + header.stored_size;
         assert_true(at + PYR_FRAME_HEADER_SIZE <= size);
         header = pyr_frame_header_get(file + at);
@@ -295,21 +338,19 @@ static void damage_memory_frame(uint8_t *file, size_t size)
         if (how < sizeof odd)
             bytes[place] = odd[how];
         pyr_buf_append(&changed, file, at);
-        append_frame(&changed, PYR_FRAME_MEMORY, PYR_FRAME_SKIPPABLE, bytes,
-                     how < sizeof odd ? header.raw_size : place);
+        append_frame(&changed, header.kind, PYR_FRAME_SKIPPABLE, bytes, how < sizeof odd ? header.raw_size : place);
         exercise_reader(changed.bytes, changed.size);
         pyr_buf_release(&changed);
     }
 }
 
-static void a_damaged_heap_breaks_no_promise(void **state)
+static void damage_one(enum pyr_memory_kind kind)
 {
-    (void)state;
     struct pyr_writer *writer = open_writer(3);
     const struct pyr_memory_site sites[] = {site_of(1, 3)};
     const struct pyr_memory_point points[] = {{1, 2}, {300, 4}};
     const struct pyr_memory_facts facts = {
-        .process = 1, .why = "x", .points = points, .point_count = 2, .sites = sites, .site_count = 1};
+        .kind = kind, .process = 1, .why = "x", .points = points, .point_count = 2, .sites = sites, .site_count = 1};
     uint8_t file[4096];
     assert_int_equal(pyr_writer_memory(writer, &facts), 0);
     assert_int_equal(pyr_writer_close(writer, NULL), 0);
@@ -321,11 +362,19 @@ static void a_damaged_heap_breaks_no_promise(void **state)
     damage_memory_frame(file, size);
 }
 
+static void a_damaged_heap_breaks_no_promise(void **state)
+{
+    (void)state;
+    damage_one(PYR_MEMORY_HEAP);
+    damage_one(PYR_MEMORY_C);
+}
+
 static void old_readers_may_skip_it(void **state)
 {
     (void)state;
     struct pyr_writer *writer = open_writer(1);
-    const struct pyr_memory_facts facts = {.why = ""};
+    const struct pyr_memory_facts facts = {.why = ""}, c = {.kind = PYR_MEMORY_C, .why = ""};
+    assert_int_equal(pyr_writer_memory(writer, &c), 0);
     uint8_t file[4096];
     assert_int_equal(pyr_writer_memory(writer, &facts), 0);
     assert_int_equal(pyr_writer_close(writer, NULL), 0);
@@ -338,13 +387,13 @@ static void old_readers_may_skip_it(void **state)
     assert_int_equal(file[16], PYR_FEATURE_MEMORY | PYR_FEATURE_OPCODES);
     for (size_t at = PYR_WIRE_HEADER_SIZE; at + PYR_FRAME_HEADER_SIZE <= size;) {
         struct pyr_frame_header header = pyr_frame_header_get(file + at);
-        if (header.kind == PYR_FRAME_MEMORY) {
+        if (header.kind == PYR_FRAME_MEMORY || header.kind == PYR_FRAME_OTHER_MEMORY) {
             assert_true(header.flags & PYR_FRAME_SKIPPABLE);
             frames++;
         }
         at += PYR_FRAME_HEADER_SIZE + header.stored_size;
     }
-    assert_int_equal(frames, 1);
+    assert_int_equal(frames, 2);
 }
 
 /* ---- over time ---- */
@@ -392,6 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_file_is_read),
         cmocka_unit_test(figures_and_places_are_those_of_the_file),
+        cmocka_unit_test(other_memory_is_the_sum_of_both_halves),
         cmocka_unit_test(texts_may_be_in_the_file_of_the_parent),
         cmocka_unit_test(cut_anywhere_it_breaks_no_promise),
         cmocka_unit_test(changed_anywhere_it_breaks_no_promise),
