@@ -3,6 +3,7 @@
 
 #include "pyobj/frame.h"
 #include "pyobj/interp.h"
+#include "pyobj/thread_names.h"
 #include "pyobj/type.h"
 
 #include <stdio.h>
@@ -160,6 +161,42 @@ static void state_roots(struct walk *walk, unsigned kind, pyr_snapshot_text hold
     }
 }
 
+/* What threading calls it; nothing where threading does not know it. */
+static void append_thread_name(struct walk *walk, const struct pyr_thread_state *thread, struct pyr_buf *holder)
+{
+    struct pyr_map threads = {0};
+    struct pyr_buf name = {0};
+    pyr_addr active;
+    const uint64_t *at;
+    if (pyr_threading_active(walk->view, thread->interp, &active) == 0 &&
+        pyr_threading_by_ident(walk->view, active, &threads) == 0 &&
+        (at = pyr_map_find(&threads, thread->ident)) != NULL &&
+        pyr_threading_name(walk->view, (pyr_addr){*at}, &name) == 0) {
+        pyr_buf_append(holder, " \"", 2);
+        pyr_buf_append(holder, name.bytes, name.size);
+        pyr_buf_append(holder, "\"", 1);
+    }
+    pyr_buf_release(&name);
+    pyr_map_release(&threads);
+}
+
+static pyr_snapshot_text thread_holder(struct walk *walk, const struct pyr_thread_state *thread)
+{
+    struct pyr_buf holder = {0};
+    char number[48];
+    pyr_snapshot_text result = 0;
+    if (thread->native_id)
+        snprintf(number, sizeof number, "thread %d", (int)thread->native_id);
+    else
+        snprintf(number, sizeof number, "thread 0x%llx", (unsigned long long)thread->ident);
+    pyr_buf_append(&holder, number, strlen(number));
+    append_thread_name(walk, thread, &holder);
+    if (!holder.failed)
+        result = pyr_snapshot_writer_text(walk->writer, holder.bytes, holder.size);
+    pyr_buf_release(&holder);
+    return result;
+}
+
 static void thread_roots(struct walk *walk, const struct pyr_thread_state *thread)
 {
     const struct pyr_layout *layout = walk->layout;
@@ -171,13 +208,9 @@ static void thread_roots(struct walk *walk, const struct pyr_thread_state *threa
         {layout->tstate_c_profileobj, "profile"},
         {layout->tstate_c_traceobj, "trace"},
     };
-    char name[48];
-    if (thread->native_id)
-        snprintf(name, sizeof name, "thread %d", (int)thread->native_id);
-    else
-        snprintf(name, sizeof name, "thread 0x%llx", (unsigned long long)thread->ident);
     uint64_t size = layout->tstate_size;
-    state_roots(walk, PYR_ROOT_THREAD, text(walk, name), thread->at.v, size, fields, sizeof fields / sizeof *fields);
+    state_roots(walk, PYR_ROOT_THREAD, thread_holder(walk, thread), thread->at.v, size, fields,
+                sizeof fields / sizeof *fields);
     frames(walk, thread->at.v);
 }
 
