@@ -102,7 +102,8 @@ void pyr_name_root(const struct pyr_snapshot *snapshot, const struct pyr_graph_r
         put_text(snapshot, row->holder, name);
     } else {
         put_holder(snapshot, whats[row->kind], row, name);
-        put(name, row->kind == PYR_ROOT_FRAME && !pyr_snapshot_string(snapshot, row->name).size ? ".<stack>" : "");
+        if (!pyr_snapshot_string(snapshot, row->name).size)
+            put(name, row->kind == PYR_ROOT_FRAME ? ".<stack>" : ".<field>");
     }
 }
 

@@ -125,10 +125,12 @@ static uint32_t steps_to(const struct pyr_paths *paths, uint32_t object)
 static void name_steps(const struct pyr_paths *paths, const uint32_t *way, uint32_t count, enum pyr_name_state *state,
                        struct pyr_buf *name)
 {
+    const struct pyr_snapshot *snapshot = paths->graph->snapshot;
     struct pyr_edge_cursor edge;
     for (uint32_t i = count; i-- > 0;)
-        if (find_edge(paths->graph->snapshot, way[i + 1], way[i], &edge))
-            pyr_name_step(paths->graph->snapshot, way[i + 1], &edge, state, name);
+        if (find_edge(snapshot, way[i + 1], way[i], &edge) &&
+            !(i + 2 <= count && pyr_name_closure(snapshot, way[i + 2], way[i + 1], &edge, state, name)))
+            pyr_name_step(snapshot, way[i + 1], &edge, state, name);
 }
 
 /* way[0 .. count]: the object and `count` before it. */

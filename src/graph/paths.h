@@ -52,4 +52,9 @@ enum pyr_name_state { PYR_NAME_PLAIN, PYR_NAME_DICT, PYR_NAME_CELL, PYR_NAME_LOC
 void pyr_name_step(const struct pyr_snapshot *snapshot, uint32_t from, const struct pyr_edge_cursor *edge,
                    enum pyr_name_state *state, struct pyr_buf *name);
 
+/* The step from the tuple of a function's cells to one of them, by the name of the variable. False: it is no such step,
+ * or the name is not known. */
+bool pyr_name_closure(const struct pyr_snapshot *snapshot, uint32_t function, uint32_t closure,
+                      const struct pyr_edge_cursor *edge, enum pyr_name_state *state, struct pyr_buf *name);
+
 #endif
