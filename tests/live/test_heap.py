@@ -186,7 +186,7 @@ def test_an_interrupt_leaves_nothing_behind(start, binary, ask, tmp_path, python
         status = taking.wait(timeout=30)
         said = taking.stderr.read().decode()
         taking.stderr.close()
-        assert status in (0, 130, -signal.SIGINT), said
+        assert status in (0, -signal.SIGINT) or (status == 1 and "nothing was written" in said), said
         due = time.monotonic() + 10
         while children(target.pid) and time.monotonic() < due:
             time.sleep(0.01)
