@@ -4,15 +4,23 @@
 #include "inside.h"
 #include "share.h"
 #include "sites.h"
+#include "stacks.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What the user chose instead of the default allocator stays: it was asked for by name. */
 static bool allocator_chosen(void)
 {
     const char *chosen = getenv("PYTHONMALLOC"), *development = getenv("PYTHONDEVMODE");
     return (chosen && *chosen) || (development && *development);
+}
+
+static bool stacks_wanted(void)
+{
+    const char *mode = getenv(PYR_SHARE_MODE);
+    return mode && strcmp(mode, "stacks") == 0;
 }
 
 /* fork copies the heap, and us, but shares what is mapped from the file. */
@@ -35,6 +43,8 @@ static void start(const char *directory)
         return;
     pyr_pools_init(&pyr_main_heap);
     pyr_sites_init(&pyr_main_heap);
+    if (stacks_wanted())
+        pyr_stacks_start();
     pthread_atfork(before_fork, pyr_share_in_parent, in_child);
     pyr_entry_install();
 }

@@ -10,6 +10,18 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame);
 /* A block that was marked with PYR_TAG_CODE is freed: what was known by its address is not true any more. */
 void pyr_code_died(struct pyr_heap *heap, const void *code);
 
+/* Of stacks: a spot is a code and an instruction in it, whatever called it. PYR_SITE_OTHER: it cannot be told apart. */
+#define PYR_SPOT_SKIP UINT32_MAX /* the frame is not complete or not Python's */
+uint32_t pyr_spot_of(struct pyr_heap *heap, const void *frame, uint64_t key);
+
+/* A new site; PYR_SITE_OTHER when there is no room. */
+uint32_t pyr_site_new(struct pyr_heap *heap, uint32_t caller, uint32_t spot);
+
+/* Its block is in this heap. False also where no site in it is known. */
+bool pyr_code_is_own(const struct pyr_heap *heap, const void *code);
+
+bool pyr_frame_is_incomplete(const void *frame);
+
 /* Tables of an empty heap. */
 void pyr_sites_init(struct pyr_heap *heap);
 

@@ -2,7 +2,7 @@
  * shared, and read by others meanwhile or after its end, however it ended. docs/heap.md describes it.
  *
  *     page 0            struct pyr_heap_file
- *     sites_at          struct pyr_heap_site [site_count], in order of appearance
+ *     sites_at          struct pyr_heap_site [site_count], in order of appearance: callers before what they call
  *     texts_at          records of code objects and strings, only ever appended
  *
  * All integers are native: the file is read on the machine that wrote it. It may be torn: each 64-bit word is whole,
@@ -37,9 +37,9 @@ struct pyr_heap_site {
     uint64_t allocated_blocks, allocated_bytes; /* bytes as asked for */
     uint64_t freed_blocks, freed_bytes;
     uint64_t peak_blocks, peak_bytes;
-    uint32_t saved; /* 0, or the next site of a list that only the process follows */
-    uint32_t reserved;
-    uint32_t code;        /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
+    uint32_t saved;  /* 0, or the next site of a list that only the process follows */
+    uint32_t caller; /* the site of the frame that called this one; PYR_SITE_NO_FRAME: none, or no stacks are kept */
+    uint32_t code;   /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
 };
 
@@ -67,8 +67,9 @@ struct pyr_heap_file {
     uint64_t replaced;         /* 1: at the end another allocator had the place of ours, such as that of -X dev */
     uint64_t children_inside;  /* forked without the memory for a file of their own: they count here too */
     uint64_t peak_bytes;       /* the highest sum of what all sites held at once */
-    uint64_t main_ended_ns; /* when the main module had ended, threads and atexit too, but nothing was torn down; or 0 */
-    uint32_t live_record;   /* offset of what was live then; PYR_TEXT_NONE: not noted */
+    uint64_t
+        main_ended_ns;    /* when the main module had ended, threads and atexit too, but nothing was torn down; or 0 */
+    uint32_t live_record; /* offset of what was live then; PYR_TEXT_NONE: not noted */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site held when the main module had ended, of struct pyr_heap_live, by site number. */

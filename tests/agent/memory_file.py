@@ -138,6 +138,25 @@ class MemoryFile:
             figures = Figures(blocks, size, *live, *((peak_blocks, peak) if saved else live))
             yield (number if number < RESERVED else self.place(code, instruction)), figures
 
+    def stack(self, number, known):
+        """((file, line), …), innermost first; reserved sites as ((None, number),)."""
+        if number < RESERVED:
+            return () if number == NO_FRAME else ((None, number),)
+        if number not in known:
+            caller, code, instruction = self.sites[number][7:]
+            assert caller < number
+            known[number] = (self.place(code, instruction)[:2], *self.stack(caller, known))
+        return known[number]
+
+    def stacks(self):
+        """{stack: (bytes, blocks) live}, of those that hold anything."""
+        found, known = collections.defaultdict(lambda: (0, 0)), {}
+        for number, (_, figures) in enumerate(self.figures()):
+            if figures.live_blocks or figures.live_bytes:
+                stack = self.stack(number, known)
+                found[stack] = found[stack][0] + figures.live_bytes, found[stack][1] + figures.live_blocks
+        return dict(found)
+
     def lines(self):
         """{(file, line): Figures}; reserved sites as (None, number)."""
         found = collections.defaultdict(Figures)

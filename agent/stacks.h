@@ -1,0 +1,157 @@
+/* Stacks mode: a site is a node of the tree of calls, and an allocation belongs to that of its whole stack.
+ *
+ * Walking a stack to its root costs its depth. What is walked is cut short by marks. A mark is in a frame that waits
+ * for the one it called, and is gone as soon as that frame is popped. So a frame that has one has been there ever
+ * since; and those who called it cannot have run meanwhile: its stack is the one that the mark tells.
+ *
+ * HOT: chain_find is run for every allocation. */
+#ifndef PYR_AGENT_STACKS_H
+#define PYR_AGENT_STACKS_H
+
+#include "heap.h"
+#include "inside.h"
+
+enum {
+    PYR_CHAIN_FRAMES = 6,
+    PYR_CHAIN_SLOTS = 1 << 10,
+    PYR_STEP_SLOTS = 1 << 12,
+};
+
+/* The innermost frames of a stack, up to a mark or the root, by key; then pyr_chain_end. What is left is
+ * PYR_CHAIN_NONE.
+ */
+struct pyr_chain_slot {
+    uint64_t keys[PYR_CHAIN_FRAMES + 1];
+    uint32_t tag; /* of its site */
+} __attribute__((aligned(64)));
+
+#define PYR_CHAIN_NONE UINT64_MAX
+
+/* The site of a caller and the key of the instruction that runs in what it called: the site of that. */
+struct pyr_step_slot {
+    uint64_t key;
+    uint32_t caller, site;
+};
+
+/* A frame of the stack that was walked last, from the innermost on. */
+struct pyr_walked {
+    const void *frame;
+    uint32_t caller; /* the site of the frame that called it */
+};
+
+struct pyr_stacks {
+    bool on;
+    bool mark_due;      /* the stack walked last was long enough to be worth a mark */
+    uint32_t mark_site; /* what the mark that is being made tells */
+    uint32_t credit;    /* frames walked that a mark would have saved, less what marks cost */
+    uint32_t marks;     /* ever */
+    uint32_t walked_count;
+    struct pyr_vector walked; /* of struct pyr_walked */
+    struct pyr_nodes calls;   /* sites by caller and spot */
+    struct pyr_chain_slot chains[PYR_CHAIN_SLOTS];
+    struct pyr_step_slot steps[PYR_STEP_SLOTS];
+};
+
+extern struct pyr_stacks pyr_stacks;
+
+/* From now on sites are nodes. Before the first allocation. */
+void pyr_stacks_start(void);
+
+/* The site of the stack whose innermost frame is this one; learnt where it is new. */
+uint32_t pyr_stack_of(struct pyr_heap *heap, const void *frame);
+
+/* Code has died: its instructions' keys are void. */
+void pyr_stacks_forget(void);
+
+/* The first of the frames walked last that can be marked, from one that is chosen on; NULL: none. */
+const struct pyr_walked *pyr_stacks_choose(void);
+
+/* Whether the frame has a mark after that: of an interpreter frame, when its frame object has been made in a block
+ * whose tag says so; a frame object is marked at once. */
+bool pyr_mark_frame(const struct pyr_walked *walked);
+
+/* ---- marks ---- */
+
+/* In the place of the site, a mark in a tag has the site of the frame's caller. */
+#define PYR_TAG_MARK (PYR_TAG_CODE | PYR_TAG_FRAME)
+
+/* Up to 3.10: what f_trace_lines is set to, for any value but 0 means true and a frame begins with 1; and the last of
+ * the frame's block records, which is free unless 20 blocks are nested. */
+enum { PYR_MARK_TRACE_LINES = 0x50, PYR_MARK_BLOCK = 0x50595200, PYR_BLOCKS = 20 };
+
+struct pyr_frame_block {
+    int32_t type, handler, level;
+};
+
+static inline struct pyr_frame_block *pyr_last_block(const void *frame)
+{
+    return (struct pyr_frame_block *)((const char *)frame + pyr_inside.frame_blocks) + PYR_BLOCKS - 1;
+}
+
+/* What precedes a frame object in its block: the collector's head. */
+enum { PYR_GC_HEAD = 16 };
+
+/* Of a frame object that a frame of a call has: nobody else's pointer is trusted to be one. */
+static inline bool pyr_object_is_mark(const char *object, const void *frame, uint32_t *caller)
+{
+    const char *block = object - PYR_GC_HEAD;
+    if (!pyr_region_owns(block))
+        return false;
+    uint32_t tag = *pyr_tag_at(pyr_pool_of(block), block);
+    if ((tag & PYR_TAG_MARK) != PYR_TAG_MARK || pyr_at(object, pyr_inside.frameobject_frame) != frame)
+        return false;
+    *caller = (tag & ~PYR_TAG_MARK) >> PYR_TAG_SITE_SHIFT;
+    return true;
+}
+
+static inline __attribute__((always_inline)) bool pyr_frame_mark(const void *frame, enum pyr_chain chain,
+                                                                 uint32_t *caller)
+{
+    if (chain == PYR_CHAIN_OBJECT) {
+        if (PYR_LIKELY(((const char *)frame)[pyr_inside.frame_trace_lines] != PYR_MARK_TRACE_LINES) ||
+            pyr_last_block(frame)->type != PYR_MARK_BLOCK)
+            return false;
+        *caller = (uint32_t)pyr_last_block(frame)->handler;
+        return true;
+    }
+    const char *object = pyr_at(frame, chain == PYR_CHAIN_USUAL ? PYR_USUAL_FRAME_OBJECT : pyr_inside.frame_object);
+    /* An entry frame's may be anything; a generator's frame is called by another one each time. */
+    return PYR_UNLIKELY(object != NULL) && pyr_owner_of(frame) == pyr_inside.frame_owner_thread &&
+           pyr_object_is_mark(object, frame, caller);
+}
+
+/* ---- the common way ---- */
+
+/* No key has such a value: keys are addresses, or have an index that is below 2^20. */
+static inline uint64_t pyr_chain_end(uint32_t caller)
+{
+    return ~(uint64_t)1 - caller;
+}
+
+static inline struct pyr_chain_slot *pyr_chain_slot_of(uint64_t key, uint64_t caller_key)
+{
+    uint64_t mixed = (key >> 1 ^ key >> 39) * 5 ^ caller_key >> 1 ^ caller_key >> 38;
+    return &pyr_stacks.chains[(mixed ^ mixed >> 10) & (PYR_CHAIN_SLOTS - 1)];
+}
+
+/* False: it is not among those that are kept. */
+static inline __attribute__((always_inline)) bool pyr_chain_find(const void *frame, enum pyr_chain chain, uint32_t *tag)
+{
+    const void *caller = pyr_previous_of(frame, chain);
+    uint64_t key = pyr_key_of(frame, chain), caller_key = caller ? pyr_key_of(caller, chain) : 0;
+    const struct pyr_chain_slot *slot = pyr_chain_slot_of(key, caller_key);
+    uint32_t site = PYR_SITE_NO_FRAME;
+    for (const uint64_t *at = slot->keys; *at == key; at++) {
+        if (pyr_frame_mark(frame, chain, &site) || !caller) {
+            *tag = slot->tag;
+            return at[1] == pyr_chain_end(site);
+        }
+        frame = caller;
+        key = caller_key;
+        caller = pyr_previous_of(frame, chain);
+        caller_key = caller ? pyr_key_of(caller, chain) : 0;
+    }
+    return false;
+}
+
+#endif
