@@ -126,7 +126,7 @@ static NOINLINE void *small_malloc(struct place place, size_t size)
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
 }
 
-static void make_mark(size_t size);
+static void make_marks(size_t size);
 
 static NOINLINE void *rare_malloc(size_t size)
 {
@@ -138,8 +138,8 @@ static NOINLINE void *rare_malloc(size_t size)
         size = 1;
     if (size > (size_t)PTRDIFF_MAX)
         return NULL;
-    if (PYR_UNLIKELY(pyr_stacks.mark_due))
-        make_mark(size);
+    if (PYR_UNLIKELY(pyr_stacks.marks_due))
+        make_marks(size);
     return size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
 }
 
@@ -334,7 +334,7 @@ static void *mark_realloc(void *context, void *block, size_t size)
 }
 
 /* The stack that was walked last. What is being allocated must not be a frame object: two for a frame cannot be. */
-static NOINLINE void make_mark(size_t size)
+static NOINLINE void make_marks(size_t size)
 {
     static const struct pyr_py_allocator marking = {NULL, mark_malloc, mark_calloc, mark_realloc, heap_free};
     struct pyr_py_allocator now, own = marking;
@@ -342,13 +342,9 @@ static NOINLINE void make_mark(size_t size)
         (!PyFrame_GetBack || !Py_DecRef ||
          size >= (size_t)(uintptr_t)pyr_at(PyFrame_Type, pyr_inside.layout.type_basicsize)))
         return;
-    const struct pyr_walked *walked = pyr_stacks_choose();
-    if (!walked)
-        return;
-    pyr_stacks.mark_site = walked->caller;
     PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &now);
     PyMem_SetAllocator(PYR_PY_DOMAIN_OBJ, &own);
-    pyr_mark_frame(walked);
+    pyr_stacks_mark();
     PyMem_SetAllocator(PYR_PY_DOMAIN_OBJ, &now);
 }
 

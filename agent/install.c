@@ -38,13 +38,13 @@ static void in_child(void)
 static void start(const char *directory)
 {
     struct pyr_err err;
+    if (stacks_wanted())
+        pyr_stacks_start();
     if (!pyr_inside_find(&pyr_inside, &err) || !pyr_region_open() ||
         pyr_share_open(&pyr_main_heap, directory, &err) < 0)
         return;
     pyr_pools_init(&pyr_main_heap);
     pyr_sites_init(&pyr_main_heap);
-    if (stacks_wanted())
-        pyr_stacks_start();
     pthread_atfork(before_fork, pyr_share_in_parent, in_child);
     pyr_entry_install();
 }

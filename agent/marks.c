@@ -4,12 +4,12 @@
 #include "api.h"
 #include "sites.h"
 
-enum { RUNGS = 5 };
+enum { NEAREST = 2, GAP = 4 };
 
 static bool is_markable(const struct pyr_walked *walked)
 {
     const void *frame = walked->frame;
-    if (walked->caller == PYR_SITE_OTHER)
+    if (walked->caller < PYR_SITES_RESERVED)
         return false;
     if (pyr_inside.chain == PYR_CHAIN_OBJECT)
         return !pyr_at(frame, pyr_inside.layout.frame_gen) &&
@@ -17,21 +17,6 @@ static bool is_markable(const struct pyr_walked *walked)
                pyr_int_in(frame, pyr_inside.layout.frame_block_count) < PYR_BLOCKS;
     return pyr_owner_of(frame) == pyr_inside.frame_owner_thread && !pyr_at(frame, pyr_inside.frame_object) &&
            !pyr_frame_is_incomplete(frame);
-}
-
-/* How long a frame will stay cannot be known: most marks go near the innermost frame, every other one twice as far from
- * it as those before. */
-const struct pyr_walked *pyr_stacks_choose(void)
-{
-    const struct pyr_walked *walked = pyr_stacks.walked.at;
-    uint32_t number = ++pyr_stacks.marks;
-    uint32_t rung = (uint32_t)__builtin_ctz(number | 1u << RUNGS);
-    pyr_stacks.mark_due = false;
-    pyr_stacks.credit = 0;
-    for (uint32_t i = 2u << rung; i < pyr_stacks.walked_count; i++)
-        if (is_markable(&walked[i]))
-            return &walked[i];
-    return NULL;
 }
 
 /* Interpreter frames are given their frame object, as sys._getframe would: it lives as long as the frame does. The API
@@ -49,15 +34,36 @@ static void frame_object_make(const void *frame)
         Py_DecRef(made);
 }
 
-bool pyr_mark_frame(const struct pyr_walked *walked)
+static void frame_mark(const struct pyr_walked *walked)
 {
     void *frame = (void *)walked->frame;
     if (pyr_inside.chain != PYR_CHAIN_OBJECT) {
+        pyr_stacks.mark_site = walked->caller;
         frame_object_make(frame);
-    } else {
-        *pyr_last_block(frame) = (struct pyr_frame_block){PYR_MARK_BLOCK, (int32_t)walked->caller, 0};
-        ((char *)frame)[pyr_inside.frame_trace_lines] = PYR_MARK_TRACE_LINES;
+        return;
     }
-    uint32_t caller;
-    return pyr_frame_mark(frame, pyr_inside.chain, &caller);
+    *pyr_last_block(frame) = (struct pyr_frame_block){PYR_MARK_BLOCK, (int32_t)walked->caller, 0};
+    ((char *)frame)[pyr_inside.frame_trace_lines] = PYR_MARK_TRACE_LINES;
+}
+
+static void mark_from(uint32_t at)
+{
+    const struct pyr_walked *walked = pyr_stacks.walked.at;
+    while (at < pyr_stacks.walked_count && !is_markable(&walked[at]))
+        at++;
+    if (at < pyr_stacks.walked_count)
+        frame_mark(&walked[at]);
+}
+
+/* How long a frame will stay cannot be known. Those near the innermost one cut most, those far from it stay longest. */
+void pyr_stacks_mark(void)
+{
+    uint32_t due = pyr_stacks.marks_due, at = NEAREST;
+    if (due == 1 && ++pyr_stacks.turns % 2)
+        at = pyr_stacks.walked_count / 2;
+    pyr_stacks.marks_due = pyr_stacks.credit = 0;
+    for (; due && at < pyr_stacks.walked_count; due--) {
+        mark_from(at);
+        at += at / 2 > GAP ? at / 2 : GAP;
+    }
 }

@@ -1,6 +1,7 @@
 #include "share.h"
 
 #include "inside.h"
+#include "stacks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 
 enum {
     PAGE = 4096,
-    SITES_LIMIT = 64 << 20, /* a million */
+    SITES_LIMIT = PYR_SITES_MAX * (int)sizeof(struct pyr_heap_site),
     TEXTS_LIMIT = 256 << 20,
     NAMES_MAX = 1000, /* files of processes that had this pid */
     WINDOWS = 3,
@@ -79,6 +80,7 @@ static void header_fill(struct pyr_heap *heap)
     file->started_ns = now_ns();
     file->state = PYR_HEAP_RUNNING;
     file->interpreter = heap->number;
+    file->stacks = pyr_stacks.on;
     file->linetable_kind = pyr_inside.layout.linetable_kind;
     file->site_count = PYR_SITES_RESERVED;
     file->sites_at = sites_at;

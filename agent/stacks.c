@@ -9,7 +9,8 @@ struct pyr_stacks pyr_stacks;
 
 enum {
     FRAMES_MAX = 1 << 20,
-    MARK_WORTH = 128, /* frames: walking so many costs as much as a mark */
+    GENERATION = PYR_SITES_MAX,
+    MARK_WORTH = 16, /* frames: walking so many costs as much as a mark */
 };
 
 struct call {
@@ -24,10 +25,13 @@ void pyr_stacks_start(void)
     pyr_stacks_forget();
 }
 
+/* Steps of earlier generations are not found any more. */
 void pyr_stacks_forget(void)
 {
-    memset(pyr_stacks.chains, 0xff, sizeof pyr_stacks.chains); /* PYR_CHAIN_NONE */
-    memset(pyr_stacks.steps, 0xff, sizeof pyr_stacks.steps);
+    memset(pyr_stacks.chains, 0xff, sizeof pyr_stacks.chains); /* no key is all ones */
+    pyr_stacks.generation += GENERATION;
+    if (pyr_stacks.generation == 0)
+        memset(pyr_stacks.steps, 0xff, sizeof pyr_stacks.steps);
 }
 
 /* ---- the tree ---- */
@@ -56,66 +60,72 @@ static uint32_t site_called(struct pyr_heap *heap, uint32_t caller, uint32_t spo
 
 static struct pyr_step_slot *step_slot(uint32_t caller, uint64_t key)
 {
+    _Static_assert(PYR_STEP_SLOTS == 2 << (64 - 52), "the high bits choose a pair");
     uint64_t mixed = (key ^ caller) * 0x9e3779b97f4a7c15u;
-    return &pyr_stacks.steps[mixed >> 52];
+    return &pyr_stacks.steps[mixed >> 52 << 1];
 }
 
-static uint32_t step(struct pyr_heap *heap, uint32_t caller, const void *frame)
+static uint32_t step_learn(struct pyr_heap *heap, uint32_t caller, const void *frame, uint64_t key)
 {
-    _Static_assert(PYR_STEP_SLOTS == 1 << (64 - 52), "the high bits choose a slot");
-    uint64_t key = pyr_key_of(frame, pyr_inside.chain);
-    struct pyr_step_slot *slot = step_slot(caller, key);
-    if (PYR_LIKELY(slot->key == key && slot->caller == caller))
-        return slot->site;
     if (caller == PYR_SITE_OTHER)
         return caller;
     uint32_t spot = pyr_spot_of(heap, frame, key);
     if (spot == PYR_SITE_OTHER)
         return PYR_SITE_OTHER;
     uint32_t site = spot == PYR_SPOT_SKIP ? caller : site_called(heap, caller, spot);
-    *slot = (struct pyr_step_slot){key, caller, site};
+    struct pyr_step_slot *slot = step_slot(caller, key);
+    slot[1] = slot[0];
+    slot[0] = (struct pyr_step_slot){key, caller | pyr_stacks.generation, site};
     return site;
+}
+
+static inline uint32_t step(struct pyr_heap *heap, uint32_t caller, const void *frame)
+{
+    uint64_t key = pyr_key_of(frame, pyr_inside.chain);
+    const struct pyr_step_slot *slot = step_slot(caller, key);
+    uint32_t wanted = caller | pyr_stacks.generation;
+    if (PYR_LIKELY(slot->key == key && slot->caller == wanted))
+        return slot->site;
+    slot++;
+    if (PYR_LIKELY(slot->key == key && slot->caller == wanted))
+        return slot->site;
+    return step_learn(heap, caller, frame, key);
 }
 
 /* ---- walking ---- */
 
-static bool walked_push(const void *frame)
-{
-    uint32_t n = pyr_stacks.walked_count;
-    if (n >= FRAMES_MAX || !pyr_vector_reserve(&pyr_stacks.walked, (n + 1) * sizeof(struct pyr_walked)))
-        return false;
-    ((struct pyr_walked *)pyr_stacks.walked.at)[n].frame = frame;
-    pyr_stacks.walked_count = n + 1;
-    return true;
-}
-
 /* False: it is too deep. *base: the site of what called the last of them. */
 static bool walk(const void *frame, uint32_t *base)
 {
-    pyr_stacks.walked_count = 0;
-    for (*base = PYR_SITE_NO_FRAME; frame; frame = pyr_previous_of(frame, pyr_inside.chain)) {
-        if (!walked_push(frame))
-            return false;
-        if (pyr_frame_mark(frame, pyr_inside.chain, base))
-            return true;
+    struct pyr_walked *walked = pyr_stacks.walked.at;
+    uint32_t count = 0, room = (uint32_t)(pyr_stacks.walked.bytes / sizeof *walked);
+    *base = PYR_SITE_NO_FRAME;
+    for (bool marked = false; frame && !marked; frame = pyr_previous_of(frame, pyr_inside.chain)) {
+        if (PYR_UNLIKELY(count == room)) {
+            if (count >= FRAMES_MAX || !pyr_vector_reserve(&pyr_stacks.walked, (count + 1) * sizeof *walked))
+                return false;
+            walked = pyr_stacks.walked.at;
+            room = (uint32_t)(pyr_stacks.walked.bytes / sizeof *walked);
+        }
+        walked[count++].frame = frame;
+        marked = pyr_frame_mark(frame, pyr_inside.chain, base);
     }
+    pyr_stacks.walked_count = count;
     return true;
 }
 
 static void chain_put(uint32_t base, uint32_t site)
 {
     const struct pyr_walked *walked = pyr_stacks.walked.at;
-    uint64_t keys[PYR_CHAIN_FRAMES + 1];
+    const void *caller = pyr_previous_of(walked[0].frame, pyr_inside.chain);
     uint32_t count = pyr_stacks.walked_count;
-    for (uint32_t i = 0; i <= PYR_CHAIN_FRAMES; i++)
-        keys[i] = i < count ? pyr_key_of(walked[i].frame, pyr_inside.chain) : PYR_CHAIN_NONE;
-    keys[count] = pyr_chain_end(base);
-    struct pyr_chain_slot *slot = pyr_chain_slot_of(keys[0], count > 1 ? keys[1] : 0);
-    const void *beyond = count == 1 ? pyr_previous_of(walked[0].frame, pyr_inside.chain) : NULL;
-    if (beyond)
-        slot = pyr_chain_slot_of(keys[0], pyr_key_of(beyond, pyr_inside.chain));
-    memcpy(slot->keys, keys, sizeof keys);
+    struct pyr_chain_slot *slot = pyr_chain_slot_of(pyr_key_of(walked[0].frame, pyr_inside.chain),
+                                                    caller ? pyr_key_of(caller, pyr_inside.chain) : 0);
+    for (uint32_t i = 0; i < count; i++)
+        slot->keys[i] = pyr_key_of(walked[i].frame, pyr_inside.chain);
+    slot->count = count;
     slot->tag = site << PYR_TAG_SITE_SHIFT;
+    slot->caller = base;
 }
 
 /* What is in the main heap's chains must be the main interpreter's: several may run static code at once. */
@@ -136,7 +146,7 @@ static void note_length(void)
     if (count <= PYR_CHAIN_FRAMES)
         return;
     pyr_stacks.credit += count - PYR_CHAIN_FRAMES;
-    pyr_stacks.mark_due = pyr_stacks.credit >= MARK_WORTH;
+    pyr_stacks.marks_due = pyr_stacks.credit / MARK_WORTH;
 }
 
 uint32_t pyr_stack_of(struct pyr_heap *heap, const void *frame)

@@ -14,23 +14,22 @@
 enum {
     PYR_CHAIN_FRAMES = 6,
     PYR_CHAIN_SLOTS = 1 << 10,
-    PYR_STEP_SLOTS = 1 << 12,
+    PYR_STEP_SLOTS = 1 << 13,
 };
 
-/* The innermost frames of a stack, up to a mark or the root, by key; then pyr_chain_end. What is left is
- * PYR_CHAIN_NONE.
- */
+/* The innermost frames of a stack, by key, up to one that has a mark or that nothing called. */
 struct pyr_chain_slot {
-    uint64_t keys[PYR_CHAIN_FRAMES + 1];
-    uint32_t tag; /* of its site */
+    uint64_t keys[PYR_CHAIN_FRAMES];
+    uint32_t count;  /* 0: none */
+    uint32_t tag;    /* of its site */
+    uint32_t caller; /* of the last of them, as its mark tells; PYR_SITE_NO_FRAME: none */
 } __attribute__((aligned(64)));
-
-#define PYR_CHAIN_NONE UINT64_MAX
 
 /* The site of a caller and the key of the instruction that runs in what it called: the site of that. */
 struct pyr_step_slot {
     uint64_t key;
-    uint32_t caller, site;
+    uint32_t caller; /* and the generation: see pyr_stacks_forget */
+    uint32_t site;
 };
 
 /* A frame of the stack that was walked last, from the innermost on. */
@@ -41,15 +40,16 @@ struct pyr_walked {
 
 struct pyr_stacks {
     bool on;
-    bool mark_due;      /* the stack walked last was long enough to be worth a mark */
+    uint32_t marks_due; /* so many are worth their price in the stack that was walked last */
     uint32_t mark_site; /* what the mark that is being made tells */
     uint32_t credit;    /* frames walked that a mark would have saved, less what marks cost */
-    uint32_t marks;     /* ever */
+    uint32_t turns;     /* at which only one was made */
     uint32_t walked_count;
+    uint32_t generation;      /* of steps, in the bits that no site has */
     struct pyr_vector walked; /* of struct pyr_walked */
     struct pyr_nodes calls;   /* sites by caller and spot */
     struct pyr_chain_slot chains[PYR_CHAIN_SLOTS];
-    struct pyr_step_slot steps[PYR_STEP_SLOTS];
+    struct pyr_step_slot steps[PYR_STEP_SLOTS]; /* in pairs, the newer one first */
 };
 
 extern struct pyr_stacks pyr_stacks;
@@ -63,12 +63,8 @@ uint32_t pyr_stack_of(struct pyr_heap *heap, const void *frame);
 /* Code has died: its instructions' keys are void. */
 void pyr_stacks_forget(void);
 
-/* The first of the frames walked last that can be marked, from one that is chosen on; NULL: none. */
-const struct pyr_walked *pyr_stacks_choose(void);
-
-/* Whether the frame has a mark after that: of an interpreter frame, when its frame object has been made in a block
- * whose tag says so; a frame object is marked at once. */
-bool pyr_mark_frame(const struct pyr_walked *walked);
+/* Marks frames of the stack that was walked last. Allocates their frame objects, for which it sets mark_site. */
+void pyr_stacks_mark(void);
 
 /* ---- marks ---- */
 
@@ -122,36 +118,31 @@ static inline __attribute__((always_inline)) bool pyr_frame_mark(const void *fra
 
 /* ---- the common way ---- */
 
-/* No key has such a value: keys are addresses, or have an index that is below 2^20. */
-static inline uint64_t pyr_chain_end(uint32_t caller)
-{
-    return ~(uint64_t)1 - caller;
-}
-
 static inline struct pyr_chain_slot *pyr_chain_slot_of(uint64_t key, uint64_t caller_key)
 {
     uint64_t mixed = (key >> 1 ^ key >> 39) * 5 ^ caller_key >> 1 ^ caller_key >> 38;
     return &pyr_stacks.chains[(mixed ^ mixed >> 10) & (PYR_CHAIN_SLOTS - 1)];
 }
 
-/* False: it is not among those that are kept. */
+/* False: it is not among those that are kept. A mark below the one that ended the walk says nothing else. */
 static inline __attribute__((always_inline)) bool pyr_chain_find(const void *frame, enum pyr_chain chain, uint32_t *tag)
 {
     const void *caller = pyr_previous_of(frame, chain);
     uint64_t key = pyr_key_of(frame, chain), caller_key = caller ? pyr_key_of(caller, chain) : 0;
     const struct pyr_chain_slot *slot = pyr_chain_slot_of(key, caller_key);
-    uint32_t site = PYR_SITE_NO_FRAME;
-    for (const uint64_t *at = slot->keys; *at == key; at++) {
-        if (pyr_frame_mark(frame, chain, &site) || !caller) {
-            *tag = slot->tag;
-            return at[1] == pyr_chain_end(site);
-        }
+    if (PYR_UNLIKELY(slot->keys[0] != key))
+        return false;
+    *tag = slot->tag;
+    for (uint32_t i = 1; i < slot->count; i++) {
+        if (PYR_UNLIKELY(!caller || slot->keys[i] != pyr_key_of(caller, chain)))
+            return false;
         frame = caller;
-        key = caller_key;
         caller = pyr_previous_of(frame, chain);
-        caller_key = caller ? pyr_key_of(caller, chain) : 0;
     }
-    return false;
+    uint32_t site;
+    if (!caller)
+        return slot->caller == PYR_SITE_NO_FRAME;
+    return slot->caller != PYR_SITE_NO_FRAME && pyr_frame_mark(frame, chain, &site) && site == slot->caller;
 }
 
 #endif

@@ -85,6 +85,7 @@ struct writing {
     struct pyr_writer *writer;
     struct pyr_map codes; /* number of the reader to number of the recording */
     struct pyr_vec sites; /* of struct pyr_memory_site */
+    struct pyr_map nodes; /* of the recording, by number of the site */
     struct pyr_memory_facts facts;
 };
 
@@ -100,20 +101,29 @@ static int64_t code_number(struct writing *writing, const struct pyr_heap_place 
     return rc < 0 ? rc : number;
 }
 
+static int64_t node_number(struct writing *writing, const struct pyr_heap_place *place)
+{
+    if (!place->code && !place->other)
+        return PYR_NODE_EMPTY;
+    const uint64_t *caller = place->caller ? pyr_map_find(&writing->nodes, place->caller) : NULL;
+    uint32_t parent = caller ? (uint32_t)*caller : PYR_NODE_EMPTY;
+    int64_t code = code_number(writing, place);
+    return code < 0 ? code : pyr_writer_node(writing->writer, parent, (uint32_t)code, place->instruction);
+}
+
 /* In lines mode a site has no stack: a stack of one frame. */
 static int take_site(void *context, const struct pyr_heap_place *place, const struct pyr_memory_site *figures)
 {
     struct writing *writing = context;
     struct pyr_memory_site site = *figures;
-    site.node = PYR_NODE_EMPTY;
-    if (place->code || place->other) {
-        int64_t code = code_number(writing, place);
-        int64_t node =
-            code < 0 ? code : pyr_writer_node(writing->writer, PYR_NODE_EMPTY, (uint32_t)code, place->instruction);
-        if (node < 0)
-            return (int)node;
-        site.node = (uint32_t)node;
-    }
+    int64_t node = node_number(writing, place);
+    if (node < 0)
+        return (int)node;
+    if (writing->facts.stacks && pyr_map_put(&writing->nodes, place->number, (uint64_t)node) < 0)
+        return PYR_E_NOMEM;
+    if (!site.allocated_blocks)
+        return 0;
+    site.node = (uint32_t)node;
     writing->facts.allocated_blocks += site.allocated_blocks;
     writing->facts.allocated_bytes += site.allocated_bytes;
     writing->facts.live_blocks += site.live_blocks;
@@ -129,6 +139,7 @@ int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, 
         .process = heap->process,
         .interpreter = heap->head.interpreter,
         .at_main_end = heap->head.at_main_end,
+        .stacks = heap->head.stacks,
         .time_ns = time_ns,
         .peak_bytes = heap->head.peak_bytes,
         .peak_ns = heap->peak_ns,
@@ -147,6 +158,7 @@ int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, 
         rc = pyr_writer_memory(writer, &writing.facts);
     }
     pyr_map_release(&writing.codes);
+    pyr_map_release(&writing.nodes);
     pyr_vec_release(&writing.sites);
     return rc;
 }

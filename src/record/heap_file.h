@@ -22,6 +22,7 @@ enum {
     PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */
     PYR_SITE_OTHER = 1,    /* no more sites could be told apart */
     PYR_SITES_RESERVED = 2,
+    PYR_SITES_MAX = 1 << 20,
     PYR_TEXT_NONE = 0, /* no record has this offset */
 };
 
@@ -70,6 +71,7 @@ struct pyr_heap_file {
     uint64_t
         main_ended_ns;    /* when the main module had ended, threads and atexit too, but nothing was torn down; or 0 */
     uint32_t live_record; /* offset of what was live then; PYR_TEXT_NONE: not noted */
+    uint32_t stacks;      /* 1: a site is a whole stack; 0: a line */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site held when the main module had ended, of struct pyr_heap_live, by site number. */
