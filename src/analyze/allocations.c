@@ -80,6 +80,7 @@ static void add_heap(struct pyr_allocations *sums, const struct pyr_shown *view,
     sums->at_main_end = heap->at_main_end && (!sums->heaps || sums->at_main_end);
     sums->heaps++;
     sums->cut |= heap->cut;
+    sums->whole |= heap->stacks;
     sums->allocated_blocks += heap->allocated_blocks;
     sums->allocated_bytes += heap->allocated_bytes;
     sums->live_blocks += heap->live_blocks;
@@ -239,14 +240,13 @@ static int compare_ranked(const void *left, const void *right)
     return a->line < b->line ? -1 : a->line > b->line;
 }
 
-int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
-                         struct pyr_vec *order)
+static int rank(const struct pyr_vec *rows, enum pyr_weigh weight, size_t limit, struct pyr_vec *order)
 {
     struct pyr_vec ranked = PYR_VEC(struct ranked);
     int rc = 0;
     order->count = 0;
-    for (size_t i = 0; rc == 0 && i < allocations->lines.count; i++) {
-        const struct pyr_allocation *line = at(&allocations->lines, i);
+    for (size_t i = 0; rc == 0 && i < rows->count; i++) {
+        const struct pyr_allocation *line = at(rows, i);
         struct ranked row = {line, pyr_allocation_bytes(&line->figures, weight)};
         if (row.bytes && !pyr_vec_push(&ranked, &row))
             rc = PYR_E_NOMEM;
@@ -258,6 +258,18 @@ int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_wei
             rc = PYR_E_NOMEM;
     pyr_vec_release(&ranked);
     return rc;
+}
+
+int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
+                         struct pyr_vec *order)
+{
+    return rank(&allocations->lines, weight, limit, order);
+}
+
+int pyr_allocations_rank_stacks(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
+                                struct pyr_vec *order)
+{
+    return rank(&allocations->merged, weight, limit, order);
 }
 
 const struct pyr_allocation *pyr_allocations_of(const struct pyr_allocations *allocations, uint32_t place)

@@ -8,6 +8,7 @@
 
 #define ROWS 20
 #define PROCESS_ROWS 20
+#define STACK_ROWS 5
 #define PLOT_WIDTH 64u
 #define PLOT_HEIGHT 8u
 #define EIGHTHS 8u
@@ -167,6 +168,12 @@ static size_t rows(const struct pyr_report *report)
     return report->options->limit ? report->options->limit : ROWS;
 }
 
+static int write_stacks(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight)
+{
+    return pyr_text_memory_stacks(report, allocations, weight,
+                                  report->options->limit ? report->options->limit : STACK_ROWS);
+}
+
 int pyr_write_memory(struct pyr_report *report)
 {
     struct pyr_allocations allocations = {0};
@@ -179,7 +186,11 @@ int pyr_write_memory(struct pyr_report *report)
         write_processes(report);
     rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_PEAK, rows(report));
     if (rc == 0)
+        rc = write_stacks(report, &allocations, PYR_WEIGH_PEAK);
+    if (rc == 0)
         rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_ALLOCATED, rows(report));
+    if (rc == 0)
+        rc = write_stacks(report, &allocations, PYR_WEIGH_ALLOCATED);
     pyr_allocations_release(&allocations);
     return rc;
 }
@@ -197,6 +208,8 @@ int pyr_write_leaks(struct pyr_report *report)
                                              : "was still allocated when the processes were last seen");
     pyr_text_memory_notes(report, &allocations);
     rc = pyr_text_memory_lines(report, &allocations, PYR_WEIGH_LIVE, rows(report));
+    if (rc == 0)
+        rc = write_stacks(report, &allocations, PYR_WEIGH_LIVE);
     pyr_allocations_release(&allocations);
     return rc;
 }

@@ -8,6 +8,7 @@
 #define NAME_WIDTH 60
 #define SOURCE_WIDTH 80
 #define SUMMARY_ROWS 5
+#define FRAMES_SHOWN 12
 
 static void write_bytes(FILE *out, const char *before, uint64_t bytes)
 {
@@ -44,6 +45,13 @@ static const char *const headings[] = {
     [PYR_WEIGH_PEAK] = "Lines that hold most at the peak",
 };
 
+static uint64_t all_bytes(const struct pyr_allocations *allocations, enum pyr_weigh weight)
+{
+    return weight == PYR_WEIGH_LIVE   ? allocations->live_bytes
+           : weight == PYR_WEIGH_PEAK ? allocations->peak_bytes
+                                      : allocations->allocated_bytes;
+}
+
 static void write_line(struct pyr_report *report, const struct pyr_allocations *allocations,
                        const struct pyr_allocation *line, enum pyr_weigh weight, struct pyr_source *source)
 {
@@ -51,9 +59,7 @@ static void write_line(struct pyr_report *report, const struct pyr_allocations *
     const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
     const struct pyr_memory_site *figures = &line->figures;
     char peak[40], allocated[40], live[40];
-    uint64_t all = weight == PYR_WEIGH_LIVE   ? allocations->live_bytes
-                   : weight == PYR_WEIGH_PEAK ? allocations->peak_bytes
-                                              : allocations->allocated_bytes;
+    uint64_t all = all_bytes(allocations, weight);
     uint64_t freed = figures->allocated_blocks - figures->live_blocks;
     pyr_text_bytes(peak, sizeof peak, figures->peak_bytes);
     pyr_text_bytes(allocated, sizeof allocated, figures->allocated_bytes);
@@ -88,6 +94,74 @@ int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocation
         write_line(report, allocations, *PYR_VEC_AT(&order, const struct pyr_allocation *, i), weight, &source);
     pyr_source_release(&source);
     pyr_vec_release(&order);
+    return rc;
+}
+
+/* ---- stacks ---- */
+
+static const char *const stack_headings[] = {
+    [PYR_WEIGH_ALLOCATED] = "Stacks that allocate most",
+    [PYR_WEIGH_LIVE] = "Stacks whose memory is still allocated",
+    [PYR_WEIGH_PEAK] = "Stacks that hold most at the peak",
+};
+
+static void write_frame(struct pyr_report *report, uint32_t number)
+{
+    const struct pyr_place *place = pyr_model_place(&report->view->model, number);
+    const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
+    pyr_put_clean(report->out, function->name, NULL, NAME_WIDTH);
+    fputs(*function->file ? "  " : "", report->out);
+    pyr_text_location(report->out, function->file, place->line);
+    fputc('\n', report->out);
+}
+
+/* `path` begins with the outermost. The outermost one is always shown. */
+static void write_frames(struct pyr_report *report, const struct pyr_vec *path)
+{
+    size_t shown = path->count > FRAMES_SHOWN ? FRAMES_SHOWN - 2 : path->count;
+    for (size_t i = 0; i < shown; i++) {
+        if (i)
+            fprintf(report->out, "  %29s", "from  ");
+        write_frame(report, *PYR_VEC_AT(path, uint32_t, path->count - 1 - i));
+    }
+    if (shown == path->count)
+        return;
+    fprintf(report->out, "  %29s… %zu frames\n", "", path->count - shown - 1);
+    fprintf(report->out, "  %29s", "from  ");
+    write_frame(report, *PYR_VEC_AT(path, uint32_t, 0));
+}
+
+static int write_stack(struct pyr_report *report, const struct pyr_allocations *allocations,
+                       const struct pyr_allocation *stack, enum pyr_weigh weight, struct pyr_vec *path)
+{
+    char bytes[40];
+    uint64_t all = all_bytes(allocations, weight), own = pyr_allocation_bytes(&stack->figures, weight);
+    int rc = pyr_tree_path(&report->view->tree, stack->leaf, path);
+    if (rc < 0)
+        return rc;
+    pyr_text_bytes(bytes, sizeof bytes, own);
+    fprintf(report->out, "  %10s %9" PRIu64 " %6.1f  ", bytes, pyr_allocation_blocks(&stack->figures, weight),
+            all ? 100 * (double)own / (double)all : 0);
+    if (path->count)
+        write_frames(report, path);
+    else
+        fputs("<no Python frame>\n", report->out);
+    return 0;
+}
+
+int pyr_text_memory_stacks(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight,
+                           size_t rows)
+{
+    struct pyr_vec order = PYR_VEC(const struct pyr_allocation *), path = PYR_VEC(uint32_t);
+    int rc = allocations->whole ? pyr_allocations_rank_stacks(allocations, weight, rows, &order) : 0;
+    if (rc == 0 && order.count) {
+        pyr_text_heading(report, "%s", stack_headings[weight]);
+        fprintf(report->out, "  %10s %9s %6s  %s\n", "bytes", "blocks", "%", "stack, innermost frame first");
+    }
+    for (size_t i = 0; rc == 0 && i < order.count; i++)
+        rc = write_stack(report, allocations, *PYR_VEC_AT(&order, const struct pyr_allocation *, i), weight, &path);
+    pyr_vec_release(&order);
+    pyr_vec_release(&path);
     return rc;
 }
 

@@ -113,6 +113,7 @@ class MemoryFile:
             self.texts = file.read(self.text_bytes)
         self.sites = list(SITE.iter_unpack(sites))
         self.running = self.state == RUNNING
+        self.places = {}
         self.base = MemoryFile(os.path.join(os.path.dirname(path), self.text_base_name)) if self.text_base else None
 
     def text(self, offset, kind):
@@ -124,6 +125,11 @@ class MemoryFile:
 
     def place(self, code, instruction):
         """(file, line, function)"""
+        if (code, instruction) not in self.places:
+            self.places[code, instruction] = self.find_place(code, instruction)
+        return self.places[code, instruction]
+
+    def find_place(self, code, instruction):
         body = self.text(code, CODE_KIND)
         file, name, first_line, size = CODE.unpack_from(body)
         table = body[CODE.size:CODE.size + size]
