@@ -117,13 +117,13 @@ static bool walk(const void *frame, uint32_t *base)
 static void chain_put(uint32_t base, uint32_t site)
 {
     const struct pyr_walked *walked = pyr_stacks.walked.at;
-    const void *caller = pyr_previous_of(walked[0].frame, pyr_inside.chain);
-    uint32_t count = pyr_stacks.walked_count;
-    struct pyr_chain_slot *slot = pyr_chain_slot_of(pyr_key_of(walked[0].frame, pyr_inside.chain),
-                                                    caller ? pyr_key_of(caller, pyr_inside.chain) : 0);
-    for (uint32_t i = 0; i < count; i++)
-        slot->keys[i] = pyr_key_of(walked[i].frame, pyr_inside.chain);
-    slot->count = count;
+    enum pyr_chain chain = pyr_inside.chain;
+    const void *caller = pyr_previous_of(walked[0].frame, chain);
+    uint64_t key = pyr_key_of(walked[0].frame, chain), caller_key = caller ? pyr_key_of(caller, chain) : 0;
+    struct pyr_chain_slot *slot = pyr_chain_slot_of(key, caller_key, chain);
+    for (uint32_t i = 0; i < pyr_stacks.walked_count; i++)
+        slot->keys[i] = pyr_key_of(walked[i].frame, chain);
+    slot->last = &slot->keys[pyr_stacks.walked_count - 1];
     slot->tag = site << PYR_TAG_SITE_SHIFT;
     slot->caller = base;
 }
@@ -143,9 +143,9 @@ static bool is_own(const struct pyr_heap *heap)
 static void note_length(void)
 {
     uint32_t count = pyr_stacks.walked_count;
-    if (count <= PYR_CHAIN_FRAMES)
+    if (count <= PYR_CHAIN_SHORT)
         return;
-    pyr_stacks.credit += count - PYR_CHAIN_FRAMES;
+    pyr_stacks.credit += count - PYR_CHAIN_SHORT;
     pyr_stacks.marks_due = pyr_stacks.credit / MARK_WORTH;
 }
 
@@ -159,11 +159,12 @@ uint32_t pyr_stack_of(struct pyr_heap *heap, const void *frame)
         walked[i].caller = site;
         site = step(heap, site, walked[i].frame);
     }
-    if (site == PYR_SITE_OTHER)
+    if (site == PYR_SITE_OTHER) {
         heap->file->lost_sites++;
-    else if (pyr_stacks.walked_count && pyr_stacks.walked_count <= PYR_CHAIN_FRAMES && is_own(heap))
+        return site;
+    }
+    if (pyr_stacks.walked_count && pyr_stacks.walked_count <= PYR_CHAIN_FRAMES && is_own(heap))
         chain_put(base, site);
-    else
-        note_length();
+    note_length();
     return site;
 }

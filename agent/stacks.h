@@ -12,17 +12,18 @@
 #include "inside.h"
 
 enum {
-    PYR_CHAIN_FRAMES = 6,
-    PYR_CHAIN_SLOTS = 1 << 10,
+    PYR_CHAIN_FRAMES = 14,
+    PYR_CHAIN_SHORT = 6, /* what is longer is not in one cache line */
+    PYR_CHAIN_SLOTS = 1 << 9,
     PYR_STEP_SLOTS = 1 << 13,
 };
 
 /* The innermost frames of a stack, by key, up to one that has a mark or that nothing called. */
 struct pyr_chain_slot {
-    uint64_t keys[PYR_CHAIN_FRAMES];
-    uint32_t count;  /* 0: none */
     uint32_t tag;    /* of its site */
     uint32_t caller; /* of the last of them, as its mark tells; PYR_SITE_NO_FRAME: none */
+    const uint64_t *last;
+    uint64_t keys[PYR_CHAIN_FRAMES];
 } __attribute__((aligned(64)));
 
 /* The site of a caller and the key of the instruction that runs in what it called: the site of that. */
@@ -118,31 +119,36 @@ static inline __attribute__((always_inline)) bool pyr_frame_mark(const void *fra
 
 /* ---- the common way ---- */
 
-static inline struct pyr_chain_slot *pyr_chain_slot_of(uint64_t key, uint64_t caller_key)
+/* Both may hold an index in their high bits. */
+static inline __attribute__((always_inline)) struct pyr_chain_slot *pyr_chain_slot_of(uint64_t key, uint64_t caller_key,
+                                                                                      enum pyr_chain chain)
 {
-    uint64_t mixed = (key >> 1 ^ key >> 39) * 5 ^ caller_key >> 1 ^ caller_key >> 38;
-    return &pyr_stacks.chains[(mixed ^ mixed >> 10) & (PYR_CHAIN_SLOTS - 1)];
+    uint64_t mixed = key ^ caller_key << 4;
+    if (chain == PYR_CHAIN_OBJECT)
+        mixed ^= (key ^ caller_key << 3) >> 42;
+    mixed ^= mixed >> 10;
+    _Static_assert(sizeof(struct pyr_chain_slot) == 128, "an address, in units of two bytes, times 64 is an offset");
+    return (struct pyr_chain_slot *)(void *)((char *)pyr_stacks.chains + 64 * (mixed & 2 * (PYR_CHAIN_SLOTS - 1)));
 }
 
 /* False: it is not among those that are kept. A mark below the one that ended the walk says nothing else. */
 static inline __attribute__((always_inline)) bool pyr_chain_find(const void *frame, enum pyr_chain chain, uint32_t *tag)
 {
     const void *caller = pyr_previous_of(frame, chain);
-    uint64_t key = pyr_key_of(frame, chain), caller_key = caller ? pyr_key_of(caller, chain) : 0;
-    const struct pyr_chain_slot *slot = pyr_chain_slot_of(key, caller_key);
-    if (PYR_UNLIKELY(slot->keys[0] != key))
+    uint64_t key = pyr_key_of(frame, chain);
+    const struct pyr_chain_slot *slot = pyr_chain_slot_of(key, caller ? pyr_key_of(caller, chain) : 0, chain);
+    const uint64_t *at = slot->keys, *last = slot->last;
+    if (PYR_UNLIKELY(*at != key))
         return false;
     *tag = slot->tag;
-    for (uint32_t i = 1; i < slot->count; i++) {
-        if (PYR_UNLIKELY(!caller || slot->keys[i] != pyr_key_of(caller, chain)))
+    while (at != last) {
+        if (PYR_UNLIKELY(!caller || *++at != pyr_key_of(caller, chain)))
             return false;
         frame = caller;
         caller = pyr_previous_of(frame, chain);
     }
-    uint32_t site;
-    if (!caller)
-        return slot->caller == PYR_SITE_NO_FRAME;
-    return slot->caller != PYR_SITE_NO_FRAME && pyr_frame_mark(frame, chain, &site) && site == slot->caller;
+    uint32_t site = PYR_SITE_NO_FRAME;
+    return slot->caller == PYR_SITE_NO_FRAME ? !caller : pyr_frame_mark(frame, chain, &site) && site == slot->caller;
 }
 
 #endif
