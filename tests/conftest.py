@@ -60,7 +60,40 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
+def pytest_sessionfinish(session):
+    """Where tests run side by side, each worker notes the same; what says so at the end is told."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = session.config.stash.get(LEFT, {})
+
+
+class SideBySide:
+    """Hooks of pytest-xdist."""
+
+    @staticmethod
+    def pytest_testnodedown(node):
+        node.config.stash.setdefault(LEFT, {}).update(getattr(node, "workeroutput", {}).get("left", {}))
+
+
+def pytest_configure(config):
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(SideBySide())
+
+
+def say_stacks(terminalreporter):
+    """How many samples the truth tests judged, and how many of them were impossible, by kind of test."""
+    sums = {}
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        properties = dict(report.user_properties)
+        if report.when == "call" and "stacks" in properties:
+            kind = sums.setdefault(report.nodeid.split("[")[0], [0, 0])
+            kind[0] += properties["stacks"]
+            kind[1] += properties["impossible"]
+    for test, (stacks, impossible) in sorted(sums.items()):
+        terminalreporter.write_line(f"STACKS: {impossible:.0f} impossible of {stacks:.0f} in {test}")
+
+
 def pytest_terminal_summary(terminalreporter, config):
+    say_stacks(terminalreporter)
     for test, left in sorted(config.stash.get(LEFT, {}).items()):
         if left:
             terminalreporter.write_line(f"LEFT to ./dev soak: {test} under {', '.join(left)}")

@@ -9,6 +9,7 @@ import pathlib
 import sys
 import xml.etree.ElementTree as ElementTree
 
+NOTHING_CHOSEN = 5  # pytest's exit status: of this part of the suites no test was asked for
 MESON = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped"}
 
 
@@ -40,6 +41,8 @@ def count(report):
 def count_stage(name, status, report):
     """A stage that ended badly has failed at least once, whatever its report says."""
     totals = count(report)
+    if int(status) == NOTHING_CHOSEN and report.endswith(".xml"):
+        return totals
     if (int(status) != 0 or report and not totals) and not totals["failed"]:
         print(f"failed: {name} (exit status {status})", file=sys.stderr)
         totals["failed"] = 1

@@ -104,7 +104,10 @@ static int take_event(struct timeline *timeline, const struct pyr_event *event)
     timeline->last_ns[event->process] = event->time_ns;
     if (event->kind == PYR_EVENT_TICK)
         return take_tick(timeline, event);
-    return show_process(timeline, event->process, false, event->time_ns);
+    int rc = show_process(timeline, event->process, false, event->time_ns);
+    if (rc < 0 || !in_window(timeline, event->time_ns))
+        return rc;
+    return timeline->sink->memory(timeline->sink->context, event->process, event->time_ns, 0);
 }
 
 static int read_events(struct timeline *timeline, struct pyr_reader *reader, struct pyr_err *err)

@@ -8,7 +8,7 @@
 struct pyr_timeline_sink {
     /* From ns on, the thread's stack is `to` (a node of the tree, 0: none) instead of `from`. */
     int (*change)(void *context, uint32_t thread, uint32_t from, uint32_t to, uint64_t ns);
-    /* Resident memory of a process. */
+    /* Resident memory of a process; 0 at its end. */
     int (*memory)(void *context, uint32_t process, uint64_t ns, uint64_t bytes);
     void *context;
 };

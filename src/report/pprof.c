@@ -160,6 +160,26 @@ static int fill_locations(struct pprof *pprof, uint32_t leaf)
     return 0;
 }
 
+/* One sample of the file: the stack of a leaf, and what it weighs. */
+static int put_values(struct pprof *pprof, uint32_t leaf, int64_t *values, size_t count, PyrPprof__Label **labels,
+                      size_t label_count)
+{
+    PyrPprof__Sample sample = PYR_PPROF__SAMPLE__INIT, *samples[] = {&sample};
+    PyrPprof__Profile piece = PYR_PPROF__PROFILE__INIT;
+    int rc = fill_locations(pprof, leaf);
+    if (rc < 0)
+        return rc;
+    sample.location_id = pprof->locations.items;
+    sample.n_location_id = pprof->locations.count;
+    sample.value = values;
+    sample.n_value = count;
+    sample.label = labels;
+    sample.n_label = label_count;
+    piece.sample = samples;
+    piece.n_sample = 1;
+    return put(pprof, &piece);
+}
+
 static int put_sample(struct pprof *pprof, const struct pyr_entry *entry)
 {
     const struct pyr_thread_facts *thread = pprof->report->view->model.threads[entry->thread].facts;
@@ -170,24 +190,9 @@ static int put_sample(struct pprof *pprof, const struct pyr_entry *entry)
     id.num = (int64_t)thread->native_id;
     pid.key = text(pprof, "pid");
     pid.num = pyr_shown_process(pprof->report->view, entry->thread)->facts->pid;
-    int rc = fill_locations(pprof, entry->leaf);
-    if (rc < 0)
-        return rc;
-
     int64_t values[] = {llround(entry->ticks), llround(entry->seconds * 1e9)};
     PyrPprof__Label *labels[] = {&name, &id, &pid};
-    PyrPprof__Sample sample = PYR_PPROF__SAMPLE__INIT;
-    sample.location_id = pprof->locations.items;
-    sample.n_location_id = pprof->locations.count;
-    sample.value = values;
-    sample.n_value = 2;
-    sample.label = labels;
-    sample.n_label = 3;
-    PyrPprof__Profile piece = PYR_PPROF__PROFILE__INIT;
-    PyrPprof__Sample *samples[] = {&sample};
-    piece.sample = samples;
-    piece.n_sample = 1;
-    return put(pprof, &piece);
+    return put_values(pprof, entry->leaf, values, sizeof values / sizeof *values, labels, 3);
 }
 
 static int put_allocation(struct pprof *pprof, const struct pyr_allocation *row)
@@ -196,25 +201,11 @@ static int put_allocation(struct pprof *pprof, const struct pyr_allocation *row)
     PyrPprof__Label pid = PYR_PPROF__LABEL__INIT;
     pid.key = text(pprof, "pid");
     pid.num = pprof->report->view->model.processes[row->process].facts->pid;
-    int rc = fill_locations(pprof, row->leaf);
-    if (rc < 0)
-        return rc;
     int64_t values[] = {(int64_t)figures->allocated_blocks, (int64_t)figures->allocated_bytes,
                         (int64_t)figures->live_blocks,      (int64_t)figures->live_bytes,
                         (int64_t)figures->peak_blocks,      (int64_t)figures->peak_bytes};
     PyrPprof__Label *labels[] = {&pid};
-    PyrPprof__Sample sample = PYR_PPROF__SAMPLE__INIT;
-    sample.location_id = pprof->locations.items;
-    sample.n_location_id = pprof->locations.count;
-    sample.value = values;
-    sample.n_value = sizeof values / sizeof *values;
-    sample.label = labels;
-    sample.n_label = 1;
-    PyrPprof__Profile piece = PYR_PPROF__PROFILE__INIT;
-    PyrPprof__Sample *samples[] = {&sample};
-    piece.sample = samples;
-    piece.n_sample = 1;
-    return put(pprof, &piece);
+    return put_values(pprof, row->leaf, values, sizeof values / sizeof *values, labels, 1);
 }
 
 static int put_samples(struct pprof *pprof)

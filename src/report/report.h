@@ -24,6 +24,7 @@ struct pyr_report {
     X(lines, "the hot files line by line, with seconds beside the source", false, true)                                \
     X(memory, "the heap over time, and the lines that allocate and hold most", false, false)                           \
     X(leaks, "what is still allocated at the end, line by line", false, false)                                         \
+    X(plot, "memory over time, as a picture (SVG)", false, false)                                                      \
     X(tree, "the call tree, from the outermost frame down", false, false)                                              \
     X(json, "everything, for programs", false, true)                                                                   \
     X(collapsed, "one line per stack: for flamegraph.pl and its heirs", false, false)                                  \

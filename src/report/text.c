@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#define SOURCE_WIDTH 80
 #define PATH_WIDTH 48
 #define COMMAND_WIDTH 100
 
@@ -30,6 +31,21 @@ void pyr_text_location(FILE *out, const char *file, uint32_t line)
     fputs(elided ? "…" : "", out);
     pyr_put_clean(out, tail, NULL, SIZE_MAX);
     fprintf(out, ":%u", line);
+}
+
+void pyr_text_place(struct pyr_report *report, uint32_t number, struct pyr_source *source, int indent)
+{
+    const struct pyr_place *place = pyr_model_place(&report->view->model, number);
+    const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
+    pyr_text_location(report->out, function->file, place->line);
+    fputs(*function->file ? "  " : "", report->out);
+    pyr_put_clean(report->out, function->name, NULL, PYR_TEXT_NAME_WIDTH);
+    fputc('\n', report->out);
+    if (!*function->file || pyr_source_open(source, function->file) < 0 || place->line > pyr_source_lines(source))
+        return;
+    fprintf(report->out, "%*s│ ", indent, "");
+    pyr_source_put(source, place->line, false, SOURCE_WIDTH, report->out);
+    fputc('\n', report->out);
 }
 
 void pyr_text_seconds(char *text, size_t size, double seconds)

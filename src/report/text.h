@@ -4,12 +4,18 @@
 
 #include "analyze/totals.h"
 #include "report/report.h"
+#include "report/source.h"
+
+#define PYR_TEXT_NAME_WIDTH 60
 
 /* A heading of a section; bold where colours are wanted. */
 void pyr_text_heading(struct pyr_report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The file of a path, cut from the left, and the line. */
 void pyr_text_location(FILE *out, const char *file, uint32_t line);
+
+/* The rest of a row that is about a line: where it is, its function; then, indented, its source if it is to be had. */
+void pyr_text_place(struct pyr_report *report, uint32_t place, struct pyr_source *source, int indent);
 
 /* "12.3 s", "4.56 ms", "34.5 MiB": to three figures. */
 void pyr_text_seconds(char *text, size_t size, double seconds);

@@ -1,12 +1,9 @@
 #include "base/alloc.h"
 #include "model/estimate.h"
-#include "report/source.h"
 #include "report/text.h"
 
 #define ROWS 15
 #define IDLE_ROWS 5
-#define NAME_WIDTH 60
-#define SOURCE_WIDTH 80
 
 static double error_percent(const struct pyr_totals *totals, double seconds, double square)
 {
@@ -32,7 +29,7 @@ static void write_function(struct pyr_report *report, const struct pyr_totals *t
 {
     const struct pyr_function *function = pyr_model_function(&report->view->model, number);
     write_seconds(report->out, totals, &totals->sums[number]);
-    pyr_put_clean(report->out, function->name, NULL, NAME_WIDTH);
+    pyr_put_clean(report->out, function->name, NULL, PYR_TEXT_NAME_WIDTH);
     fputs(*function->file ? "  " : "", report->out);
     pyr_text_location(report->out, function->file, function->line);
     fputc('\n', report->out);
@@ -41,18 +38,8 @@ static void write_function(struct pyr_report *report, const struct pyr_totals *t
 static void write_line(struct pyr_report *report, const struct pyr_totals *totals, uint32_t number,
                        struct pyr_source *source)
 {
-    const struct pyr_place *place = pyr_model_place(&report->view->model, number);
-    const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
     write_seconds(report->out, totals, &totals->sums[number]);
-    pyr_text_location(report->out, function->file, place->line);
-    fputs(*function->file ? "  " : "", report->out);
-    pyr_put_clean(report->out, function->name, NULL, NAME_WIDTH);
-    fputc('\n', report->out);
-    if (!*function->file || pyr_source_open(source, function->file) < 0 || place->line > pyr_source_lines(source))
-        return;
-    fprintf(report->out, "  %51s│ ", "");
-    pyr_source_put(source, place->line, false, SOURCE_WIDTH, report->out);
-    fputc('\n', report->out);
+    pyr_text_place(report, number, source, 53);
 }
 
 static const char *counted(const struct pyr_report *report)
@@ -131,7 +118,7 @@ static int write_idle(struct pyr_report *report, const struct pyr_totals *busy)
         if (seconds < 0.001 * idle.all.self_s)
             break;
         fprintf(report->out, "  %9.3f %6.1f %%  ", seconds, 100 * seconds / idle.all.self_s);
-        pyr_put_clean(report->out, function->name, NULL, NAME_WIDTH);
+        pyr_put_clean(report->out, function->name, NULL, PYR_TEXT_NAME_WIDTH);
         fputs("  ", report->out);
         pyr_text_location(report->out, function->file, function->line);
         fputc('\n', report->out);

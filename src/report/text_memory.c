@@ -1,12 +1,8 @@
 /* Memory in the summary, and what it shares with -f memory and -f leaks. */
 #include "report/text_memory.h"
 
-#include "report/source.h"
-
 #include <inttypes.h>
 
-#define NAME_WIDTH 60
-#define SOURCE_WIDTH 80
 #define SUMMARY_ROWS 5
 #define FRAMES_SHOWN 12
 
@@ -55,8 +51,6 @@ static uint64_t all_bytes(const struct pyr_allocations *allocations, enum pyr_we
 static void write_line(struct pyr_report *report, const struct pyr_allocations *allocations,
                        const struct pyr_allocation *line, enum pyr_weigh weight, struct pyr_source *source)
 {
-    const struct pyr_place *place = pyr_model_place(&report->view->model, line->leaf);
-    const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
     const struct pyr_memory_site *figures = &line->figures;
     char peak[40], allocated[40], live[40];
     uint64_t all = all_bytes(allocations, weight);
@@ -68,15 +62,7 @@ static void write_line(struct pyr_report *report, const struct pyr_allocations *
             figures->allocated_blocks,
             figures->allocated_blocks ? 100 * (double)freed / (double)figures->allocated_blocks : 0,
             all ? 100 * (double)pyr_allocation_bytes(figures, weight) / (double)all : 0);
-    pyr_text_location(report->out, function->file, place->line);
-    fputs(*function->file ? "  " : "", report->out);
-    pyr_put_clean(report->out, function->name, NULL, NAME_WIDTH);
-    fputc('\n', report->out);
-    if (!*function->file || pyr_source_open(source, function->file) < 0 || place->line > pyr_source_lines(source))
-        return;
-    fprintf(report->out, "  %58s│ ", "");
-    pyr_source_put(source, place->line, false, SOURCE_WIDTH, report->out);
-    fputc('\n', report->out);
+    pyr_text_place(report, line->leaf, source, 60);
 }
 
 int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight,

@@ -7,7 +7,6 @@
 
 #define THREAD_ROWS 20
 #define PROCESS_ROWS 20
-#define NAME_WIDTH 60
 #define GAPS_SHARE 0.001 /* of the time without samples: worth saying */
 
 static size_t rows(const struct pyr_report *report, size_t by_default)
@@ -34,7 +33,7 @@ static void write_thread(struct pyr_report *report, const struct pyr_thread_sum 
     fprintf(out, "  %9.3f %8.1f %8.1f %8.1f %10.1f  ", sum->seconds, percent(sum->on_cpu, sum->ticks),
             percent(sum->waits_cpu, sum->ticks), percent(sum->has_gil, sum->ticks),
             percent(sum->waits_gil, sum->ticks));
-    pyr_put_clean(out, *sum->facts->name ? sum->facts->name : "(no name)", NULL, NAME_WIDTH);
+    pyr_put_clean(out, *sum->facts->name ? sum->facts->name : "(no name)", NULL, PYR_TEXT_NAME_WIDTH);
     fprintf(out, "  %" PRIu64, sum->facts->native_id);
     if (many)
         fprintf(out, "  of process %" PRIu32, report->view->model.processes[sum->facts->process].facts->pid);
@@ -78,7 +77,7 @@ static void write_process(struct pyr_report *report, const struct pyr_model_proc
         pyr_text_bytes(text, sizeof text, process->peak_rss_bytes);
     fprintf(report->out, "  %9" PRIu32 " %9" PRIu32 " %9.3f %9.3f %10s  ", process->facts->pid,
             process->facts->parent_pid, process->elapsed_s, (double)process->cpu_ns / 1e9, text);
-    pyr_put_clean(report->out, process->facts->command, NULL, NAME_WIDTH);
+    pyr_put_clean(report->out, process->facts->command, NULL, PYR_TEXT_NAME_WIDTH);
     if (!*process->facts->python)
         fputs("  (not Python)", report->out);
     if (pyr_exit_code(process->exit_status, &code) && code)

@@ -79,6 +79,13 @@ int pyr_batch_read(struct pyr_batch *batch)
     return 0;
 }
 
+int pyr_batch_worth(const struct pyr_batch *batch)
+{
+    if (batch->slow)
+        return PYR_E_AGAIN;
+    return batch->incomplete ? PYR_E_TORN : 0;
+}
+
 void pyr_batch_forget(struct pyr_sampled *sampled)
 {
     sampled->window.count = 0;
@@ -123,15 +130,22 @@ int pyr_batch_foresee(struct pyr_process *process, struct pyr_sampled *sampled)
     return rc == PYR_E_NOMEM || rc == PYR_E_GONE ? rc : PYR_E_TORN;
 }
 
+void pyr_batch_note_torn(struct pyr_process *process, int rc)
+{
+    if (rc == 0 || rc == PYR_E_TORN)
+        process->torn += ((rc == PYR_E_TORN) - process->torn) / OVER;
+}
+
 int pyr_batch_settle(struct pyr_process *process, struct pyr_sampled *sampled, int rc, uint32_t node)
 {
+    bool unresolved = rc == PYR_E_TORN || rc == PYR_E_AGAIN;
     if (rc == PYR_E_GONE)
         process->stale = sampled->gone = true;
-    if (rc < 0 && rc != PYR_E_TORN)
+    if (rc < 0 && !unresolved)
         return rc == PYR_E_GONE ? 0 : rc;
-    process->torn += ((rc == PYR_E_TORN) - process->torn) / OVER;
+    pyr_batch_note_torn(process, rc);
     uint8_t flags = pyr_process_flags(process, sampled);
-    if (rc == PYR_E_TORN)
+    if (unresolved)
         flags |= PYR_UNRESOLVED;
-    return pyr_process_sample(process, sampled, rc == PYR_E_TORN ? sampled->node : node, flags);
+    return pyr_process_sample(process, sampled, unresolved ? sampled->node : node, flags);
 }

@@ -13,7 +13,7 @@ struct pyr_batch {
     size_t bytes;
     bool has_pulse;
     bool incomplete; /* something foreseen was not there */
-    bool slow;       /* too much may have happened in between: two equal reads prove little */
+    bool slow;       /* interrupted: too much may have happened in between, two equal reads prove little */
 };
 
 /* An empty one; the process has room for one at a time. */
@@ -32,6 +32,9 @@ int pyr_batch_read(struct pyr_batch *batch);
 
 /* ---- what it brought, for each thread ---- */
 
+/* What it is worth before any stack is looked at: 0, PYR_E_AGAIN if it was slow, PYR_E_TORN if incomplete. */
+int pyr_batch_worth(const struct pyr_batch *batch);
+
 /* After an incomplete read: the thread begins with nothing foreseen. */
 void pyr_batch_forget(struct pyr_sampled *sampled);
 
@@ -44,7 +47,11 @@ int pyr_batch_prove(struct pyr_process *process, struct pyr_sampled *sampled, st
  * but it shows where frames are. PYR_E_TORN, or why that is impossible. */
 int pyr_batch_foresee(struct pyr_process *process, struct pyr_sampled *sampled);
 
-/* Records the sample of a thread that was read while it ran: its node, or (PYR_E_TORN) that it is unresolved. */
+/* Averages into process->torn how a glance at an active thread ended: 0 or PYR_E_TORN; others tell nothing of it. */
+void pyr_batch_note_torn(struct pyr_process *process, int rc);
+
+/* Records the sample of a thread that was read while it ran: its node, or (PYR_E_TORN, PYR_E_AGAIN) that it is
+ * unresolved. */
 int pyr_batch_settle(struct pyr_process *process, struct pyr_sampled *sampled, int rc, uint32_t node);
 
 #endif

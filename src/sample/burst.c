@@ -70,10 +70,10 @@ int pyr_process_burst(struct pyr_process *process, struct pyr_sampled *sampled, 
     uint64_t each_ns = (pyr_now_ns() - start_ns) / ticks;
     for (unsigned k = 0; rc >= 0 && k < ticks; k++) {
         uint32_t node = sampled->node;
-        int proved = PYR_E_TORN;
+        int proved = pyr_batch_worth(&batch);
         if (k > 0)
             rc = next_tick(process, time_ns + k * each_ns);
-        if (!batch.incomplete && !batch.slow)
+        if (proved == 0)
             proved = prove(process, sampled, &anchors[k], k, ticks, now_ns, &node);
         foresee |= proved == PYR_E_FAULT;
         if (rc >= 0)

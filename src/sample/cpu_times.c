@@ -5,8 +5,7 @@
 #define FIRST_NS 1000000u /* a thread may live for a moment only … */
 #define MOST_NS 25000000u /* … and is read ever less often if it does not */
 
-/* Nothing has changed since. */
-static bool is_known(const struct pyr_sampled *sampled)
+bool pyr_process_cpu_time_known(const struct pyr_sampled *sampled)
 {
     return sampled->activity == PYR_RESTING && sampled->cpu_settled && sampled->resting_slices == sampled->cpu_slices;
 }
@@ -39,9 +38,9 @@ int pyr_process_read_cpu_times(struct pyr_process *process, uint64_t now_ns)
     int rc = 0;
     if (now_ns >= process->cpu_due_ns)
         process->cpu_due_ns = now_ns + MOST_NS;
-    for (size_t i = 0; rc == 0 && i < process->threads.count; i++) {
-        struct pyr_sampled *sampled = pyr_process_thread(process, i);
-        if (!sampled->gone && now_ns >= sampled->cpu_due_ns && !is_known(sampled))
+    for (size_t i = 0; rc == 0 && i < process->active.count; i++) {
+        struct pyr_sampled *sampled = pyr_process_active(process, i);
+        if (!sampled->gone && now_ns >= sampled->cpu_due_ns && !pyr_process_cpu_time_known(sampled))
             rc = read_thread(process, sampled, now_ns);
     }
     return rc;

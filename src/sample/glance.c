@@ -3,8 +3,7 @@
  * between them (the double collect of the snapshot literature), so a chain equal in both is the stack of that instant.
  */
 #include "sample/batch.h"
-
-#define TORN_OVER 64.0 /* the share of torn glances is averaged over about as many */
+#include "sample/rest.h"
 
 /* The pulse is read at the instant of the first thread's anchor, that is most often of the only one. */
 static void add_thread(struct pyr_batch *batch, struct pyr_sampled *sampled, bool with_pulse)
@@ -28,17 +27,21 @@ static int prove(struct pyr_process *process, struct pyr_sampled *sampled, uint6
     return rc == PYR_E_FAULT ? pyr_batch_foresee(process, sampled) : rc;
 }
 
+static int judge(struct pyr_process *process, const struct pyr_batch *batch, struct pyr_sampled *sampled,
+                 uint64_t now_ns, uint32_t *node)
+{
+    int rc = pyr_batch_worth(batch);
+    if (batch->incomplete)
+        pyr_batch_forget(sampled);
+    return rc < 0 ? rc : prove(process, sampled, now_ns, node);
+}
+
 static int settle(struct pyr_process *process, const struct pyr_batch *batch, struct pyr_sampled *sampled,
                   uint64_t now_ns)
 {
     uint32_t node = sampled->node;
-    if (batch->incomplete)
-        pyr_batch_forget(sampled);
-    if (!batch->incomplete && !batch->slow) {
-        int rc = prove(process, sampled, now_ns, &node); /* by itself: it fills node */
-        return pyr_batch_settle(process, sampled, rc, node);
-    }
-    return pyr_process_sample(process, sampled, node, (uint8_t)(pyr_process_flags(process, sampled) | PYR_UNRESOLVED));
+    int rc = judge(process, batch, sampled, now_ns, &node); /* by itself: it fills node */
+    return pyr_batch_settle(process, sampled, rc, node);
 }
 
 /* The threads that rest: nothing to read, but who has the GIL may have changed. */
@@ -94,13 +97,7 @@ int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *samp
     pyr_batch_pulse(&batch);
     pyr_batch_pass(&batch, sampled, PYR_PASS_OUT);
     int rc = pyr_batch_read(&batch);
-    if (rc < 0)
-        return rc;
-    if (batch.incomplete)
-        pyr_batch_forget(sampled);
-    if (batch.slow)
-        return PYR_E_AGAIN;
-    return batch.incomplete ? PYR_E_TORN : prove(process, sampled, now_ns, node);
+    return rc < 0 ? rc : judge(process, &batch, sampled, now_ns, node);
 }
 
 int pyr_process_probe(struct pyr_process *process, uint64_t now_ns)
@@ -114,8 +111,7 @@ int pyr_process_probe(struct pyr_process *process, uint64_t now_ns)
         rc = pyr_process_glance_one(process, sampled, now_ns, &node);
         if (rc == PYR_E_GONE)
             process->stale = sampled->gone = true;
-        if (rc == 0 || rc == PYR_E_TORN)
-            process->torn += ((rc == PYR_E_TORN) - process->torn) / TORN_OVER;
+        pyr_batch_note_torn(process, rc);
         if (rc == PYR_E_TORN || rc == PYR_E_GONE || rc == PYR_E_AGAIN)
             rc = 0;
     }
@@ -138,9 +134,8 @@ static struct pyr_sampled *only_active(const struct pyr_process *process)
 }
 
 /* Where there are several interpreters, each tick has to look at all of them. */
-static bool may_burst(const struct pyr_process *process)
+static bool may_burst(const struct pyr_process *process, const struct pyr_sampled *active)
 {
-    const struct pyr_sampled *active = only_active(process);
     return process->interps.count == 1 && active->nest.count == 1 && active->window.count;
 }
 
@@ -153,8 +148,9 @@ int pyr_process_glance(struct pyr_process *process, unsigned ticks, uint64_t now
     rc = pyr_roster_keep(process, now_ns);
     if (rc >= 0)
         rc = pyr_process_screen(process, PYR_SCREEN_ALL, now_ns);
-    if (rc == 1 && ticks > 1 && may_burst(process))
-        rc = pyr_process_burst(process, only_active(process), ticks, now_ns, time_ns);
+    struct pyr_sampled *alone = rc == 1 && ticks > 1 ? only_active(process) : NULL;
+    if (alone && may_burst(process, alone))
+        rc = pyr_process_burst(process, alone, ticks, now_ns, time_ns);
     else if (rc >= 0)
         rc = take_batches(process, now_ns);
     if (rc >= 0)

@@ -1,4 +1,4 @@
-#include "sample/process.h"
+#include "sample/rest.h"
 
 #include "base/alloc.h"
 #include "pyobj/gil.h"

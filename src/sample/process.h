@@ -23,7 +23,7 @@ struct pyr_pulse {
 };
 
 /* The threads that rest for longer: none of them is looked at while figures of the whole process prove that none of
- * them ran. See rest.c. */
+ * them ran. See rest.h. */
 struct pyr_rested {
     size_t count, truncated;
     uint64_t slices, run_ns;             /* the sums of theirs */
@@ -118,25 +118,6 @@ enum pyr_screen {
 };
 int pyr_process_screen(struct pyr_process *process, enum pyr_screen which, uint64_t now_ns);
 
-/* Those that rested and do so no more become active: at once, if one of them ran. */
-int pyr_rested_keep(struct pyr_process *process, uint64_t now_ns);
-
-/* Takes an active thread that rests out of those that are looked at with every tick, if there are many. */
-bool pyr_rested_take(struct pyr_process *process, size_t active_index);
-
-/* Samples of the rested ones: who of them has the GIL may have changed. */
-int pyr_rested_settle(struct pyr_process *process);
-
-/* A thread that rested has to be looked at, if it was one of these. */
-int pyr_rested_wake(struct pyr_process *process, struct pyr_sampled *sampled);
-
-/* A thread is about to be released. */
-void pyr_rested_forget(struct pyr_process *process, struct pyr_sampled *sampled);
-
-/* Which threads of the process are not Python's: after its tids were read. */
-int pyr_rested_note_strangers(struct pyr_process *process);
-void pyr_rested_release(struct pyr_process *process);
-
 /* Samples of the threads that rest: nothing to read, but who has the GIL may have changed. */
 int pyr_process_settle_resting(struct pyr_process *process);
 
@@ -144,7 +125,11 @@ int pyr_process_settle_resting(struct pyr_process *process);
  * PYR_E_AGAIN if the read was interrupted. */
 int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t now_ns, uint32_t *node);
 
-/* Records the threads' CPU times where it is time to. Last in a tick. */
+/* Whether a thread rests, and has not run since its CPU time was recorded. */
+bool pyr_process_cpu_time_known(const struct pyr_sampled *sampled);
+
+/* Records the CPU times of active threads where it is time to (a thread is rested when its is known). Last in a tick.
+ */
 int pyr_process_read_cpu_times(struct pyr_process *process, uint64_t now_ns);
 
 /* The only active thread's samples, in up to so many ticks, the first of which has begun, and the last of which is left

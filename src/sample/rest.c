@@ -6,7 +6,7 @@
  * Of both figures the first counts a thread that is put on a CPU at once, and is root's. The second is for anybody, but
  * counts one that runs only when it has run for a while. So it says that none has run and left again; and that none
  * runs now follows if no more threads are able to run in the whole system than those that are known to be. */
-#include "sample/process.h"
+#include "sample/rest.h"
 
 #define RESTED_MIN 64     /* from here on it is worth it */
 #define LOOKED_AT_MAX 64u /* threads whose figures are taken off */
@@ -193,7 +193,7 @@ bool pyr_rested_take(struct pyr_process *process, size_t active_index)
 {
     struct pyr_rested *rested = &process->rested;
     struct pyr_sampled *sampled = pyr_process_active(process, active_index);
-    if (process->threads.count < RESTED_MIN || sampled->task.no_schedstat)
+    if (process->threads.count < RESTED_MIN || sampled->task.no_schedstat || !pyr_process_cpu_time_known(sampled))
         return false;
     if ((sampled->flags & PYR_HAS_GIL) && !pyr_vec_push(&rested->holders, &sampled))
         return false;
@@ -258,11 +258,6 @@ void pyr_rested_forget(struct pyr_process *process, struct pyr_sampled *sampled)
     }
 }
 
-static bool is_python(const struct pyr_map *known, pid_t tid)
-{
-    return pyr_map_find(known, (uint64_t)tid) != NULL;
-}
-
 static void drop_strangers(struct pyr_process *process)
 {
     for (size_t i = 0; i < process->strangers.count; i++)
@@ -270,32 +265,20 @@ static void drop_strangers(struct pyr_process *process)
     process->strangers.count = 0;
 }
 
-static int add_strangers(struct pyr_process *process, const struct pyr_map *known)
-{
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < process->tids.ours.count; i++) {
-        pid_t tid = *PYR_VEC_AT(&process->tids.ours, pid_t, i);
-        struct pyr_task task;
-        if (is_python(known, tid) || process->strangers.count > LOOKED_AT_MAX)
-            continue;
-        if (pyr_task_open(&task, process->pid, tid) == 0 && !pyr_vec_push(&process->strangers, &task))
-            rc = PYR_E_NOMEM;
-    }
-    return rc;
-}
-
 int pyr_rested_note_strangers(struct pyr_process *process)
 {
-    struct pyr_map known = {0};
     int rc = 0;
     drop_strangers(process);
     if (process->threads.count < RESTED_MIN)
         return 0;
-    for (size_t i = 0; rc == 0 && i < process->threads.count; i++)
-        rc = pyr_map_put(&known, (uint64_t)pyr_process_thread(process, i)->tid, 1);
-    if (rc == 0)
-        rc = add_strangers(process, &known);
-    pyr_map_release(&known);
+    for (size_t i = 0; rc == 0 && i < process->tids.ours.count; i++) {
+        pid_t tid = *PYR_VEC_AT(&process->tids.ours, pid_t, i);
+        struct pyr_task task;
+        if (pyr_map_find(&process->by_tid, (uint64_t)tid) || process->strangers.count > LOOKED_AT_MAX)
+            continue;
+        if (pyr_task_open(&task, process->pid, tid) == 0 && !pyr_vec_push(&process->strangers, &task))
+            rc = PYR_E_NOMEM;
+    }
     return rc;
 }
 

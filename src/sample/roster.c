@@ -2,7 +2,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "sample/homes.h"
-#include "sample/process.h"
+#include "sample/rest.h"
 #include "target/kernel_view.h"
 
 #include <xxhash.h>

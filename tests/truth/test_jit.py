@@ -51,19 +51,19 @@ def jit(python):
 
 @pytest.mark.long
 @pytest.mark.parametrize("program", test_truth.PROGRAMS, ids=test_truth.program_ids)
-def test_no_impossible_stack(binary, pyrometer, start, tmp_path, program, jit):
+def test_no_impossible_stack(binary, pyrometer, start, tmp_path, program, jit, record_property):
     name, arguments = program
     target = start(oracle.PROGRAMS / (name + ".py"), str(test_truth.LIFE_S), *arguments, env=ON)
     profile = test_truth.Profile(binary, target, tmp_path / "a.pyro", test_truth.STACKS_HZ, test_truth.STACKS_S, "auto")
     profile.finish(60)
-    result, _, quality = test_truth.judge(pyrometer, profile.recording, name, arguments)
+    result, _, quality = test_truth.judge(pyrometer, profile.recording, name, arguments, record_property)
     assert result["impossible"] <= known_impossible(result), "\n".join(check.describe_stacks(result))
     assert result["program"] >= test_truth.enough(program), quality
 
 
 @pytest.mark.long(2)
 @pytest.mark.parametrize("name", ["mixed", "phases"])
-def test_shares(binary, pyrometer, start, tmp_path, name, jit):
+def test_shares(binary, pyrometer, start, tmp_path, name, jit, record_property):
     target = start(oracle.PROGRAMS / (name + ".py"), str(test_truth.LIFE_S), env=ON)
     time.sleep(1)
     profile = test_truth.Profile(binary, target, tmp_path / "a.pyro", 2000, test_truth.SHARES_S, "auto")
@@ -74,7 +74,7 @@ def test_shares(binary, pyrometer, start, tmp_path, name, jit):
     os.kill(target.pid, signal.SIGTERM)
     truth = json.loads(target.line())["shares"]
     profile.finish(60)
-    result, stacks, quality = test_truth.judge(pyrometer, profile.recording, name, [])
+    result, stacks, quality = test_truth.judge(pyrometer, profile.recording, name, [], record_property)
     shares = check.judge_shares(oracle.Oracle(name), stacks, truth, test_truth.independent(quality),
                                 waited_ns / (test_truth.SHARES_S * 1e9))
     assert shares["distance"] <= shares["limit"], "\n".join(check.describe_shares(shares))

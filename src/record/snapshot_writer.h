@@ -1,0 +1,36 @@
+/* Writes a .pyroheap file in one pass over the objects, in any order; sorts and joins them at the end. Memory stays
+ * bounded: what grows with the heap is kept in files beside the output. Not thread-safe. */
+#ifndef PYR_RECORD_SNAPSHOT_WRITER_H
+#define PYR_RECORD_SNAPSHOT_WRITER_H
+
+#include "record/snapshot.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct pyr_err;
+struct pyr_snapshot_writer;
+
+/* Makes the file, which must not exist unless force; nothing is left of it if finish is not called or fails. */
+int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path, bool force, struct pyr_err *err);
+
+/* Interns a text; equal ones get the same number. Bytes that are no UTF-8 are replaced. 0 for size 0 or no memory. */
+pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size);
+
+/* Each address once (a second is dropped and counted as torn). Edges are in the order in which the type visits them. */
+int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
+                               const struct pyr_snapshot_edge *edges, size_t count);
+int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type);
+int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_root *root);
+int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site);
+int pyr_snapshot_writer_pool(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_pool *pool);
+int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_arena *arena);
+
+/* Sorts, joins edges with objects, writes, closes. The writer is gone after it, whatever it returns. Errors of writing
+ * that came before are told here, too: PYR_E_IO (disk full), PYR_E_NOMEM, PYR_E_LIMIT (4 G objects or edges). */
+int pyr_snapshot_writer_finish(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_facts *facts,
+                               struct pyr_err *err);
+
+void pyr_snapshot_writer_discard(struct pyr_snapshot_writer *writer); /* NULL is allowed */
+
+#endif
