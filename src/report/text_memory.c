@@ -95,7 +95,7 @@ static void write_frame(struct pyr_report *report, uint32_t number)
 {
     const struct pyr_place *place = pyr_model_place(&report->view->model, number);
     const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
-    pyr_put_clean(report->out, function->name, NULL, NAME_WIDTH);
+    pyr_put_clean(report->out, function->name, NULL, PYR_TEXT_NAME_WIDTH);
     fputs(*function->file ? "  " : "", report->out);
     pyr_text_location(report->out, function->file, place->line);
     fputc('\n', report->out);
