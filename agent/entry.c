@@ -70,9 +70,22 @@ static struct place rare_place(const void *tstate)
     return place_of(&pyr_main_heap, site);
 }
 
+static void make_marks(size_t size);
+
+/* Of the main heap, by a walk along its stack. Marks are made here only: for the stack that was just walked. */
+static NOINLINE bool walked_place(struct place *place, const void *frame, size_t size)
+{
+    uint32_t site = pyr_stack_of(&pyr_main_heap, frame);
+    if (PYR_UNLIKELY(pyr_stacks.marks_due))
+        make_marks(size);
+    *place = place_of(&pyr_main_heap, site);
+    return site != PYR_SITE_NO_FRAME;
+}
+
 /* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
  * code of their own, so that what is in the main heap's cache is the main one's. */
-static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain, bool stacks)
+static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain, bool stacks,
+                                       size_t size)
 {
     const void *tstate = pyr_tstate(access);
     if (PYR_UNLIKELY(!tstate))
@@ -82,7 +95,9 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
         return false;
     if (stacks) {
         place->heap = &pyr_main_heap;
-        return PYR_LIKELY(pyr_chain_find(frame, chain, &place->tag));
+        return PYR_LIKELY(pyr_chain_find(frame, chain, &place->tag)) ||
+               (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter &&
+                walked_place(place, frame, size));
     }
     uint64_t key = pyr_key_of(frame, chain);
     const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
@@ -126,8 +141,6 @@ static NOINLINE void *small_malloc(struct place place, size_t size)
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
 }
 
-static void make_marks(size_t size);
-
 static NOINLINE void *rare_malloc(size_t size)
 {
     const void *tstate = pyr_inside.accessor();
@@ -138,15 +151,13 @@ static NOINLINE void *rare_malloc(size_t size)
         size = 1;
     if (size > (size_t)PTRDIFF_MAX)
         return NULL;
-    if (PYR_UNLIKELY(pyr_stacks.marks_due))
-        make_marks(size);
     return size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
 }
 
 static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain, bool stacks)
 {
     struct place place;
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain, stacks)))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain, stacks, size)))
         return rare_malloc(size);
     struct pyr_pool *pool = pyr_main_heap.pools[pyr_main_heap.class_of[size]];
     return PYR_LIKELY(pool->free) ? pool_malloc(pool, place, size) : rare_malloc(size);
@@ -299,7 +310,7 @@ static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_ac
                                            bool stacks)
 {
     struct place place;
-    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0 || !common_place(&place, access, chain, stacks)))
+    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0 || !common_place(&place, access, chain, stacks, size)))
         return rare_realloc(block, size);
     return small_realloc(place, block, size);
 }

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 struct pyr_stacks pyr_stacks;
 
 enum {
@@ -58,11 +60,11 @@ static uint32_t site_called(struct pyr_heap *heap, uint32_t caller, uint32_t spo
     return site;
 }
 
-static struct pyr_step_slot *step_slot(uint32_t caller, uint64_t key)
+/* The sites of a recursion follow each other: so do their slots, and do not compete. */
+static ALWAYS_INLINE struct pyr_step_slot *step_slot(uint32_t caller, uint64_t key)
 {
-    _Static_assert(PYR_STEP_SLOTS == 2 << (64 - 52), "the high bits choose a pair");
-    uint64_t mixed = (key ^ caller) * 0x9e3779b97f4a7c15u;
-    return &pyr_stacks.steps[mixed >> 52 << 1];
+    uint64_t mixed = caller + (key * 0x9e3779b97f4a7c15u >> 40);
+    return &pyr_stacks.steps[2 * (mixed & (PYR_STEP_SLOTS / 2 - 1))];
 }
 
 static uint32_t step_learn(struct pyr_heap *heap, uint32_t caller, const void *frame, uint64_t key)
@@ -79,9 +81,9 @@ static uint32_t step_learn(struct pyr_heap *heap, uint32_t caller, const void *f
     return site;
 }
 
-static inline uint32_t step(struct pyr_heap *heap, uint32_t caller, const void *frame)
+static ALWAYS_INLINE uint32_t step(struct pyr_heap *heap, uint32_t caller, const void *frame, enum pyr_chain chain)
 {
-    uint64_t key = pyr_key_of(frame, pyr_inside.chain);
+    uint64_t key = pyr_key_of(frame, chain);
     const struct pyr_step_slot *slot = step_slot(caller, key);
     uint32_t wanted = caller | pyr_stacks.generation;
     if (PYR_LIKELY(slot->key == key && slot->caller == wanted))
@@ -95,12 +97,12 @@ static inline uint32_t step(struct pyr_heap *heap, uint32_t caller, const void *
 /* ---- walking ---- */
 
 /* False: it is too deep. *base: the site of what called the last of them. */
-static bool walk(const void *frame, uint32_t *base)
+static ALWAYS_INLINE bool walk(const void *frame, uint32_t *base, enum pyr_chain chain)
 {
     struct pyr_walked *walked = pyr_stacks.walked.at;
     uint32_t count = 0, room = (uint32_t)(pyr_stacks.walked.bytes / sizeof *walked);
     *base = PYR_SITE_NO_FRAME;
-    for (bool marked = false; frame && !marked; frame = pyr_previous_of(frame, pyr_inside.chain)) {
+    for (bool marked = false; frame && !marked; frame = pyr_previous_of(frame, chain)) {
         if (PYR_UNLIKELY(count == room)) {
             if (count >= FRAMES_MAX || !pyr_vector_reserve(&pyr_stacks.walked, (count + 1) * sizeof *walked))
                 return false;
@@ -108,24 +110,10 @@ static bool walk(const void *frame, uint32_t *base)
             room = (uint32_t)(pyr_stacks.walked.bytes / sizeof *walked);
         }
         walked[count++].frame = frame;
-        marked = pyr_frame_mark(frame, pyr_inside.chain, base);
+        marked = pyr_frame_mark(frame, chain, base);
     }
     pyr_stacks.walked_count = count;
     return true;
-}
-
-static void chain_put(uint32_t base, uint32_t site)
-{
-    const struct pyr_walked *walked = pyr_stacks.walked.at;
-    enum pyr_chain chain = pyr_inside.chain;
-    const void *caller = pyr_previous_of(walked[0].frame, chain);
-    uint64_t key = pyr_key_of(walked[0].frame, chain), caller_key = caller ? pyr_key_of(caller, chain) : 0;
-    struct pyr_chain_slot *slot = pyr_chain_slot_of(key, caller_key, chain);
-    for (uint32_t i = 0; i < pyr_stacks.walked_count; i++)
-        slot->keys[i] = pyr_key_of(walked[i].frame, chain);
-    slot->last = &slot->keys[pyr_stacks.walked_count - 1];
-    slot->tag = site << PYR_TAG_SITE_SHIFT;
-    slot->caller = base;
 }
 
 /* What is in the main heap's chains must be the main interpreter's: several may run static code at once. */
@@ -140,6 +128,25 @@ static bool is_own(const struct pyr_heap *heap)
     return false;
 }
 
+/* Recursion has many stacks that are alike in their innermost frames: what is kept of them gives way to every fourth
+ * only.
+ */
+static void chain_put(const struct pyr_heap *heap, uint32_t base, uint32_t site)
+{
+    const struct pyr_walked *walked = pyr_stacks.walked.at;
+    enum pyr_chain chain = pyr_inside.chain;
+    const void *caller = pyr_previous_of(walked[0].frame, chain);
+    uint64_t key = pyr_key_of(walked[0].frame, chain), caller_key = caller ? pyr_key_of(caller, chain) : 0;
+    struct pyr_chain_slot *slot = pyr_chain_slot_of(key, caller_key, chain);
+    if ((slot->keys[0] == key && ++pyr_stacks.alike % 4) || !is_own(heap))
+        return;
+    for (uint32_t i = 0; i < pyr_stacks.walked_count; i++)
+        slot->keys[i] = pyr_key_of(walked[i].frame, chain);
+    slot->last = &slot->keys[pyr_stacks.walked_count - 1];
+    slot->tag = site << PYR_TAG_SITE_SHIFT;
+    slot->caller = base;
+}
+
 static void note_length(void)
 {
     uint32_t count = pyr_stacks.walked_count;
@@ -149,22 +156,31 @@ static void note_length(void)
     pyr_stacks.marks_due = pyr_stacks.credit / MARK_WORTH;
 }
 
-uint32_t pyr_stack_of(struct pyr_heap *heap, const void *frame)
+static ALWAYS_INLINE uint32_t stack_of(struct pyr_heap *heap, const void *frame, enum pyr_chain chain)
 {
     uint32_t base, site;
-    bool whole = walk(frame, &base);
+    if (PYR_UNLIKELY(!walk(frame, &base, chain)))
+        return PYR_SITE_OTHER;
     struct pyr_walked *walked = pyr_stacks.walked.at;
-    site = whole ? base : PYR_SITE_OTHER;
-    for (uint32_t i = whole ? pyr_stacks.walked_count : 0; i-- > 0;) {
+    site = base;
+    for (uint32_t i = pyr_stacks.walked_count; i-- > 0;) {
         walked[i].caller = site;
-        site = step(heap, site, walked[i].frame);
+        site = step(heap, site, walked[i].frame, chain);
     }
-    if (site == PYR_SITE_OTHER) {
+    if (pyr_stacks.walked_count && pyr_stacks.walked_count <= PYR_CHAIN_FRAMES && site != PYR_SITE_OTHER)
+        chain_put(heap, base, site);
+    return site;
+}
+
+/* Once for each way to the frames: the loops are short. */
+uint32_t pyr_stack_of(struct pyr_heap *heap, const void *frame)
+{
+    uint32_t site = pyr_inside.chain == PYR_CHAIN_OBJECT  ? stack_of(heap, frame, PYR_CHAIN_OBJECT)
+                    : pyr_inside.chain == PYR_CHAIN_USUAL ? stack_of(heap, frame, PYR_CHAIN_USUAL)
+                                                          : stack_of(heap, frame, PYR_CHAIN_DIRECT);
+    if (PYR_LIKELY(site != PYR_SITE_OTHER))
+        note_length();
+    else
         heap->file->lost_sites++;
-        return site;
-    }
-    if (pyr_stacks.walked_count && pyr_stacks.walked_count <= PYR_CHAIN_FRAMES && is_own(heap))
-        chain_put(base, site);
-    note_length();
     return site;
 }

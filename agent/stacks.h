@@ -46,6 +46,7 @@ struct pyr_stacks {
     uint32_t credit;    /* frames walked that a mark would have saved, less what marks cost */
     uint32_t turns;     /* at which only one was made */
     uint32_t walked_count;
+    uint32_t alike;           /* stacks that a slot of the chains was taken for already */
     uint32_t generation;      /* of steps, in the bits that no site has */
     struct pyr_vector walked; /* of struct pyr_walked */
     struct pyr_nodes calls;   /* sites by caller and spot */
