@@ -32,13 +32,13 @@ _pyrometer() {
         COMPREPLY=($(compgen -W "run attach top dump report doctor help --help --version" -- "$current"))
         return
     fi
-    local profile="--output --force --rate --mode --no-children --no-stop --duration --quiet --help" options
+    local profile="--output --force --rate --mode --no-children --no-stop --opcodes --duration --quiet --help" options
     case $command in
     run) options="$profile --memory --python -m -c" ;;
     attach) options="$profile --ready-fd" ;;
     top) options="--rate --mode --interval --window --no-children --no-stop --help" ;;
     dump) options="--locals --json --help" ;;
-    report) options="--format --json --output --force --weight --mode --by --no-threads --thread --pid --from --to --limit
+    report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --pid --from --to --limit
         --help" ;;
     doctor) options="--json --help" ;;
     help)

@@ -34,8 +34,9 @@ struct pyr_profile_options {
     enum pyr_truth truth;
     double duration_s; /* 0: until it ends */
     bool follow_children;
-    double wait_python_s;       /* until the process has become Python: attach a short time, run for ever (<0) */
-    bool attached;              /* recorded: attach, not run */
+    bool opcodes;         /* record which instruction each frame executes; costs a read for each sample, and more */
+    double wait_python_s; /* until the process has become Python: attach a short time, run for ever (<0) */
+    bool attached;        /* recorded: attach, not run */
     const char *const *command; /* argv to record; NULL-terminated; may be NULL: taken from the process */
     void (*ready)(void *); /* called once, from a thread of the profiler's own or that of pyr_profiler_run, when the
                             * first sample is taken (rate 0: when it runs); NULL: nothing to call */
@@ -102,6 +103,7 @@ struct pyr_report_options {
     const char *format; /* a name from pyr_report_formats; NULL: "text" */
     enum pyr_by by;
     enum pyr_weigh weight; /* time, but for formats with stacks */
+    bool opcodes;          /* lines and json: each line by its instructions; they must have been recorded */
     bool no_threads;       /* leave process and thread frames out of stacks */
     bool mode_given;       /* else the recording's own */
     enum pyr_mode mode;
@@ -111,6 +113,7 @@ struct pyr_report_options {
     double from_s, to_s; /* to_s 0: the end */
     unsigned limit;      /* rows of tables in text formats; 0: default */
     bool colour;
+    struct pyr_err *notice; /* the caller's; gets what else there is to know of a report that was made; may be NULL */
 };
 
 struct pyr_report_format {

@@ -14,7 +14,7 @@ The measuring is done by the program `pyrometer` in a process of its own; nothin
 """
 from ._binary import PyrometerError, find_binary
 from ._profile import Profile, profile
-from ._recording import (Collector, Column, Function, Line, Memory, Process, Quality, Recording, Run, Thread, read)
+from ._recording import (Collector, Column, Function, Line, Memory, Opcode, Process, Quality, Recording, Run, Thread, read)
 
-__all__ = ["Collector", "Column", "Function", "Line", "Memory", "Process", "Profile", "PyrometerError", "Quality",
+__all__ = ["Collector", "Column", "Function", "Line", "Memory", "Opcode", "Process", "Profile", "PyrometerError", "Quality",
            "Recording", "Run", "Thread", "find_binary", "profile", "read"]

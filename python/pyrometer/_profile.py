@@ -39,14 +39,16 @@ class Profile:
     mode: what reports show by default: "wall", "cpu" or "gil".
     children: whether processes started meanwhile are profiled too.
     stop_threads: False promises that no thread is ever stopped for a moment, at the price of some certainty.
+    opcodes: whether to record which bytecode instructions are executed, for `read(path, opcodes=True)`.
     """
 
     def __init__(self, path: Optional[Path] = None, *, rate: Union[float, str] = 1000, mode: str = "wall",
-                 children: bool = True, stop_threads: bool = True) -> None:
+                 children: bool = True, stop_threads: bool = True, opcodes: bool = False) -> None:
         self.path = os.fspath(path) if path is not None else _default_name("python")
         self._options = ["--force", "--quiet", "-r", str(rate), "--mode", mode]
         self._options += [] if children else ["--no-children"]
         self._options += [] if stop_threads else ["--no-stop"]
+        self._options += ["--opcodes"] if opcodes else []
         self._running = threading.Lock()
         self._child: Optional["subprocess.Popen[bytes]"] = None
         self._errors: Optional[IO[bytes]] = None
@@ -165,7 +167,7 @@ class Profile:
 def profile(path: _Function) -> _Function: ...
 @overload
 def profile(path: Optional[Path] = None, *, rate: Union[float, str] = 1000, mode: str = "wall", children: bool = True,
-            stop_threads: bool = True) -> Profile: ...
+            stop_threads: bool = True, opcodes: bool = False) -> Profile: ...
 
 
 def profile(path: Any = None, **options: Any) -> Any:

@@ -80,9 +80,23 @@ class Column:
 
 
 @dataclasses.dataclass(frozen=True)
+class Opcode:
+    """A bytecode instruction: its offset in bytes and its name as specialised, None if not known; its columns as those of an
+    expression (from Python 3.11)."""
+    offset: int = 0
+    opcode: Optional[str] = None
+    column: Optional[int] = None
+    end_column: Optional[int] = None
+    end_line: Optional[int] = None
+    in_bytes: bool = False
+    self_s: float = 0.0
+    total_s: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Line:
     """A line of code: its time, and its allocations where memory was recorded. columns: its expressions, the greatest
-    total time first (from Python 3.11)."""
+    total time first (from Python 3.11). opcodes: its instructions by offset, where they were asked for."""
     file: str = ""
     line: int = 0
     function: str = ""
@@ -94,6 +108,7 @@ class Line:
     live_blocks: Optional[int] = None
     peak_bytes: Optional[int] = None
     columns: List[Column] = dataclasses.field(default_factory=list)
+    opcodes: List[Opcode] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +156,8 @@ def _process(facts: Dict[str, Any]) -> Process:
 
 
 def _line(facts: Dict[str, Any]) -> Line:
-    return _record(Line, facts, columns=[_record(Column, column) for column in facts.get("columns") or []])
+    return _record(Line, facts, columns=[_record(Column, column) for column in facts.get("columns") or []],
+                   opcodes=[_record(Opcode, opcode) for opcode in facts.get("opcodes") or []])
 
 
 def _memory(facts: Optional[Dict[str, Any]]) -> Optional[Memory]:
@@ -169,6 +185,8 @@ def from_json(text: str) -> Recording:
                      memory=_memory(facts.get("memory")), gc=_collector(facts.get("gc")))
 
 
-def read(path: Path) -> Recording:
-    """The recording in this file. Raises PyrometerError if it cannot be read."""
-    return from_json(run("report", os.fspath(path), "-f", "json").decode("utf-8", "surrogateescape"))
+def read(path: Path, *, opcodes: bool = False) -> Recording:
+    """The recording in this file. opcodes: with the instructions of its lines. Raises PyrometerError if it cannot be read, or
+    if they were not recorded."""
+    options = ["--opcodes"] if opcodes else []
+    return from_json(run("report", os.fspath(path), "-f", "json", *options).decode("utf-8", "surrogateescape"))

@@ -31,6 +31,7 @@ struct pyr_sample_sums pyr_shown_samples(const struct pyr_shown *view)
             continue;
         sums.glance += tally->glance;
         sums.exact += tally->exact + tally->only;
+        sums.only += tally->only;
         if (tally->flags & PYR_UNRESOLVED)
             sums.unresolved += tally->glance + tally->exact + tally->only;
     }
@@ -41,6 +42,17 @@ struct pyr_sample_sums pyr_shown_samples(const struct pyr_shown *view)
         sums.truncated_s += entry->flags & PYR_TRUNCATED ? entry->seconds : 0;
     }
     return sums;
+}
+
+double pyr_shown_density_hz(const struct pyr_shown *view)
+{
+    double ticks = 0, elapsed_s = 0;
+    for (uint32_t i = 0; i < view->model.process_count; i++) {
+        const struct pyr_model_process *process = &view->model.processes[i];
+        ticks += (double)(process->glance + process->exact + process->only);
+        elapsed_s += process->elapsed_s;
+    }
+    return elapsed_s > 0 ? ticks / elapsed_s : 0;
 }
 
 struct pyr_gap_sum pyr_shown_gaps(const struct pyr_shown *view)

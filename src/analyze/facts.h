@@ -16,6 +16,7 @@ struct pyr_usage_sum pyr_shown_usage(const struct pyr_shown *view);
 /* Samples of the selected threads; left_s: seconds that stayed without a stack. */
 struct pyr_sample_sums {
     uint64_t glance, exact, unresolved;
+    uint64_t only; /* of the exact ones: while there were no glances */
     double left_s, truncated_s, all_s;
 };
 
@@ -30,6 +31,9 @@ struct pyr_gap_sum pyr_shown_gaps(const struct pyr_shown *view);
 
 /* What was asked for; with rate "max", what was reached. */
 double pyr_shown_rate_hz(const struct pyr_shown *view);
+
+/* Ticks per second, the mean of all processes. */
+double pyr_shown_density_hz(const struct pyr_shown *view);
 
 /* Samples of one thread by state. */
 struct pyr_thread_sum {

@@ -12,6 +12,14 @@ uint32_t *pyr_keys_places(const struct pyr_shown *view)
     return keys;
 }
 
+uint32_t *pyr_keys_expressions(const struct pyr_shown *view)
+{
+    uint32_t *keys = pyr_alloc(view->tree.nodes.count * sizeof *keys);
+    for (uint32_t i = 1; keys && i < view->tree.nodes.count; i++)
+        keys[i] = pyr_model_place(&view->model, pyr_tree_at(&view->tree, i)->place)->expression;
+    return keys;
+}
+
 uint32_t *pyr_keys_lines(const struct pyr_shown *view)
 {
     uint32_t *keys = pyr_alloc(view->tree.nodes.count * sizeof *keys);
@@ -121,6 +129,15 @@ int pyr_totals_fill(struct pyr_totals *totals, const struct pyr_shown *view, con
 int pyr_totals_places(struct pyr_totals *totals, const struct pyr_shown *view, const struct pyr_selection *selection)
 {
     uint32_t *keys = pyr_keys_places(view);
+    int rc = pyr_totals_fill(totals, view, selection, keys, (uint32_t)view->model.places.count);
+    pyr_free(keys);
+    return rc;
+}
+
+int pyr_totals_expressions(struct pyr_totals *totals, const struct pyr_shown *view,
+                           const struct pyr_selection *selection)
+{
+    uint32_t *keys = pyr_keys_expressions(view);
     int rc = pyr_totals_fill(totals, view, selection, keys, (uint32_t)view->model.places.count);
     pyr_free(keys);
     return rc;

@@ -19,9 +19,10 @@ struct pyr_totals {
     struct pyr_sum all; /* everything selected; self and total are the same */
 };
 
-/* By the place of each node (count: the model's places), by the place that is its whole line (the same count), or by
- * its function. Release with pyr_free. NULL: no memory. */
+/* By the place of each node (count: the model's places), by the place that is its whole expression or its whole line
+ * (the same count), or by its function. Release with pyr_free. NULL: no memory. */
 uint32_t *pyr_keys_places(const struct pyr_shown *view);
+uint32_t *pyr_keys_expressions(const struct pyr_shown *view);
 uint32_t *pyr_keys_lines(const struct pyr_shown *view);
 uint32_t *pyr_keys_functions(const struct pyr_shown *view);
 
@@ -29,6 +30,8 @@ uint32_t *pyr_keys_functions(const struct pyr_shown *view);
 int pyr_totals_fill(struct pyr_totals *totals, const struct pyr_shown *view, const struct pyr_selection *selection,
                     const uint32_t *keys, uint32_t count);
 int pyr_totals_places(struct pyr_totals *totals, const struct pyr_shown *view, const struct pyr_selection *selection);
+int pyr_totals_expressions(struct pyr_totals *totals, const struct pyr_shown *view,
+                           const struct pyr_selection *selection);
 int pyr_totals_lines(struct pyr_totals *totals, const struct pyr_shown *view, const struct pyr_selection *selection);
 int pyr_totals_functions(struct pyr_totals *totals, const struct pyr_shown *view,
                          const struct pyr_selection *selection);

@@ -104,7 +104,8 @@ int pyr_shown_open(struct pyr_shown *view, const char *recording, const struct p
                    bool expressions, struct pyr_err *err)
 {
     struct pyr_shown opened = {0};
-    const struct pyr_model_filter filter = {options->from_s, options->to_s, options->pid, options->thread};
+    const struct pyr_model_filter filter = {options->from_s, options->to_s, options->pid, options->thread,
+                                            options->opcodes};
     int rc = pyr_model_load(&opened.model, recording, &filter, err);
     if (rc == 0 && (rc = pyr_shown_fill(&opened, options, expressions)) < 0)
         pyr_err_set(err, rc, "The recording %s could not be analysed: %s", recording, pyr_status_text(rc));
@@ -118,7 +119,9 @@ int pyr_shown_open(struct pyr_shown *view, const char *recording, const struct p
 
 int pyr_shown_fill(struct pyr_shown *view, const struct pyr_report_options *options, bool expressions)
 {
-    enum pyr_fold by = expressions ? PYR_FOLD_EXPRESSIONS : PYR_FOLD_LINES;
+    enum pyr_fold by = view->model.opcodes ? PYR_FOLD_INSTRUCTIONS
+                       : expressions       ? PYR_FOLD_EXPRESSIONS
+                                           : PYR_FOLD_LINES;
     view->entries = PYR_VEC(struct pyr_entry);
     view->mode = options->mode_given ? options->mode : recorded_mode(&view->model);
     return fill(view, options->by == PYR_BY_FUNCTION ? PYR_FOLD_FUNCTIONS : by);

@@ -13,18 +13,20 @@ struct report_args {
     int64_t pid;
     unsigned limit;
     int by, mode, weight;
-    bool force, json, no_threads;
+    bool force, json, no_threads, opcodes;
 };
 
 #define MODE_OF_RECORDING (-1)
 
-static struct pyr_report_options library_options(const struct report_args *args, const struct pyr_outfile *output)
+static struct pyr_report_options library_options(const struct report_args *args, const struct pyr_outfile *output,
+                                                 struct pyr_err *notice)
 {
     return (struct pyr_report_options){
         .format = args->format,
         .by = (enum pyr_by)args->by,
         .weight = (enum pyr_weigh)args->weight,
         .no_threads = args->no_threads,
+        .opcodes = args->opcodes,
         .mode_given = args->mode != MODE_OF_RECORDING,
         .mode = args->mode == MODE_OF_RECORDING ? PYR_MODE_WALL : (enum pyr_mode)args->mode,
         .include_idle = args->mode == PYR_MODE_WALL,
@@ -34,21 +36,24 @@ static struct pyr_report_options library_options(const struct report_args *args,
         .to_s = args->to_s,
         .limit = args->limit,
         .colour = pyr_stdio_colour(output->stream),
+        .notice = notice,
     };
 }
 
 static int write_report(const struct pyr_cmd *cmd, const struct report_args *args, const char *recording)
 {
     struct pyr_outfile output;
-    struct pyr_err err = {0};
+    struct pyr_err err = {0}, notice = {0};
     int rc = pyr_outfile_open(&output, args->output, args->force, &err);
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);
-    struct pyr_report_options options = library_options(args, &output);
+    struct pyr_report_options options = library_options(args, &output, &notice);
     rc = pyr_report(recording, &options, output.stream, &err);
     int close_rc = pyr_outfile_close(&output, rc == 0, rc < 0 ? NULL : &err);
     if (rc == 0)
         rc = close_rc;
+    if (rc == 0 && notice.text[0])
+        pyr_say("%s: %s", cmd->name, notice.text);
     return rc < 0 ? pyr_say_failed(cmd, &err, rc) : PYR_EXIT_DONE;
 }
 
@@ -65,6 +70,10 @@ static int report_run(const struct pyr_cmd *cmd, void *given, const struct pyr_w
         args->format = "text";
     if (args->to_s > 0 && args->to_s <= args->from_s)
         return pyr_say_wrong(cmd, "--to must be later than --from");
+    if (args->opcodes && strcmp(args->format, "lines") != 0 && strcmp(args->format, "json") != 0)
+        return pyr_say_wrong(cmd, "--opcodes goes with -f lines and json");
+    if (args->opcodes && args->by == PYR_BY_FUNCTION)
+        return pyr_say_wrong(cmd, "--opcodes takes lines apart and does not go with --by function");
     const struct pyr_report_format *format = pyr_format_find(args->format);
     if (!format)
         return pyr_format_wrong(cmd, args->format);
@@ -115,6 +124,9 @@ static const struct pyr_option options[] = {
      .offset = AT(by),
      .choices = by_choices,
      .help = "frames are told apart by line (the default) or by function"},
+    {.name = "opcodes",
+     .offset = AT(opcodes),
+     .help = "lines and json: below each line its bytecode instructions, where run --opcodes recorded them"},
     {.name = "no-threads", .offset = AT(no_threads), .help = "leave process and thread frames out of stacks"},
     {.name = "thread",
      .kind = PYR_OPTION_TEXT,

@@ -29,6 +29,7 @@ struct pyr_profile_options pyr_profile_options_of(const struct profile_args *arg
         .truth = args->no_stop ? PYR_TRUTH_NO_STOP : (enum pyr_truth)args->truth,
         .duration_s = args->duration_s,
         .follow_children = !args->no_children,
+        .opcodes = args->opcodes,
     };
 }
 

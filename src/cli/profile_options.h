@@ -10,7 +10,7 @@ struct profile_args {
     const char *output;
     double rate_hz, duration_s;
     int mode, memory, truth;
-    bool force, native, no_children, no_stop, quiet;
+    bool force, native, no_children, no_stop, opcodes, quiet;
 };
 
 enum { MEMORY_DEFAULT /* lines, where it can be */, MEMORY_LINES, MEMORY_STACKS, MEMORY_OFF };
@@ -55,6 +55,9 @@ extern const struct pyr_choice pyr_mode_choices[], pyr_memory_choices[], pyr_tru
         {.name = "no-stop",                                                                                            \
          .offset = PROFILE_AT(args, no_stop),                                                                          \
          .help = "never stop the program, not for an instant: some samples are then less certain"},                    \
+        {.name = "opcodes",                                                                                            \
+         .offset = PROFILE_AT(args, opcodes),                                                                          \
+         .help = "record which bytecode instruction is executed, as specialised, for report --opcodes"},               \
         {.name = "duration",                                                                                           \
          .kind = PYR_OPTION_SECONDS,                                                                                   \
          .value = "TIME",                                                                                              \

@@ -17,7 +17,7 @@ struct unit {
 static bool read_decimal(const char *text, double *value, const char **rest)
 {
     size_t length = strspn(text, "0123456789.");
-    if (!length || !strspn(text, "0123456789") || memchr(text, '.', length) != memrchr(text, '.', length))
+    if (!length || (length == 1 && *text == '.') || memchr(text, '.', length) != memrchr(text, '.', length))
         return false;
     char digits[64];
     if (length >= sizeof digits)

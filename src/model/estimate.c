@@ -110,8 +110,21 @@ static int settle_level(struct estimate *estimate, enum level level)
     return 0;
 }
 
-/* The thread's proved stacks whose state agrees under the mask; returns how many exact samples they have. */
-static double gather(struct estimate *estimate, uint8_t flags, uint8_t mask)
+/* The thread's exact samples with this stack and state. One that was never calm has but the restless ticks to tell. */
+static double known_samples(const struct estimate *estimate, const struct pyr_tally *tally)
+{
+    return (double)(estimate->exact > 0 ? tally->exact : tally->only);
+}
+
+static double all_samples(const struct estimate *estimate, const struct pyr_tally *tally)
+{
+    (void)estimate;
+    return (double)tally->glance + (double)tally->exact + (double)tally->only;
+}
+
+/* The thread's proved stacks whose state agrees under the mask; returns how many samples they have. */
+static double gather(struct estimate *estimate, uint8_t flags, uint8_t mask,
+                     double (*samples)(const struct estimate *, const struct pyr_tally *))
 {
     double exact = 0;
     estimate->donors.count = 0;
@@ -119,14 +132,25 @@ static double gather(struct estimate *estimate, uint8_t flags, uint8_t mask)
         const struct pyr_tally *tally = &estimate->tallies[i];
         if ((tally->flags & PYR_UNRESOLVED) || ((tally->flags ^ flags) & mask))
             continue;
-        /* A thread that was never calm has but the restless ticks to tell. */
-        double known = (double)(estimate->exact > 0 ? tally->exact : tally->only);
-        struct donor donor = {estimate->first_weight + i, (double)tally->glance, known, 0, false};
+        struct donor donor = {estimate->first_weight + i, (double)tally->glance, samples(estimate, tally), 0, false};
         if (!pyr_vec_push(&estimate->donors, &donor))
             return PYR_E_NOMEM;
         exact += donor.exact;
     }
     return exact;
+}
+
+/* Those whose state is the same; where they are too few, a like one. Where collections were seen, however few, tells
+ * where one was that is not proved: else it would be shown below whatever runs most. */
+static double gather_like(struct estimate *estimate, uint8_t flags)
+{
+    double exact = gather(estimate, flags, STATE_FLAGS, known_samples);
+    if (exact < 0 || exact >= EXACT_ENOUGH)
+        return exact;
+    exact = gather(estimate, flags, PYR_ON_CPU | PYR_IN_GC, known_samples);
+    if (exact == 0 && estimate->exact > 0 && flags & PYR_IN_GC)
+        exact = gather(estimate, flags, PYR_ON_CPU | PYR_IN_GC, all_samples);
+    return exact == 0 ? gather(estimate, flags, PYR_ON_CPU, known_samples) : exact;
 }
 
 /* Gives one donor its part of what is unresolved: to its own weight, or beside it where only the state differs. */
@@ -173,9 +197,7 @@ static int share_out(struct estimate *estimate, const struct pyr_weight *unresol
 static int resolve(struct estimate *estimate, const struct pyr_tally *tally, size_t unresolved)
 {
     struct pyr_weight weight = *PYR_VEC_AT(estimate->weights, struct pyr_weight, unresolved);
-    double exact = gather(estimate, weight.flags, STATE_FLAGS);
-    if (exact >= 0 && exact < EXACT_ENOUGH)
-        exact = gather(estimate, weight.flags, PYR_ON_CPU);
+    double exact = gather_like(estimate, weight.flags);
     if (exact <= 0)
         return (int)exact;
     for (enum level level = LINE_AND_CALLER; level < LEVELS; level++) {

@@ -150,6 +150,7 @@ void pyr_model_fill_facts(struct pyr_model *model, const struct pyr_counts *coun
 static int fill(struct pyr_model *model, struct pyr_counts *counts, const struct pyr_model_filter *filter)
 {
     pyr_model_fill_facts(model, counts);
+    model->opcodes = filter->opcodes && model->facts->opcodes;
     int rc = pyr_places_init(model);
     if (rc == 0)
         rc = pyr_places_resolve(model);

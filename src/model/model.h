@@ -21,6 +21,7 @@ struct pyr_model_filter {
     double from_s, to_s; /* since the recording's start; to_s 0: the end */
     int64_t pid;         /* 0: all */
     const char *thread;  /* name, ident or native id; NULL: all */
+    bool opcodes;        /* and tell instructions apart, where they were recorded */
 };
 
 /* A function as people know it: many code objects (of many processes) may be one function. Borrowed strings. */
@@ -29,13 +30,18 @@ struct pyr_function {
     uint32_t line; /* of its definition */
 };
 
-/* A line of a function, or an expression on it: what a frame of a report is. */
+/* A line of a function, an expression on it, or (where asked for) an instruction of it: what a frame of a report is. */
 struct pyr_place {
     uint32_t function, line;
     uint32_t whole;             /* the place that is the whole line; its own number if it is that */
     uint32_t end_line;          /* of the expression; line where it is the whole line */
     int32_t column, end_column; /* UTF-8 bytes from 0, the end is behind the last; PYR_COLUMN_UNKNOWN: a whole line */
+    uint32_t expression;        /* the place that is the whole expression, or line; its own number if it is that */
+    int32_t instruction;        /* offset in bytes from the code's first; PYR_INSTRUCTION_NONE: it is no single one */
+    uint32_t opcode;            /* its name: number + 1 of opcode_names; 0: not known */
 };
+
+#define PYR_INSTRUCTION_NONE (-1)
 
 /* Places that are no line of Python; always there, under these numbers. Their functions have the same numbers. */
 enum { PYR_PLACE_GC, PYR_PLACE_UNRESOLVED, PYR_PLACE_NO_FRAME, PYR_PLACES_SPECIAL };
@@ -106,6 +112,8 @@ struct pyr_model {
     struct pyr_vec places;    /* of struct pyr_place */
     struct pyr_intern function_keys;
     struct pyr_intern place_keys;
+    struct pyr_intern opcode_names;
+    bool opcodes;                      /* places are instructions */
     struct pyr_code_cache *code_cache; /* private to places.c */
 };
 
@@ -141,6 +149,13 @@ int64_t pyr_model_intern_place(struct pyr_model *model, uint32_t function, uint3
 /* The number of the expression on a line that an entry of its code's line table speaks of; of the whole line where the
  * entry says nothing of columns. */
 int64_t pyr_model_intern_expression(struct pyr_model *model, uint32_t whole, const struct pyr_line_entry *entry);
+
+/* The number of an instruction of a place; opcode: its name, NULL: not known. */
+int64_t pyr_model_intern_instruction(struct pyr_model *model, uint32_t expression, int32_t instruction,
+                                     const char *opcode);
+
+/* What the instruction is; NULL where that is not known. */
+const char *pyr_model_opcode(const struct pyr_model *model, const struct pyr_place *place);
 
 /* A bound of a time window in the recording's own unit; never overflows. */
 uint64_t pyr_window_ns(double seconds);

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define WHOLE_IS_ITSELF UINT32_MAX
+#define IS_ITSELF UINT32_MAX
+#define INSTRUCTIONS_MAX (1u << 22) /* a hostile recording may have one for each node: the rest stay expressions */
 
 /* Codes seen so far: their function, and their line table once it was needed. */
 struct pyr_code_cache {
@@ -37,8 +38,10 @@ static int64_t intern(struct pyr_model *model, struct pyr_place place)
     int is_new = 0;
     int64_t number = pyr_intern_put(&model->place_keys, &place, sizeof place, &is_new);
     if (number >= 0 && is_new) {
-        if (place.whole == WHOLE_IS_ITSELF)
+        if (place.whole == IS_ITSELF)
             place.whole = (uint32_t)number;
+        if (place.expression == IS_ITSELF)
+            place.expression = (uint32_t)number;
         if (!pyr_vec_push(&model->places, &place))
             return PYR_E_NOMEM;
     }
@@ -49,10 +52,12 @@ int64_t pyr_model_intern_place(struct pyr_model *model, uint32_t function, uint3
 {
     return intern(model, (struct pyr_place){.function = function,
                                             .line = line,
-                                            .whole = WHOLE_IS_ITSELF,
+                                            .whole = IS_ITSELF,
                                             .end_line = line,
                                             .column = PYR_COLUMN_UNKNOWN,
-                                            .end_column = PYR_COLUMN_UNKNOWN});
+                                            .end_column = PYR_COLUMN_UNKNOWN,
+                                            .expression = IS_ITSELF,
+                                            .instruction = PYR_INSTRUCTION_NONE});
 }
 
 /* The table is hostile: what is no range of text is taken for the whole line. */
@@ -71,7 +76,25 @@ int64_t pyr_model_intern_expression(struct pyr_model *model, uint32_t whole, con
     place.end_line = (uint32_t)entry->end_line;
     place.column = entry->column;
     place.end_column = entry->end_column;
+    place.expression = IS_ITSELF;
     return intern(model, place);
+}
+
+int64_t pyr_model_intern_instruction(struct pyr_model *model, uint32_t expression, int32_t instruction,
+                                     const char *opcode)
+{
+    struct pyr_place place = *pyr_model_place(model, expression);
+    int64_t name = opcode ? pyr_intern_put(&model->opcode_names, opcode, strlen(opcode), NULL) : -1;
+    if (opcode && name < 0)
+        return name;
+    place.instruction = instruction;
+    place.opcode = (uint32_t)(name + 1);
+    return intern(model, place);
+}
+
+const char *pyr_model_opcode(const struct pyr_model *model, const struct pyr_place *place)
+{
+    return place->opcode ? (const char *)pyr_intern_get(&model->opcode_names, place->opcode - 1)->bytes : NULL;
 }
 
 const struct pyr_place *pyr_model_place(const struct pyr_model *model, uint32_t place)
@@ -113,7 +136,8 @@ static int64_t code_function(struct pyr_model *model, struct pyr_code_cache *cac
     return function;
 }
 
-static int64_t node_place(struct pyr_model *model, struct pyr_code_cache *cache, uint32_t code, int32_t instruction)
+static int64_t node_place(struct pyr_model *model, struct pyr_code_cache *cache, uint32_t node, uint32_t code,
+                          int32_t instruction)
 {
     int64_t function = code < cache->count ? code_function(model, cache, code) : PYR_PLACE_UNRESOLVED;
     if (function < PYR_PLACES_SPECIAL)
@@ -122,7 +146,10 @@ static int64_t node_place(struct pyr_model *model, struct pyr_code_cache *cache,
     int64_t whole = pyr_model_intern_place(model, (uint32_t)function, pyr_linetable_line(table, instruction));
     if (whole < 0)
         return whole;
-    return pyr_model_intern_expression(model, (uint32_t)whole, pyr_linetable_find(table, instruction));
+    int64_t place = pyr_model_intern_expression(model, (uint32_t)whole, pyr_linetable_find(table, instruction));
+    if (place < 0 || !model->opcodes || instruction < 0 || model->places.count >= INSTRUCTIONS_MAX)
+        return place;
+    return pyr_model_intern_instruction(model, (uint32_t)place, instruction, pyr_reader_opcode(model->reader, node));
 }
 
 static int resolve_nodes(struct pyr_model *model, struct pyr_code_cache *cache, uint32_t from)
@@ -134,7 +161,7 @@ static int resolve_nodes(struct pyr_model *model, struct pyr_code_cache *cache, 
             model->nodes[i] = (struct pyr_stack_node){0, PYR_PLACE_UNRESOLVED};
             continue;
         }
-        int64_t place = node_place(model, cache, code, instruction);
+        int64_t place = node_place(model, cache, i, code, instruction);
         if (place < 0)
             return (int)place;
         model->nodes[i] = (struct pyr_stack_node){parent, (uint32_t)place};
@@ -207,4 +234,5 @@ void pyr_places_release(struct pyr_model *model)
         pyr_vec_release(&model->places);
     pyr_intern_release(&model->function_keys);
     pyr_intern_release(&model->place_keys);
+    pyr_intern_release(&model->opcode_names);
 }

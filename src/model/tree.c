@@ -33,7 +33,9 @@ static int64_t folded_place(struct pyr_model *model, uint32_t number, enum pyr_f
     const struct pyr_place *place = pyr_model_place(model, number);
     if (by == PYR_FOLD_FUNCTIONS)
         return pyr_model_intern_place(model, place->function, pyr_model_function(model, place->function)->line);
-    return by == PYR_FOLD_LINES ? place->whole : number;
+    if (by == PYR_FOLD_LINES)
+        return place->whole;
+    return by == PYR_FOLD_EXPRESSIONS ? place->expression : number;
 }
 
 static int fold(struct pyr_tree *tree, struct pyr_model *model, enum pyr_fold by)

@@ -11,7 +11,7 @@
 struct pyr_model;
 
 /* What of a frame tells it from others of the same function. */
-enum pyr_fold { PYR_FOLD_EXPRESSIONS, PYR_FOLD_LINES, PYR_FOLD_FUNCTIONS };
+enum pyr_fold { PYR_FOLD_INSTRUCTIONS, PYR_FOLD_EXPRESSIONS, PYR_FOLD_LINES, PYR_FOLD_FUNCTIONS };
 
 struct pyr_tree_node {
     uint32_t parent; /* lower than its own number; 0 is the root, which is no frame */

@@ -16,6 +16,7 @@ struct pyr_run_facts {
     bool attached;            /* attach, not run */
     bool no_stop;
     bool memory;                /* allocations are recorded */
+    bool opcodes;               /* nodes say which instruction was executed */
     const char *const *command; /* argv of run; or of the attached process */
     uint32_t command_count;
 };
@@ -36,6 +37,7 @@ struct pyr_code_facts {
     uint8_t linetable_kind;
     const uint8_t *linetable;
     uint32_t linetable_size;
+    uint32_t instructions; /* the set that its opcodes are of: number + 1; 0: none is known */
 };
 
 /* Frames that are not a line of Python have code numbers of their own from the writer, with linetable_kind NONE and a
@@ -129,6 +131,12 @@ struct pyr_memory_facts {
     const struct pyr_memory_site *sites;
     uint32_t site_count;
     bool cut; /* read: some sites are missing, for the recording ends before them */
+};
+
+/* An interpreter's instructions by their number, of which 0 is none; NULL where there is none. */
+#define PYR_INSTRUCTIONS 256u
+struct pyr_instruction_set {
+    const char *names[PYR_INSTRUCTIONS];
 };
 
 /* Sentinel for "no stack": the thread has no Python frame. */

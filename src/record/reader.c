@@ -102,6 +102,7 @@ int pyr_reader_open(struct pyr_reader **out, const char *path, struct pyr_err *e
         return pyr_err_set(err, PYR_E_NOMEM, "out of memory opening %s", path);
     reader->strings.item_size = sizeof(const char *);
     reader->codes.item_size = sizeof(struct pyr_code_facts *);
+    reader->sets.item_size = sizeof(struct pyr_instruction_set *);
     reader->processes.item_size = sizeof(struct pyr_reader_process *);
     reader->threads.item_size = sizeof(struct pyr_reader_thread *);
     reader->nodes.item_size = sizeof(struct pyr_reader_node);
@@ -131,6 +132,7 @@ void pyr_reader_close(struct pyr_reader *reader)
     pyr_arena_release(&reader->arena);
     pyr_vec_release(&reader->strings);
     pyr_vec_release(&reader->codes);
+    pyr_vec_release(&reader->sets);
     pyr_vec_release(&reader->processes);
     pyr_vec_release(&reader->threads);
     pyr_vec_release(&reader->nodes);
@@ -229,6 +231,17 @@ int pyr_reader_node(const struct pyr_reader *reader, uint32_t node, uint32_t *pa
     *code = n->code;
     *instruction = n->instruction;
     return 0;
+}
+
+const char *pyr_reader_opcode(const struct pyr_reader *reader, uint32_t node)
+{
+    if (node == PYR_NODE_EMPTY || node >= reader->nodes.count)
+        return NULL;
+    const struct pyr_reader_node *n = PYR_VEC_AT(&reader->nodes, struct pyr_reader_node, node);
+    const struct pyr_code_facts *code = *PYR_VEC_AT(&reader->codes, const struct pyr_code_facts *, n->code);
+    if (!code->instructions)
+        return NULL;
+    return (*PYR_VEC_AT(&reader->sets, const struct pyr_instruction_set *, code->instructions - 1))->names[n->opcode];
 }
 
 bool pyr_reader_complete(const struct pyr_reader *reader, const char **why)

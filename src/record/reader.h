@@ -71,6 +71,9 @@ const struct pyr_code_facts *pyr_reader_code(const struct pyr_reader *reader, ui
 int pyr_reader_node(const struct pyr_reader *reader, uint32_t node, uint32_t *parent, uint32_t *code,
                     int32_t *instruction);
 
+/* What a node's instruction was when it was executed; NULL where that was not recorded, or could not be told. */
+const char *pyr_reader_opcode(const struct pyr_reader *reader, uint32_t node);
+
 /* The heaps whose figures were recorded, each as it was recorded last. Valid after the last event. */
 uint32_t pyr_reader_heaps(const struct pyr_reader *reader);
 const struct pyr_memory_facts *pyr_reader_heap(const struct pyr_reader *reader, uint32_t number);

@@ -69,6 +69,7 @@ int pyr_reader_take_facts(struct pyr_reader *reader, const uint8_t *payload, uin
     facts.attached = flags & PYR_FLAG_ATTACHED;
     facts.no_stop = flags & PYR_FLAG_NO_STOP;
     facts.memory = flags & PYR_FLAG_MEMORY;
+    facts.opcodes = flags & PYR_FLAG_OPCODES;
     int rc = take_command(reader, &cursor, &facts);
     if (rc < 0)
         return rc;
@@ -128,12 +129,30 @@ static int define_code(struct pyr_reader *reader, struct pyr_cursor *body)
     facts.linetable_kind = pyr_cursor_u8(body);
     uint64_t size = pyr_cursor_varint(body);
     const uint8_t *table = pyr_cursor_take(body, size);
-    if (body->failed || !table || size > PYR_LINETABLE_MAX)
+    if (pyr_cursor_left(body))
+        facts.instructions = pyr_cursor_varint32(body);
+    if (body->failed || !table || size > PYR_LINETABLE_MAX || facts.instructions > reader->sets.count)
         return PYR_E_FORMAT;
     facts.linetable_size = (uint32_t)size;
     facts.linetable = pyr_arena_dup(&reader->arena, table, (size_t)size);
     struct pyr_code_facts *kept = pyr_arena_dup(&reader->arena, &facts, sizeof facts);
     return facts.linetable && kept && pyr_vec_push(&reader->codes, &kept) ? 0 : PYR_E_NOMEM;
+}
+
+static int define_instructions(struct pyr_reader *reader, struct pyr_cursor *body)
+{
+    int rc = pyr_reader_charge(reader, PYR_COST_INSTRUCTIONS);
+    if (rc < 0)
+        return rc;
+    struct pyr_instruction_set set = {{0}};
+    while (pyr_cursor_left(body)) {
+        uint8_t opcode = pyr_cursor_u8(body);
+        set.names[opcode] = take_string(reader, body);
+        if (body->failed || !opcode)
+            return PYR_E_FORMAT;
+    }
+    struct pyr_instruction_set *kept = pyr_arena_dup(&reader->arena, &set, sizeof set);
+    return kept && pyr_vec_push(&reader->sets, &kept) ? 0 : PYR_E_NOMEM;
 }
 
 static int define_process(struct pyr_reader *reader, struct pyr_cursor *body)
@@ -194,6 +213,8 @@ static int define(struct pyr_reader *reader, uint64_t tag, struct pyr_cursor *bo
         return define_thread(reader, body);
     case PYR_DEFINE_THREAD_NAME:
         return rename_thread(reader, body);
+    case PYR_DEFINE_INSTRUCTIONS:
+        return define_instructions(reader, body);
     default:
         return 0; /* of a newer writer; nothing that is known refers to it */
     }
@@ -216,19 +237,24 @@ int pyr_reader_take_definitions(struct pyr_reader *reader, const uint8_t *payloa
     return 0;
 }
 
-static int take_node(struct pyr_reader *reader, struct pyr_cursor *columns)
+/* The columns were taken apart: that of opcodes has a byte for each node, or nothing. */
+static int take_node(struct pyr_reader *reader, struct pyr_cursor *columns, bool opcodes)
 {
     uint64_t number = reader->nodes.count;
     uint64_t up = pyr_take_varint(&columns[PYR_NODE_PARENTS]);
     uint64_t code = pyr_take_varint(&columns[PYR_NODE_CODES]);
     uint64_t instruction = pyr_take_varint(&columns[PYR_NODE_INSTRUCTIONS]);
+    uint8_t opcode = opcodes ? pyr_take_u8(&columns[PYR_NODE_OPCODES]) : 0;
     for (unsigned i = 0; i < PYR_NODE_COLUMNS; i++)
         if (columns[i].failed)
             return PYR_E_FORMAT;
     if (up == 0 || up > number || code >= reader->codes.count || instruction > (uint64_t)INT32_MAX + 1 ||
         number >= UINT32_MAX)
         return PYR_E_FORMAT;
-    struct pyr_reader_node node = {(uint32_t)(number - up), (uint32_t)code, (int32_t)((int64_t)instruction - 1)};
+    struct pyr_reader_node node = {.parent = (uint32_t)(number - up),
+                                   .code = (uint32_t)code & 0xffffff,
+                                   .opcode = opcode,
+                                   .instruction = (int32_t)((int64_t)instruction - 1)};
     int rc = pyr_reader_charge(reader, PYR_COST_NODE);
     if (rc < 0)
         return rc;
@@ -240,8 +266,9 @@ int pyr_reader_take_nodes(struct pyr_reader *reader, const uint8_t *payload, uin
     struct pyr_cursor columns[PYR_NODE_COLUMNS];
     if (!pyr_columns_get(payload, size, columns, PYR_NODE_COLUMNS))
         return PYR_E_FORMAT;
+    bool opcodes = pyr_cursor_left(&columns[PYR_NODE_OPCODES]) > 0;
     while (pyr_cursor_left(&columns[PYR_NODE_PARENTS])) {
-        int rc = take_node(reader, columns);
+        int rc = take_node(reader, columns, opcodes);
         if (rc < 0)
             return rc;
     }

@@ -9,8 +9,11 @@
 #include "record/recent.h"
 #include "record/wire.h"
 
+/* As small as its cost: see PYR_COST_CODE. */
 struct pyr_reader_node {
-    uint32_t parent, code;
+    uint32_t parent;
+    uint32_t code : 24;
+    uint32_t opcode : 8; /* 0: not known */
     int32_t instruction;
 };
 
@@ -48,6 +51,7 @@ struct pyr_reader {
     struct pyr_quality quality;
     struct pyr_vec strings;   /* of const char * */
     struct pyr_vec codes;     /* of struct pyr_code_facts * */
+    struct pyr_vec sets;      /* of struct pyr_instruction_set * */
     struct pyr_vec processes; /* of struct pyr_reader_process * */
     struct pyr_vec threads;   /* of struct pyr_reader_thread * */
     struct pyr_vec nodes;     /* of struct pyr_reader_node; [0] is PYR_NODE_EMPTY */

@@ -38,9 +38,16 @@ enum pyr_definition_tag {
     PYR_DEFINE_PROCESS = 3,
     PYR_DEFINE_THREAD = 4,
     PYR_DEFINE_THREAD_NAME = 5,
+    PYR_DEFINE_INSTRUCTIONS = 6,
 };
 
-enum pyr_node_column { PYR_NODE_PARENTS, PYR_NODE_CODES, PYR_NODE_INSTRUCTIONS, PYR_NODE_COLUMNS };
+enum pyr_node_column {
+    PYR_NODE_PARENTS,
+    PYR_NODE_CODES,
+    PYR_NODE_INSTRUCTIONS,
+    PYR_NODE_OPCODES, /* one byte per node; empty where they are not recorded. Not known to the first readers */
+    PYR_NODE_COLUMNS
+};
 
 /* The columns of an EVENTS frame: each compresses better alone than mixed with the others. */
 enum pyr_event_column {
@@ -86,8 +93,10 @@ enum pyr_op {
 #define PYR_FLAG_ATTACHED 1u
 #define PYR_FLAG_NO_STOP 2u
 #define PYR_FLAG_MEMORY 4u
+#define PYR_FLAG_OPCODES 8u
 
-#define PYR_FEATURE_MEMORY 1u /* optional: there are MEMORY frames */
+#define PYR_FEATURE_MEMORY 1u  /* optional: there are MEMORY frames */
+#define PYR_FEATURE_OPCODES 2u /* optional: nodes have opcodes */
 #define PYR_MEMORY_AT_MAIN_END 1u
 #define PYR_MEMORY_STACKS 2u
 #define PYR_MEMORY_PART_SITES 65536u /* in one frame */
@@ -108,9 +117,10 @@ enum pyr_op {
 #define PYR_DEFINITIONS_COST_MAX (UINT64_C(1) << 30)
 #define PYR_COST_NODE 16u
 #define PYR_COST_STRING 32u
-#define PYR_COST_CODE 64u
+#define PYR_COST_CODE 64u /* so their numbers have 24 bits */
 #define PYR_COST_PROCESS 96u
 #define PYR_COST_THREAD 96u
+#define PYR_COST_INSTRUCTIONS 8192u
 #define PYR_COST_HEAP 256u
 #define PYR_COST_SITE 64u
 #define PYR_COST_POINT 16u

@@ -117,6 +117,7 @@ static void release(struct pyr_writer *writer)
 {
     pyr_intern_release(&writer->strings);
     pyr_intern_release(&writer->codes);
+    pyr_intern_release(&writer->instruction_sets);
     pyr_node_table_release(&writer->nodes);
     pyr_vec_release(&writer->threads);
     pyr_vec_release(&writer->processes);
@@ -150,7 +151,9 @@ int pyr_writer_open(struct pyr_writer **out, const char *path, bool force, const
         release(writer);
         return rc;
     }
-    pyr_output_header(&writer->output, facts->memory ? PYR_FEATURE_MEMORY : 0);
+    pyr_output_header(&writer->output,
+                      (facts->memory ? PYR_FEATURE_MEMORY : 0) | (facts->opcodes ? PYR_FEATURE_OPCODES : 0));
+    writer->opcodes = facts->opcodes;
     rc = pyr_writer_facts(writer, facts);
     if (rc == 0)
         rc = pyr_writer_flush_all(writer);
@@ -187,4 +190,9 @@ int pyr_writer_close(struct pyr_writer *writer, struct pyr_err *err)
 uint64_t pyr_writer_bytes(const struct pyr_writer *writer)
 {
     return writer->output.written;
+}
+
+bool pyr_writer_takes_opcodes(const struct pyr_writer *writer)
+{
+    return writer->opcodes;
 }

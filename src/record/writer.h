@@ -23,16 +23,22 @@ int pyr_writer_open(struct pyr_writer **out, const char *path, bool force, const
 int pyr_writer_facts(struct pyr_writer *writer, const struct pyr_run_facts *facts);
 
 /* Registers things; returns their number (from 0; nodes from 1), or a negative status. Facts are copied;
- * NULL strings are "", strings above 64 KiB are cut. The same code facts give the same number. */
+ * NULL strings are "", strings above 64 KiB are cut. The same code facts give the same number, and so
+ * does the same set of instructions. */
 int64_t pyr_writer_process(struct pyr_writer *writer, const struct pyr_process_facts *facts);
 int64_t pyr_writer_thread(struct pyr_writer *writer, const struct pyr_thread_facts *facts);
 int pyr_writer_thread_name(struct pyr_writer *writer, uint32_t thread, const char *name); /* its name from now on */
 int64_t pyr_writer_code(struct pyr_writer *writer, const struct pyr_code_facts *facts);
+int64_t pyr_writer_instructions(struct pyr_writer *writer, const struct pyr_instruction_set *set);
 
 /* The node of the stack tree for this frame (code number, instruction offset in bytes from the first instruction,
  * −1 if unknown or not started) called from parent (PYR_NODE_EMPTY for the outermost). Same arguments, same node.
  * HOT: one hash look-up, amortised no allocation. */
 int64_t pyr_writer_node(struct pyr_writer *writer, uint32_t parent, uint32_t code, int32_t instruction);
+
+/* The same where it is known which instruction is there, by its number in the code's set; 0: it is not. */
+int64_t pyr_writer_node_at(struct pyr_writer *writer, uint32_t parent, uint32_t code, int32_t instruction,
+                           uint8_t opcode);
 
 /* One instant of one process. Between begin and end, only the threads that changed since their last sample are named;
  * every other live thread of the process is taken to be as it was. HOT. */
@@ -66,6 +72,8 @@ int pyr_writer_flush(struct pyr_writer *writer, struct pyr_err *err);
 /* Ends the recording (and a tick that is open). A recording never closed still opens. Releases the writer even on
  * failure; the first error that any call met (disk full …) is returned here with its text. */
 int pyr_writer_close(struct pyr_writer *writer, struct pyr_err *err);
+
+bool pyr_writer_takes_opcodes(const struct pyr_writer *writer); /* its facts say so */
 
 uint64_t pyr_writer_bytes(const struct pyr_writer *writer); /* written so far */
 

@@ -49,7 +49,7 @@ int pyr_writer_facts(struct pyr_writer *writer, const struct pyr_run_facts *fact
     pyr_buf_varint(buf, facts->started_wall_ns);
     pyr_buf_varint(buf, facts->rate_hz);
     pyr_buf_varint(buf, (facts->attached ? PYR_FLAG_ATTACHED : 0) | (facts->no_stop ? PYR_FLAG_NO_STOP : 0) |
-                            (facts->memory ? PYR_FLAG_MEMORY : 0));
+                            (facts->memory ? PYR_FLAG_MEMORY : 0) | (facts->opcodes ? PYR_FLAG_OPCODES : 0));
     uint32_t count = command_that_fits(facts);
     pyr_buf_varint(buf, count);
     for (uint32_t i = 0; i < count; i++)
@@ -184,6 +184,27 @@ static void put_code(struct pyr_buf *body, const struct pyr_code_facts *facts, u
     pyr_buf_varint(body, keeps ? facts->linetable_size : 0);
     if (keeps)
         pyr_buf_append(body, facts->linetable, facts->linetable_size);
+    if (facts->instructions)
+        pyr_buf_varint(body, facts->instructions);
+}
+
+/* The number of the definition whose body is in scratch, by its 128-bit hash; defines it if it is new. */
+static int64_t define_once(struct pyr_writer *writer, struct pyr_intern *known, enum pyr_definition_tag tag,
+                           uint64_t cost)
+{
+    const struct pyr_buf *body = &writer->scratch;
+    if (writer->definitions_cost + cost > PYR_DEFINITIONS_COST_MAX)
+        return PYR_E_LIMIT;
+    XXH128_hash_t hash = XXH3_128bits(body->bytes, body->size);
+    int is_new = 0;
+    int64_t number = pyr_intern_put(known, &hash, sizeof hash, &is_new);
+    if (number < 0)
+        return pyr_writer_fail(writer, (int)number, "out of memory");
+    if (!is_new)
+        return number;
+    pyr_writer_charge(writer, cost);
+    int rc = define(writer, tag, body->bytes, body->size);
+    return rc < 0 ? rc : number;
 }
 
 int64_t pyr_writer_code(struct pyr_writer *writer, const struct pyr_code_facts *facts)
@@ -198,27 +219,46 @@ int64_t pyr_writer_code(struct pyr_writer *writer, const struct pyr_code_facts *
     put_code(body, facts, (uint64_t)name, (uint64_t)file);
     if (body->failed)
         return pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
-    uint64_t cost = PYR_COST_CODE + body->size;
-    if (writer->definitions_cost + cost > PYR_DEFINITIONS_COST_MAX)
-        return PYR_E_LIMIT;
-    XXH128_hash_t hash = XXH3_128bits(body->bytes, body->size);
-    int is_new = 0;
-    int64_t number = pyr_intern_put(&writer->codes, &hash, sizeof hash, &is_new);
-    if (number < 0)
-        return pyr_writer_fail(writer, (int)number, "out of memory");
-    if (!is_new)
-        return number;
-    pyr_writer_charge(writer, cost);
-    int rc = define(writer, PYR_DEFINE_CODE, body->bytes, body->size);
-    return rc < 0 ? rc : number;
+    return define_once(writer, &writer->codes, PYR_DEFINE_CODE, PYR_COST_CODE + body->size);
 }
 
-static int define_node(struct pyr_writer *writer, uint32_t number, uint32_t parent, uint32_t code, int32_t instruction)
+int64_t pyr_writer_instructions(struct pyr_writer *writer, const struct pyr_instruction_set *set)
+{
+    if (writer->error.status)
+        return writer->error.status;
+    uint32_t numbers[PYR_INSTRUCTIONS] = {0};
+    for (unsigned i = 1; i < PYR_INSTRUCTIONS; i++) {
+        int64_t number = set->names[i] ? string_number(writer, set->names[i]) : 0;
+        if (number < 0)
+            return number;
+        numbers[i] = (uint32_t)number;
+    }
+    struct pyr_buf *body = &writer->scratch;
+    pyr_buf_clear(body);
+    for (unsigned i = 1; i < PYR_INSTRUCTIONS; i++) {
+        if (!set->names[i])
+            continue;
+        pyr_buf_u8(body, (uint8_t)i);
+        pyr_buf_varint(body, numbers[i]);
+    }
+    if (body->failed)
+        return pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
+    return define_once(writer, &writer->instruction_sets, PYR_DEFINE_INSTRUCTIONS, PYR_COST_INSTRUCTIONS);
+}
+
+/* A node is known by its parent, its instruction and, in one word, its code and its opcode. */
+#define CODE_BITS 24
+_Static_assert(PYR_DEFINITIONS_COST_MAX / PYR_COST_CODE <= UINT64_C(1) << CODE_BITS, "numbers of codes are too long");
+
+static int define_node(struct pyr_writer *writer, uint32_t number, uint32_t parent, uint32_t code, int32_t instruction,
+                       uint8_t opcode)
 {
     struct pyr_buf *columns = writer->node_columns;
     pyr_buf_varint(&columns[PYR_NODE_PARENTS], number - parent);
     pyr_buf_varint(&columns[PYR_NODE_CODES], code);
     pyr_buf_varint(&columns[PYR_NODE_INSTRUCTIONS], (uint64_t)((int64_t)instruction + 1));
+    if (writer->opcodes)
+        pyr_buf_u8(&columns[PYR_NODE_OPCODES], opcode);
     size_t size = 0;
     for (unsigned i = 0; i < PYR_NODE_COLUMNS; i++) {
         if (columns[i].failed)
@@ -230,20 +270,27 @@ static int define_node(struct pyr_writer *writer, uint32_t number, uint32_t pare
 
 int64_t pyr_writer_node(struct pyr_writer *writer, uint32_t parent, uint32_t code, int32_t instruction)
 {
+    return pyr_writer_node_at(writer, parent, code, instruction, 0);
+}
+
+int64_t pyr_writer_node_at(struct pyr_writer *writer, uint32_t parent, uint32_t code, int32_t instruction,
+                           uint8_t opcode)
+{
     if (writer->error.status)
         return writer->error.status;
-    if (parent > writer->nodes.count || code >= pyr_intern_count(&writer->codes))
+    if (parent > writer->nodes.count || code >= pyr_intern_count(&writer->codes) || (opcode && !writer->opcodes))
         return PYR_E_MISUSE;
     if (instruction < 0)
         instruction = -1;
-    struct pyr_node_slot *slot = pyr_node_find(&writer->nodes, parent, code, instruction);
+    uint32_t what = code | (uint32_t)opcode << CODE_BITS;
+    struct pyr_node_slot *slot = pyr_node_find(&writer->nodes, parent, what, instruction);
     if (!slot)
         return pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
     if (slot->number)
         return slot->number;
     if (writer->nodes.count >= UINT32_MAX - 1 || pyr_writer_charge(writer, PYR_COST_NODE) < 0)
         return PYR_E_LIMIT;
-    uint32_t number = pyr_node_take(&writer->nodes, slot, parent, code, instruction);
-    int rc = define_node(writer, number, parent, code, instruction);
+    uint32_t number = pyr_node_take(&writer->nodes, slot, parent, what, instruction);
+    int rc = define_node(writer, number, parent, code, instruction, opcode);
     return rc < 0 ? rc : (int64_t)number;
 }

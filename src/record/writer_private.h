@@ -32,11 +32,13 @@ struct pyr_writer {
     struct pyr_err error; /* the first failure; from then on nothing is written */
 
     struct pyr_intern strings;
-    struct pyr_intern codes; /* by 128-bit hashes of their definitions */
+    struct pyr_intern codes;            /* by 128-bit hashes of their definitions */
+    struct pyr_intern instruction_sets; /* likewise */
     struct pyr_node_table nodes;
     struct pyr_vec threads;   /* of struct pyr_writer_thread */
     struct pyr_vec processes; /* of struct pyr_writer_process */
     uint64_t definitions_cost;
+    bool opcodes;         /* nodes have them */
     struct pyr_map heaps; /* by process and interpreter: for their number */
 
     /* Not yet written. */

@@ -11,22 +11,17 @@ struct chrome {
     struct pyr_vec path;
 };
 
-static void event_begin(struct chrome *chrome, const char *phase, const char *name, uint32_t thread, uint64_t ns)
+/* The end of a frame repeats its name and its args: the format lets it be without, but speedscope pairs by them. */
+static void write_frame(struct chrome *chrome, const char *phase, uint32_t thread, uint32_t place, uint64_t ns)
 {
     const struct pyr_thread_facts *facts = chrome->model->threads[thread].facts;
+    const struct pyr_function *function = pyr_model_place_function(chrome->model, place);
     pyr_json_row(&chrome->json, NULL);
     pyr_json_string(&chrome->json, "ph", phase);
-    if (name)
-        pyr_json_string(&chrome->json, "name", name);
+    pyr_json_string(&chrome->json, "name", function->name);
     pyr_json_uint(&chrome->json, "pid", chrome->model->processes[facts->process].facts->pid);
     pyr_json_uint(&chrome->json, "tid", facts->native_id);
     pyr_json_number(&chrome->json, "ts", (double)ns / 1e3);
-}
-
-static void frame_begin(struct chrome *chrome, uint32_t thread, uint32_t place, uint64_t ns)
-{
-    const struct pyr_function *function = pyr_model_place_function(chrome->model, place);
-    event_begin(chrome, "B", function->name, thread, ns);
     if (*function->file) {
         pyr_json_row(&chrome->json, "args");
         pyr_json_string(&chrome->json, "file", function->file);
@@ -53,13 +48,11 @@ static int write_change(void *context, uint32_t thread, uint32_t from, uint32_t 
 {
     struct chrome *chrome = context;
     uint32_t kept = pyr_tree_at(&chrome->tree, common_ancestor(&chrome->tree, from, to))->depth;
-    for (uint32_t depth = pyr_tree_at(&chrome->tree, from)->depth; depth > kept; depth--) {
-        event_begin(chrome, "E", NULL, thread, ns);
-        pyr_json_end_object(&chrome->json);
-    }
+    for (; pyr_tree_at(&chrome->tree, from)->depth > kept; from = pyr_tree_at(&chrome->tree, from)->parent)
+        write_frame(chrome, "E", thread, pyr_tree_at(&chrome->tree, from)->place, ns);
     int rc = pyr_tree_path(&chrome->tree, to, &chrome->path);
     for (size_t i = kept; rc == 0 && i < chrome->path.count; i++)
-        frame_begin(chrome, thread, *PYR_VEC_AT(&chrome->path, uint32_t, i), ns);
+        write_frame(chrome, "B", thread, *PYR_VEC_AT(&chrome->path, uint32_t, i), ns);
     return rc;
 }
 

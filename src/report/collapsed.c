@@ -1,5 +1,8 @@
-/* One line per stack, root first, and its weight in samples: what flamegraph.pl and its heirs read. */
+/* One line per stack, root first, and its weight in samples: what flamegraph.pl and its heirs read. Of one process
+ * samples are denser than of another, and flame graphs add them up: so seconds are told in samples of the mean density.
+ */
 #include "analyze/allocations.h"
+#include "analyze/facts.h"
 #include "analyze/totals.h"
 #include "base/alloc.h"
 #include "report/report.h"
@@ -8,9 +11,9 @@
 
 /* Weights are not whole, lines need whole ones: what rounding takes from one line it gives to the next, so that the sum
  * is right to within one sample. */
-static uint64_t whole(double ticks, double *carry)
+static uint64_t whole(double samples, double *carry)
 {
-    double sum = ticks + *carry;
+    double sum = samples + *carry;
     uint64_t rounded = sum > 0 ? (uint64_t)(sum + 0.5) : 0;
     *carry = sum - (double)rounded;
     return rounded;
@@ -28,9 +31,9 @@ static void write_frames(struct pyr_report *report, const struct pyr_vec *path, 
 static int write_by_thread(struct pyr_report *report, struct pyr_vec *path)
 {
     struct pyr_entry entry;
-    double carry = 0;
+    double density = pyr_shown_density_hz(report->view), carry = 0;
     for (size_t next = 0; pyr_shown_next(report->view, &report->selection, &next, &entry);) {
-        uint64_t weight = whole(entry.ticks, &carry);
+        uint64_t weight = whole(entry.seconds * density, &carry);
         int rc = pyr_tree_path(&report->view->tree, entry.leaf, path);
         if (rc < 0)
             return rc;
@@ -48,10 +51,10 @@ static int write_by_thread(struct pyr_report *report, struct pyr_vec *path)
 static int write_merged(struct pyr_report *report, struct pyr_vec *path)
 {
     struct pyr_sum *sums = pyr_node_sums(report->view, &report->selection);
-    double carry = 0;
+    double density = pyr_shown_density_hz(report->view), carry = 0;
     int rc = sums ? 0 : PYR_E_NOMEM;
     for (uint32_t i = 1; rc == 0 && i < report->view->tree.nodes.count; i++) {
-        uint64_t weight = sums[i].self_ticks > 0 ? whole(sums[i].self_ticks, &carry) : 0;
+        uint64_t weight = sums[i].self_s > 0 ? whole(sums[i].self_s * density, &carry) : 0;
         if (!weight)
             continue;
         rc = pyr_tree_path(&report->view->tree, i, path);

@@ -10,8 +10,8 @@ struct pyr_expression {
     double self_s, total_s;
 };
 
-/* Those of by_place, in the groups that group_of_place gives; within a group the largest total first. Appended to list
- * (of struct pyr_expression), which was empty. 0 or PYR_E_NOMEM. */
+/* Those of by_place, of pyr_totals_expressions, in the groups that group_of_place gives; within a group the largest
+ * total first. Appended to list (of struct pyr_expression), which was empty. 0 or PYR_E_NOMEM. */
 int pyr_expressions_rank(struct pyr_vec *list, const struct pyr_model *model, const struct pyr_totals *by_place,
                          const uint32_t *group_of_place);
 

@@ -74,6 +74,30 @@ static int check_weight(const struct pyr_report_options *options, const char *na
     return 0;
 }
 
+/* Which formats show instructions; and of what. */
+static int check_opcodes(const struct pyr_report_options *options, const char *name, struct pyr_err *err)
+{
+    if (!options->opcodes)
+        return 0;
+    if (strcmp(name, "lines") != 0 && strcmp(name, "json") != 0)
+        return pyr_err_set(err, PYR_E_MISUSE,
+                           "The %s report shows no instructions; --opcodes goes with -f lines and json", name);
+    return options->by == PYR_BY_FUNCTION
+               ? pyr_err_set(err, PYR_E_MISUSE, "--opcodes takes lines apart: it does not go with --by function")
+               : 0;
+}
+
+static int has_opcodes(const struct pyr_shown *view, const struct pyr_report_options *options, const char *recording,
+                       struct pyr_err *err)
+{
+    if (!options->opcodes || view->model.opcodes)
+        return 0;
+    return pyr_err_set(err, PYR_E_NOT_FOUND,
+                       "%s does not say which instructions ran: record it with pyrometer run --opcodes, or attach "
+                       "--opcodes",
+                       recording);
+}
+
 int pyr_report_finish(struct pyr_report *report, const char *name, int rc)
 {
     if (rc < 0 && (!report->err || report->err->status != rc))
@@ -81,6 +105,15 @@ int pyr_report_finish(struct pyr_report *report, const char *name, int rc)
     if (rc == 0 && (fflush(report->out) != 0 || ferror(report->out)))
         rc = pyr_err_set(report->err, PYR_E_IO, "The %s report could not be written: %s", name, strerror(errno));
     return rc;
+}
+
+/* The text report says it itself; who reads another may have no place for it. */
+static void notice_incomplete(const struct pyr_report *report, const char *name)
+{
+    const struct pyr_model *model = &report->view->model;
+    if (!model->complete && strcmp(name, "text") != 0)
+        pyr_err_set(report->options->notice, 0, "%s is incomplete: %s; what comes before is whole", report->recording,
+                    model->incomplete_why && *model->incomplete_why ? model->incomplete_why : "it has no end");
 }
 
 int pyr_report(const char *recording, const struct pyr_report_options *options, FILE *out, struct pyr_err *err)
@@ -96,12 +129,21 @@ int pyr_report(const char *recording, const struct pyr_report_options *options, 
     if (rc == 0)
         rc = check_weight(options, name, err);
     if (rc == 0)
+        rc = check_opcodes(options, name, err);
+    if (rc == 0)
         rc = pyr_shown_open(&view, recording, options, by_expression[format], err);
     if (rc < 0)
         return rc;
+    rc = has_opcodes(&view, options, recording, err);
+    if (rc < 0) {
+        pyr_shown_release(&view);
+        return rc;
+    }
     struct pyr_report report = {.view = &view, .options = options, .recording = recording, .out = out, .err = err};
     report.selection.mode = view.mode;
     rc = pyr_report_finish(&report, name, writers[format](&report));
+    if (rc == 0)
+        notice_incomplete(&report, name);
     pyr_shown_release(&view);
     return rc;
 }

@@ -8,16 +8,18 @@
 #include "model/estimate.h"
 #include "record/reader.h"
 #include "report/expressions.h"
+#include "report/opcodes.h"
 #include "report/report.h"
 
 #include <time.h>
 
 #define STACK_ROWS 50
 
-/* The expressions on lines, and where they stand. */
+/* The expressions and the instructions on lines, and where they stand. */
 struct columns {
     struct pyr_vec expressions; /* grouped by the place of their line */
     struct pyr_range *ranges;   /* by place */
+    struct pyr_opcodes_shown opcodes;
 };
 
 static void write_started(struct pyr_json *json, uint64_t wall_ns)
@@ -205,6 +207,14 @@ static void write_line_memory(struct pyr_json *json, const struct pyr_allocation
         write_figures(json, &(line ? line : &nothing)->figures);
 }
 
+static void write_range(struct pyr_json *json, const struct pyr_range *range, uint32_t end_line)
+{
+    pyr_json_uint(json, "column", range->column);
+    pyr_json_uint(json, "end_column", range->end_column);
+    pyr_json_uint(json, "end_line", end_line);
+    pyr_json_bool(json, "in_bytes", range->in_bytes);
+}
+
 static void write_columns(struct pyr_json *json, const struct pyr_model *model, const struct columns *columns,
                           uint32_t line)
 {
@@ -214,12 +224,32 @@ static void write_columns(struct pyr_json *json, const struct pyr_model *model, 
     for (size_t i = 0; i < count; i++) {
         const struct pyr_range *range = &columns->ranges[expressions[i].place];
         pyr_json_row(json, NULL);
-        pyr_json_uint(json, "column", range->column);
-        pyr_json_uint(json, "end_column", range->end_column);
-        pyr_json_uint(json, "end_line", pyr_model_place(model, expressions[i].place)->end_line);
-        pyr_json_bool(json, "in_bytes", range->in_bytes);
+        write_range(json, range, pyr_model_place(model, expressions[i].place)->end_line);
         pyr_json_number(json, "self_s", expressions[i].self_s);
         pyr_json_number(json, "total_s", expressions[i].total_s);
+        pyr_json_end_object(json);
+    }
+    pyr_json_end_array(json);
+}
+
+static void write_opcodes(struct pyr_json *json, const struct pyr_model *model, const struct columns *columns,
+                          uint32_t line)
+{
+    size_t count;
+    const struct pyr_opcode_row *rows = pyr_opcodes_of(&columns->opcodes, line, &count);
+    pyr_json_row_array(json, "opcodes");
+    for (size_t i = 0; i < count; i++) {
+        const struct pyr_place *place = pyr_model_place(model, rows[i].place);
+        const char *opcode = pyr_model_opcode(model, place);
+        pyr_json_row(json, NULL);
+        pyr_json_uint(json, "offset", (uint64_t)place->instruction);
+        if (opcode)
+            pyr_json_string(json, "opcode", opcode);
+        else
+            pyr_json_null(json, "opcode");
+        if (place->column >= 0)
+            write_range(json, &columns->ranges[rows[i].place], place->end_line);
+        write_seconds(json, &columns->opcodes.totals, &columns->opcodes.totals.sums[rows[i].place]);
         pyr_json_end_object(json);
     }
     pyr_json_end_array(json);
@@ -238,6 +268,8 @@ static void write_line(struct pyr_json *json, const struct pyr_model *model, con
     pyr_json_string(json, "function", function->name);
     write_seconds(json, totals, &totals->sums[number]);
     write_columns(json, model, columns, number);
+    if (model->opcodes)
+        write_opcodes(json, model, columns, number);
     write_line_memory(json, memory, number);
     pyr_json_end_object(json);
 }
@@ -407,11 +439,14 @@ static int find_columns(struct pyr_report *report, struct columns *columns)
     struct pyr_totals by_place = {0};
     uint32_t *lines = pyr_alloc(model->places.count * sizeof *lines);
     columns->ranges = pyr_ranges_make(model);
-    int rc = lines && columns->ranges ? pyr_totals_places(&by_place, report->view, &report->selection) : PYR_E_NOMEM;
+    int rc =
+        lines && columns->ranges ? pyr_totals_expressions(&by_place, report->view, &report->selection) : PYR_E_NOMEM;
     for (uint32_t i = 0; lines && i < model->places.count; i++)
         lines[i] = pyr_model_place(model, i)->whole;
     if (rc == 0)
         rc = pyr_expressions_rank(&columns->expressions, model, &by_place, lines);
+    if (rc == 0 && model->opcodes)
+        rc = pyr_opcodes_rank(&columns->opcodes, report->view, &report->selection, lines);
     pyr_totals_release(&by_place);
     pyr_free(lines);
     return rc;
@@ -439,6 +474,7 @@ int pyr_write_json(struct pyr_report *report)
     if (rc == 0)
         rc = write_lines(report, &json, &columns, &memory);
     pyr_vec_release(&columns.expressions);
+    pyr_opcodes_release(&columns.opcodes);
     pyr_free(columns.ranges);
     if (rc == 0)
         rc = write_memory(report, &json, &memory);

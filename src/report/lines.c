@@ -2,6 +2,7 @@
 #include "analyze/totals.h"
 #include "base/alloc.h"
 #include "report/expressions.h"
+#include "report/opcodes.h"
 #include "report/source.h"
 #include "report/text.h"
 
@@ -12,8 +13,12 @@
 #define FILE_SHARE_MIN 0.01 /* of all time on a stack; colder files are not shown */
 #define CONTEXT 2           /* lines shown around a line with time */
 #define SOURCE_WIDTH 100
-#define MARKS 4             /* expressions shown below their line: the hottest, if there are two at least … */
-#define MARK_SHARE_MIN 0.05 /* … of the line's time each */
+#define MARKS 4              /* expressions shown below their line: the hottest, if there are two at least … */
+#define MARK_SHARE_MIN 0.05  /* … of the line's time each */
+#define OPCODE_LINE_MIN 0.01 /* of all time: colder lines are not taken apart */
+#define OPCODES 100          /* instructions shown below a line */
+#define OPCODE_WIDTH 60      /* of a name: hostile ones are longer */
+#define NAME_COLUMNS 28u
 
 /* One line of a file, whatever functions are on it. */
 struct row {
@@ -23,11 +28,13 @@ struct row {
 struct lines {
     struct pyr_report *report;
     struct pyr_intern files;
-    struct pyr_map index;       /* file and line to row */
-    struct pyr_vec rows;        /* of struct row */
-    uint32_t *keys;             /* by node: its row */
-    uint32_t *file_keys;        /* by node: its file */
-    struct pyr_vec expressions; /* grouped by row */
+    struct pyr_map index;             /* file and line to row */
+    struct pyr_vec rows;              /* of struct row */
+    uint32_t *keys;                   /* by node: its row */
+    uint32_t *file_keys;              /* by node: its file */
+    struct pyr_vec expressions;       /* grouped by row */
+    struct pyr_opcodes_shown opcodes; /* likewise */
+    struct pyr_range *ranges;         /* by place; where there are opcodes */
     struct pyr_totals by_row, by_file;
     struct pyr_source source;
 };
@@ -60,16 +67,27 @@ static int key_nodes(struct lines *lines)
     return 0;
 }
 
+static int rank_opcodes(struct lines *lines, const uint32_t *rows)
+{
+    const struct pyr_shown *view = lines->report->view;
+    lines->ranges = pyr_ranges_make(&view->model);
+    return lines->ranges ? pyr_opcodes_rank(&lines->opcodes, view, &lines->report->selection, rows) : PYR_E_NOMEM;
+}
+
 static int rank_expressions(struct lines *lines)
 {
     const struct pyr_shown *view = lines->report->view;
     uint32_t *rows = pyr_alloc(view->model.places.count * sizeof *rows);
     struct pyr_totals by_place = {0};
-    int rc = rows ? pyr_totals_places(&by_place, view, &lines->report->selection) : PYR_E_NOMEM;
-    for (uint32_t i = 1; rc == 0 && i < view->tree.nodes.count; i++)
-        rows[pyr_tree_at(&view->tree, i)->place] = lines->keys[i];
+    int rc = rows ? pyr_totals_expressions(&by_place, view, &lines->report->selection) : PYR_E_NOMEM;
+    for (uint32_t i = 1; rc == 0 && i < view->tree.nodes.count; i++) {
+        uint32_t place = pyr_tree_at(&view->tree, i)->place;
+        rows[place] = rows[pyr_model_place(&view->model, place)->expression] = lines->keys[i];
+    }
     if (rc == 0)
         rc = pyr_expressions_rank(&lines->expressions, &view->model, &by_place, rows);
+    if (rc == 0 && view->model.opcodes)
+        rc = rank_opcodes(lines, rows);
     pyr_totals_release(&by_place);
     pyr_free(rows);
     return rc;
@@ -157,12 +175,73 @@ static void write_marks(struct lines *lines, const struct row *row)
     }
 }
 
+/* What to know of the rows of instructions. */
+static void write_legend(const struct lines *lines)
+{
+    const struct pyr_quality *quality = &lines->report->view->model.quality;
+    fprintf(lines->report->out,
+            "Below each line with %.0f %% of the time: its bytecode instructions (offset, name, columns).\n",
+            100 * OPCODE_LINE_MIN);
+    if (quality->samples_compiled)
+        fprintf(lines->report->out,
+                "%.1f %% of the samples were of code that the JIT had compiled: theirs may be an instruction before.\n",
+                100.0 * (double)quality->samples_compiled / (double)quality->samples_taken);
+}
+
+/* From column to column, as far as the instruction tells; "-13:5" ends in the line 13. */
+static void write_range(struct lines *lines, const struct pyr_opcode_row *row, int padding)
+{
+    const struct pyr_place *place = pyr_model_place(&lines->report->view->model, row->place);
+    const struct pyr_range *range = &lines->ranges[row->place];
+    if (place->column < 0)
+        return;
+    fprintf(lines->report->out, "%*s  %u-", padding, "", range->column);
+    if (place->end_line != place->line)
+        fprintf(lines->report->out, "%u:", place->end_line);
+    fprintf(lines->report->out, "%u", range->end_column - 1);
+}
+
+static void write_opcode(struct lines *lines, const struct pyr_opcode_row *row)
+{
+    const struct pyr_model *model = &lines->report->view->model;
+    const struct pyr_sum *sum = &lines->opcodes.totals.sums[row->place];
+    const char *opcode = pyr_model_opcode(model, pyr_model_place(model, row->place));
+    char name[OPCODE_WIDTH + 1];
+    pyr_clean(name, sizeof name, opcode ? opcode : "?");
+    write_seconds(lines, sum->self_s, sum->total_s);
+    fprintf(lines->report->out, " %6s │ %6u  %s", "", row->offset, name);
+    write_range(lines, row, NAME_COLUMNS > strlen(name) ? (int)(NAME_COLUMNS - strlen(name)) : 0);
+    fputc('\n', lines->report->out);
+}
+
+static void write_opcodes(struct lines *lines, const struct row *row)
+{
+    size_t count;
+    const struct pyr_model *model = &lines->report->view->model;
+    const struct pyr_opcode_row *rows = pyr_opcodes_of(&lines->opcodes, row->key, &count);
+    if (lines->by_row.sums[row->key].total_s < OPCODE_LINE_MIN * lines->by_row.all.self_s)
+        return;
+    for (size_t i = 0; i < count && i < OPCODES; i++) {
+        bool several = rows[0].function != rows[count - 1].function;
+        if (several && (i == 0 || rows[i].function != rows[i - 1].function)) {
+            fprintf(lines->report->out, "%38s │ in ", "");
+            pyr_put_clean(lines->report->out, pyr_model_function(model, rows[i].function)->name, NULL, SOURCE_WIDTH);
+            fputc('\n', lines->report->out);
+        }
+        write_opcode(lines, &rows[i]);
+    }
+    if (count > OPCODES)
+        fprintf(lines->report->out, "%38s │ … and %zu more\n", "", count - OPCODES);
+}
+
 static void write_row(struct lines *lines, const struct row *row)
 {
     const struct pyr_sum *sum = &lines->by_row.sums[row->key];
     write_seconds(lines, sum->self_s, sum->total_s);
     write_source(lines, row->line);
     write_marks(lines, row);
+    if (lines->report->view->model.opcodes)
+        write_opcodes(lines, row);
 }
 
 /* Source without time: the lines of (after, before) that are near one end; in between "…". */
@@ -245,6 +324,8 @@ int pyr_write_lines(struct pyr_report *report)
     lines.expressions = PYR_VEC(struct pyr_expression);
     report->selection.busy_only = report->view->mode == PYR_MODE_WALL && !report->options->include_idle;
     int rc = compute(&lines);
+    if (rc == 0 && report->view->model.opcodes)
+        write_legend(&lines);
     if (rc == 0)
         rc = write_files(&lines);
     pyr_source_release(&lines.source);
@@ -252,6 +333,8 @@ int pyr_write_lines(struct pyr_report *report)
     pyr_totals_release(&lines.by_file);
     pyr_vec_release(&lines.rows);
     pyr_vec_release(&lines.expressions);
+    pyr_opcodes_release(&lines.opcodes);
+    pyr_free(lines.ranges);
     pyr_map_release(&lines.index);
     pyr_intern_release(&lines.files);
     pyr_free(lines.keys);

@@ -6,6 +6,8 @@
 #include "report/report.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,6 +39,31 @@ static int open_regular(const char *path, struct stat *facts)
     return fd;
 }
 
+/* The byte that Python had as a lone surrogate, since it was not UTF-8, and that a recording has as \udcXX; or 0. */
+static unsigned char undecoded_byte(const char *text)
+{
+    if (strncmp(text, "\\udc", 4) != 0 || strspn(text + 4, "0123456789abcdef") < 2)
+        return 0;
+    const char digits[] = {text[4], text[5], 0};
+    unsigned long byte = strtoul(digits, NULL, 16);
+    return byte >= 0x80 ? (unsigned char)byte : 0;
+}
+
+static int open_undecoded(const char *path, struct stat *facts)
+{
+    char bytes[PATH_MAX];
+    size_t size = 0;
+    if (!strstr(path, "\\udc"))
+        return -1;
+    for (; *path && size + 1 < sizeof bytes; size++) {
+        unsigned char byte = undecoded_byte(path);
+        bytes[size] = byte ? (char)byte : *path;
+        path += byte ? strlen("\\udcff") : 1;
+    }
+    bytes[size] = 0;
+    return *path ? -1 : open_regular(bytes, facts);
+}
+
 static int find_lines(struct pyr_source *source)
 {
     for (size_t at = 0; at < source->size;) {
@@ -53,6 +80,8 @@ static int load(struct pyr_source *source, const char *path)
 {
     struct stat facts;
     int fd = open_regular(path, &facts);
+    if (fd < 0)
+        fd = open_undecoded(path, &facts);
     if (fd < 0)
         return PYR_E_NOT_FOUND;
     source->size = (size_t)facts.st_size;

@@ -8,6 +8,8 @@
 #define THREAD_ROWS 20
 #define PROCESS_ROWS 20
 #define GAPS_SHARE 0.001 /* of the time without samples: worth saying */
+#define ONLY_SHARE 0.1   /* of the samples while there were no glances, and */
+#define FEWER 0.9        /* of the samples asked for: likewise */
 
 static size_t rows(const struct pyr_report *report, size_t by_default)
 {
@@ -138,6 +140,13 @@ static void write_samples(struct pyr_report *report, const struct pyr_sample_sum
                 percent((double)sums->unresolved, all),
                 sums->exact ? ": these were shared out by what exact samples saw" : "");
     fputc('\n', report->out);
+    if ((double)sums->only > ONLY_SHARE * all &&
+        pyr_shown_density_hz(report->view) < FEWER * pyr_shown_rate_hz(report->view))
+        fprintf(report->out,
+                "  %" PRIu64
+                " were taken while all are exact, and fewer than asked for: at the start, and while stacks change "
+                "too fast to be read as the program runs.\n",
+                sums->only);
     if (quality->deadlines_missed)
         fprintf(report->out, "  %" PRIu64 " samples came too late and were left out.\n", quality->deadlines_missed);
     write_gaps(report);

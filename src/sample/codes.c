@@ -4,9 +4,35 @@
 #define TRUSTED_MAX_NS 100000000u /* … but no longer than this */
 #define REUSED_CHECKS 200u        /* at an address that was used again, trust begins after so many checks */
 #define HEADER_MAX 512
+#define BYTECODE_BYTES_MAX ((size_t)64 << 20) /* of all code of a process; what comes then has no opcodes */
+
+/* The names of a Python's instructions go into the recording, which thus needs no table to be read. */
+static int64_t register_instructions(const struct pyr_opcodes *opcodes, struct pyr_writer *writer)
+{
+    struct pyr_instruction_set set = {{0}};
+    for (unsigned i = 0; i < PYR_INSTRUCTIONS; i++)
+        set.names[i] = opcodes->of[i].name;
+    return pyr_writer_instructions(writer, &set);
+}
+
+int pyr_codes_begin(struct pyr_codes *codes, struct pyr_view view, struct pyr_writer *writer)
+{
+    *codes = (struct pyr_codes){.view = view, .writer = writer};
+    const struct pyr_opcodes *opcodes = pyr_layout_opcodes(&view.python->layout);
+    if (!opcodes || !pyr_writer_takes_opcodes(writer))
+        return 0;
+    int64_t number = register_instructions(opcodes, writer);
+    if (number < 0)
+        return number == PYR_E_LIMIT ? 0 : (int)number;
+    codes->opcodes = opcodes;
+    codes->instructions = (uint32_t)number + 1;
+    return 0;
+}
 
 void pyr_codes_release(struct pyr_codes *codes)
 {
+    for (size_t i = 0; i < codes->known.count; i++)
+        pyr_bytecode_release(&PYR_VEC_AT(&codes->known, struct pyr_known_code, i)->bytecode);
     pyr_map_release(&codes->by_address);
     if (codes->known.item_size)
         pyr_vec_release(&codes->known);
@@ -60,6 +86,7 @@ static int64_t number_of(struct pyr_codes *codes, const struct pyr_code *code)
         .linetable_kind = codes->view.python->layout.linetable_kind,
         .linetable = code->linetable.bytes,
         .linetable_size = (uint32_t)code->linetable.size,
+        .instructions = codes->instructions,
     };
     return pyr_writer_code(codes->writer, &facts);
 }
@@ -74,6 +101,8 @@ static int keep(struct pyr_codes *codes, const struct pyr_known_code *fresh)
 {
     struct pyr_known_code *old = pyr_codes_find(codes, fresh->at);
     if (old) {
+        codes->bytecode_bytes -= old->bytecode.units;
+        pyr_bytecode_release(&old->bytecode);
         *old = *fresh;
         old->reused = true;
         return 0;
@@ -81,7 +110,18 @@ static int keep(struct pyr_codes *codes, const struct pyr_known_code *fresh)
     codes->known.item_size = sizeof *fresh;
     if (!pyr_vec_push(&codes->known, fresh))
         return PYR_E_NOMEM;
-    return pyr_map_put(&codes->by_address, fresh->at, codes->known.count - 1);
+    int rc = pyr_map_put(&codes->by_address, fresh->at, codes->known.count - 1);
+    codes->known.count -= rc < 0;
+    return rc;
+}
+
+static int learn_bytecode(struct pyr_codes *codes, const struct pyr_code *code, struct pyr_known_code *fresh)
+{
+    if (!codes->opcodes || codes->bytecode_bytes > BYTECODE_BYTES_MAX)
+        return 0;
+    int rc = pyr_bytecode_read(codes->view, codes->opcodes, PYR_ADDR(fresh->at), code, &fresh->bytecode);
+    codes->bytecode_bytes += fresh->bytecode.units;
+    return rc;
 }
 
 int pyr_codes_learn(struct pyr_codes *codes, uint64_t at, uint64_t now_ns)
@@ -99,8 +139,26 @@ int pyr_codes_learn(struct pyr_codes *codes, uint64_t at, uint64_t now_ns)
                                        .internal = is_internal(&code),
                                        .first_ns = now_ns,
                                        .checked_ns = now_ns};
-        rc = number < 0 ? (int)number : keep(codes, &fresh);
+        rc = number < 0 ? (int)number : learn_bytecode(codes, &code, &fresh);
+        rc = rc < 0 ? rc : keep(codes, &fresh);
+        if (rc < 0)
+            pyr_bytecode_release(&fresh.bytecode);
     }
     pyr_code_release(&code);
     return rc;
+}
+
+uint8_t pyr_codes_opcode(const struct pyr_codes *codes, struct pyr_known_code *code, bool leaf, uint64_t now_ns,
+                         int32_t *instruction)
+{
+    int32_t start = pyr_bytecode_start(codes->opcodes, &code->bytecode, *instruction);
+    if (start < 0)
+        return 0;
+    *instruction = start;
+    if (leaf || code->opcode_ns != now_ns || code->opcode_at != start) {
+        code->opcode = pyr_bytecode_now(codes->view, codes->opcodes, &code->bytecode, start);
+        code->opcode_ns = now_ns;
+        code->opcode_at = start;
+    }
+    return code->opcode;
 }

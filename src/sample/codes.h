@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "pyobj/bytecode.h"
 #include "pyobj/code.h"
 #include "record/writer.h"
 
@@ -16,19 +17,28 @@ struct pyr_known_code {
     uint32_t number; /* in the recording */
     uint32_t code_bytes;
     uint64_t first_ns, checked_ns;
-    uint32_t checks; /* passed since it was last read */
-    bool reused;     /* this address has held another code object before */
-    bool internal;   /* of a frame that the interpreter pushes for itself, never shown */
+    uint32_t checks;              /* passed since it was last read */
+    bool reused;                  /* this address has held another code object before */
+    struct pyr_bytecode bytecode; /* where opcodes are recorded */
+    uint64_t opcode_ns;           /* when it was last read … */
+    int32_t opcode_at;            /* … and which one */
+    uint8_t opcode;
+    bool internal; /* of a frame that the interpreter pushes for itself, never shown */
 };
 
-/* Zeroed but for view and writer it is empty; release it in any case. */
+/* Zeroed it is empty; release it in any case. */
 struct pyr_codes {
     struct pyr_view view;
     struct pyr_writer *writer;
-    struct pyr_map by_address; /* to the place in `known` */
-    struct pyr_vec known;      /* of struct pyr_known_code */
+    const struct pyr_opcodes *opcodes; /* of this Python; NULL where they are not recorded, or not known */
+    uint32_t instructions;             /* as a set in the recording: number + 1 */
+    size_t bytecode_bytes;             /* kept of all code objects */
+    struct pyr_map by_address;         /* to the place in `known` */
+    struct pyr_vec known;              /* of struct pyr_known_code */
 };
 
+/* For a Python that is to be recorded. */
+int pyr_codes_begin(struct pyr_codes *codes, struct pyr_view view, struct pyr_writer *writer);
 void pyr_codes_release(struct pyr_codes *codes);
 
 /* What is known of the code object at an address; NULL if nothing. HOT. Valid until the next learn. */
@@ -42,5 +52,10 @@ int pyr_codes_check(struct pyr_codes *codes, struct pyr_known_code *code, uint64
 
 /* Reads the code object whole and registers it; replaces what was known at that address. */
 int pyr_codes_learn(struct pyr_codes *codes, uint64_t at, uint64_t now_ns);
+
+/* The number of the instruction that a frame stands at, whose offset becomes that of its beginning; 0 if it cannot be
+ * told. Of a leaf it is what is there at this instant; a caller's may have been read before in the same tick. HOT. */
+uint8_t pyr_codes_opcode(const struct pyr_codes *codes, struct pyr_known_code *code, bool leaf, uint64_t now_ns,
+                         int32_t *instruction);
 
 #endif

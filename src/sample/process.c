@@ -90,10 +90,11 @@ static int register_process(struct pyr_process *process, uint64_t time_ns, struc
 static int become_python(struct pyr_process *process, uint64_t time_ns, struct pyr_err *err)
 {
     process->view = (struct pyr_view){.target = process->target, .python = &process->python};
-    process->codes.view = process->view;
-    process->codes.writer = process->writer;
     pyr_target_exec_id(process->pid, &process->exec_id);
-    int rc = register_process(process, time_ns, err);
+    int rc = pyr_codes_begin(&process->codes, process->view, process->writer);
+    if (rc < 0)
+        return pyr_err_set(err, rc, "cannot record process %d", (int)process->pid);
+    rc = register_process(process, time_ns, err);
     if (rc < 0)
         return rc;
     process->is_python = true;

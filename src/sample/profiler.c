@@ -35,6 +35,7 @@ struct pyr_profiler {
     struct pyr_memory *memory;       /* NULL: allocations are not recorded */
     struct pyr_vec memory_processes; /* of struct pyr_memory_process */
     struct pyr_quality quality;
+    struct pyr_process_info attached; /* as it was found: at the end it may be gone, or another program */
     pthread_mutex_t lock;
     atomic_bool stop, pausing;
     atomic_bool sampled, announced;
@@ -61,8 +62,7 @@ static int write_facts(struct pyr_profiler *profiler, const char *output, struct
     const struct pyr_profile_options *options = &profiler->options;
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    struct pyr_process_info info = {0};
-    const char *single[1];
+    const char *single[] = {profiler->attached.command};
     struct pyr_run_facts facts = {.pyrometer = pyr_version(),
                                   .python = profiler->family.python,
                                   .host = host,
@@ -72,18 +72,16 @@ static int write_facts(struct pyr_profiler *profiler, const char *output, struct
                                   .attached = options->attached,
                                   .no_stop = options->truth == PYR_TRUTH_NO_STOP,
                                   .memory = options->memory_directory != NULL,
+                                  .opcodes = options->opcodes,
                                   .command = options->command};
     while (options->command && options->command[facts.command_count])
         facts.command_count++;
-    if (!options->command && pyr_process_info_read(&info, profiler->family.root, NULL) == 0) {
-        single[0] = info.command;
+    if (!options->command && *single) {
         facts.command = single;
         facts.command_count = 1;
     }
-    int rc = profiler->writer ? pyr_writer_facts(profiler->writer, &facts)
-                              : pyr_writer_open(&profiler->writer, output, options->force, &facts, err);
-    pyr_process_info_release(&info);
-    return rc;
+    return profiler->writer ? pyr_writer_facts(profiler->writer, &facts)
+                            : pyr_writer_open(&profiler->writer, output, options->force, &facts, err);
 }
 
 /* Attached, the target has to be Python now or soon; it is told before a file is made. */
@@ -140,6 +138,8 @@ int pyr_profiler_open(struct pyr_profiler **out, pid_t pid, const struct pyr_pro
     double rate = options->rate_hz;
     profiler->family.regimes = options->truth == PYR_TRUTH_AUTO && (rate < 0 || rate > PYR_CALM_EXACT_HZ);
     pthread_mutex_init(&profiler->lock, NULL);
+    if (!options->command)
+        pyr_process_info_read(&profiler->attached, pid, NULL);
     int rc = write_facts(profiler, options->output, err);
     if (rc == 0) {
         profiler->family.writer = profiler->writer;
@@ -610,6 +610,7 @@ int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, stru
     if (summary)
         summary->left_running = pyr_family_left(&profiler->family, &summary->left_pid);
     pyr_family_release(&profiler->family);
+    pyr_process_info_release(&profiler->attached);
     pthread_mutex_destroy(&profiler->lock);
     pyr_free(profiler);
     return rc;

@@ -158,7 +158,13 @@ static int code_for(struct pyr_codes *codes, uint64_t at, bool still, uint64_t n
     return still && *code ? 0 : PYR_E_TORN;
 }
 
-static int node_for(struct pyr_codes *codes, const struct pyr_link *link, uint32_t parent, bool still, uint64_t now_ns,
+/* How a frame is looked at. */
+struct look {
+    bool still, leaf;
+    uint64_t now_ns;
+};
+
+static int node_for(struct pyr_codes *codes, const struct pyr_link *link, uint32_t parent, struct look look,
                     uint32_t *node)
 {
     if (!link->code) {
@@ -166,7 +172,7 @@ static int node_for(struct pyr_codes *codes, const struct pyr_link *link, uint32
         return 0;
     }
     struct pyr_known_code *code;
-    int rc = code_for(codes, link->code, still, now_ns, &code);
+    int rc = code_for(codes, link->code, look.still, look.now_ns, &code);
     if (rc < 0)
         return rc;
     if (code->internal) {
@@ -178,7 +184,8 @@ static int node_for(struct pyr_codes *codes, const struct pyr_link *link, uint32
                               &instruction);
     if (rc < 0)
         return rc;
-    int64_t number = pyr_writer_node(codes->writer, parent, code->number, instruction);
+    uint8_t opcode = codes->opcodes ? pyr_codes_opcode(codes, code, look.leaf, look.now_ns, &instruction) : 0;
+    int64_t number = pyr_writer_node_at(codes->writer, parent, code->number, instruction, opcode);
     if (number < 0)
         return (int)number;
     *node = (uint32_t)number;
@@ -220,13 +227,15 @@ int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bo
     bool same = true;
     for (unsigned i = 0; rc == 0 && i < seen->depth; i++) {
         const struct pyr_link *link = &seen->links[seen->depth - 1 - i];
-        same = same && still_known(sampled, codes, link, i, now_ns);
+        struct look look = {still, i + 1 == seen->depth, now_ns};
+        bool may_change = look.leaf && codes->opcodes; /* the same place, but perhaps specialised since */
+        same = same && !may_change && still_known(sampled, codes, link, i, now_ns);
         if (same) {
             parent = sampled->nodes[i];
             continue;
         }
         sampled->known.depth = i; /* what follows is not known any more */
-        rc = node_for(codes, link, parent, still, now_ns, &sampled->nodes[i]);
+        rc = node_for(codes, link, parent, look, &sampled->nodes[i]);
         if (rc == 0)
             rc = pyr_chain_push(&sampled->known, link);
         parent = sampled->nodes[i];

@@ -40,6 +40,16 @@ def test_json_is_a_format(pyrometer, recording):
     assert pyrometer("report", "--json", "r.pyro").stdout == pyrometer("report", "-f", "json", "r.pyro").stdout
 
 
+@pytest.mark.parametrize("form", ["text", "lines", "collapsed", "json", "pprof"])
+def test_every_format_says_what_is_cut_off(pyrometer, recording, form):
+    assert pyrometer("report", "-f", form, "-o", "whole", "r.pyro").stderr == b""
+    os.truncate(recording, recording.stat().st_size - 1)
+    done = pyrometer("report", "-f", form, "-o", "out", "r.pyro")
+    assert done.returncode == 0
+    said = (pyrometer.directory / "out").read_bytes() if form == "text" else done.stderr
+    assert b"is incomplete: cut off at byte" in said and done.stderr.count(b"\n") == (form != "text")
+
+
 def test_reader_that_goes_away(pyrometer, recording):
     for command in (["report", "-f", "json", "r.pyro"], ["doctor"]):
         reader, writer = os.pipe()

@@ -18,12 +18,14 @@ COMMANDS = ["run", "attach", "dump", "report", "doctor", "top"]
     (["run", "-r", "fast", "x"], "samples per second"), (["run", "-r", "-5", "x"], "samples per second"),
     (["run", "-r", "nan", "x"], "samples"), (["run", "-r", "0x10", "x"], "samples"), (["run", "-r", "1.2.3", "x"], "samples"),
     (["run", "--mode", "cup", "x"], "wall, cpu, gil"), (["run", "--duration", "5 s", "x"], "a time"),
+    (["run", "--duration", ".", "x"], "a time"), (["run", "--duration", "ms", "x"], "a time"),
     (["attach"], "PID"), (["attach", "x"], "not the number"), (["attach", "0"], "not the number"),
     (["attach", "-1"], "unknown option"), (["attach", "99999999999"], "not the number"), (["attach", "1", "2"], "PID"),
     (["dump"], "PID"), (["dump", "1x"], "not the number"), (["report"], "recording"),
     (["report", "a", "b"], "recording"), (["report", "-f", "collpased", "x"], "did you mean 'collapsed'"),
     (["report", "-f", "zzzzzzzzz", "x"], "there are"), (["report", "--limit", "-3", "x"], "number"),
     (["report", "--from", "5", "--to", "4", "x"], "later"), (["report", "--json", "-f", "collapsed", "x"], "exclude"),
+    (["report", "--opcodes", "x"], "-f lines"), (["report", "--json", "--opcodes", "--by", "function", "x"], "--by function"),
     (["doctor", "x"], "no arguments"), (["top"], "PID"),
 ])
 def test_wrong_usage(pyrometer, args, said):
@@ -53,6 +55,11 @@ def test_failures(pyrometer, args):
 def test_rates(pyrometer, rate):
     assert pyrometer.code("pass", options=["--rate", rate]).returncode == 0
     assert pyrometer.code("pass", options=["-r" + rate]).returncode == 0
+
+
+@pytest.mark.parametrize("time", ["1", "1.", ".5", "0.5s", ".5s", "500ms", "1m"])
+def test_times(pyrometer, time):
+    assert pyrometer.code("pass", options=["--duration", time]).returncode == 0
 
 
 def test_version_and_help(pyrometer):

@@ -162,6 +162,8 @@ def test_names_of_any_bytes(tool, name):
         assert b"\x1b" not in shown
         if kind in ("speedscope", "chrome"):
             shown.decode()
+        if kind == "lines" and b"\n" not in name:
+            assert b"def busy" in shown
     tool("run", "-q", "--python", newest(), script)
     (made,) = set(os.listdir(os.fsencode(tool.directory))) - {b"r.pyro", name, b"__pycache__"}
     assert made.startswith(b"pyrometer-") and made.endswith(b".pyro")

@@ -169,8 +169,15 @@ def test_python_becomes_something_else(tool):
     program = tool.python(BUSY + "import os\nprint('READY', flush=True)\nbusy(1)\nos.execv('/bin/sleep', ['sleep', '30'])")
     attached = tool.start("attach", "-q", "--duration", "3s", "-o", "a.pyro", str(program.pid))
     assert attached.wait(20) == 0
-    assert "busy" in functions_of(tool.report("a.pyro"))
+    report = tool.report("a.pyro")
+    assert "busy" in functions_of(report) and "execv" in report["run"]["command"][0]
     assert_free(program.pid)
+
+
+def test_what_was_attached_to_is_told_when_it_has_ended(tool):
+    program = tool.python(BUSY + "print('READY', flush=True)\nbusy(0.5)")
+    tool("attach", "-q", "-o", "a.pyro", str(program.pid), timeout=20)
+    assert "busy(0.5)" in tool.report("a.pyro")["run"]["command"][0]
 
 
 def test_something_else_becomes_python(tool):

@@ -17,7 +17,8 @@ SAMPLE = {
     "processes": [{"pid": 7, "parent": 1, "command": "app.py", "threads": [{"id": 1, "native_id": 7, "name": "MainThread",
                                                                             "samples": 10, "later": 1}]}],
     "functions": [{"name": "f", "file": "app.py", "line": 3, "self_s": 0.5, "total_s": 1.5}],
-    "lines": [{"file": "app.py", "line": 4, "function": "f", "self_s": 0.5, "total_s": 1.5}],
+    "lines": [{"file": "app.py", "line": 4, "function": "f", "self_s": 0.5, "total_s": 1.5,
+               "opcodes": [{"offset": 2, "opcode": "NOP", "self_s": 0.5, "total_s": 1.5}, {"offset": 4, "opcode": None}]}],
     "memory": {"peak_bytes": 9, "timeline": [[0.5, 1, 2]]},
     "gc": {"collections": [3, 2, 1], "pauses": [[0.1, 0, 0.001, 5]]},
 }
@@ -57,6 +58,7 @@ def test_report_becomes_dataclasses(package):
     assert recording.run.wall_s == 2.5 and recording.run.peak_rss_bytes is None
     assert recording.processes[0].threads[0].name == "MainThread"
     assert recording.functions[0].total_s == 1.5 and recording.functions[0].calls is None
+    assert [opcode.opcode for opcode in recording.lines[0].opcodes] == ["NOP", None]
     assert recording.memory.timeline == [(0.5, 1, 2)]
     assert recording.gc.pauses == [(0.1, 0, 0.001, 5)]
 
@@ -103,6 +105,20 @@ def test_with_block(python, binary, tmp_path):
 
 
 @pytest.mark.needs("attach", "report")
+@pytest.mark.needs("attach", "report")
+@pytest.mark.long(2)
+def test_opcodes(python, binary, tmp_path):
+    names = json.loads(run_python(python, binary, tmp_path, """
+        import json
+        with pyrometer.profile("out.pyro", opcodes=True):
+            spin(0.3)
+        lines = pyrometer.read("out.pyro", opcodes=True).lines
+        assert not any(line.opcodes for line in pyrometer.read("out.pyro").lines)
+        print(json.dumps([opcode.opcode for line in lines if line.function == "spin" for opcode in line.opcodes]))
+    """))
+    assert any("CALL" in name for name in names)
+
+
 def test_decorator_and_nested_calls(python, binary, tmp_path):
     run_python(python, binary, tmp_path, """
         import asyncio, os

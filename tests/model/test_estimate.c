@@ -270,6 +270,35 @@ static void few_samples_fall_back_to_the_same_state_of_running(void **state)
     world_release(&world);
 }
 
+/* Few collections were seen, and none in the function that ran most: what is not proved of them is not put there. */
+static void check_collections_stay(const struct pyr_tally *collections)
+{
+    struct world world;
+    world_make(&world);
+    const uint8_t rare = PYR_ON_CPU | PYR_IN_GC;
+    const struct pyr_tally others[] = {{0, 0, rare | PYR_UNRESOLVED, 10, 0, 0, 10, 10, 0},
+                                       {0, 1, PYR_ON_CPU, 500, 100, 0, 600, 600, 0}};
+    assert_non_null(pyr_vec_push(&world.model.tallies, &others[0]));
+    assert_non_null(pyr_vec_push(&world.model.tallies, &others[1]));
+    assert_non_null(pyr_vec_push(&world.model.tallies, collections));
+    struct outcome outcome;
+    const struct phase computes = {.node = 1}, collects = {.node = collections->node};
+    share_of(&world, &computes, &outcome);
+    assert_true(outcome.seconds > 599.999 && outcome.seconds < 600.001);
+    share_of(&world, &collects, &outcome);
+    assert_true(outcome.seconds > collections->seconds + 9.999 && outcome.seconds < collections->seconds + 10.001);
+    world_release(&world);
+}
+
+static void collections_stay_where_they_were_seen(void **state)
+{
+    (void)state;
+    const uint8_t rare = PYR_ON_CPU | PYR_IN_GC;
+    check_collections_stay(&(struct pyr_tally){0, 3, rare, 100, 12, 0, 112, 112, 0});
+    check_collections_stay(&(struct pyr_tally){0, 3, rare, 5, 0, 0, 5, 5, 0});
+    check_collections_stay(&(struct pyr_tally){0, 3, rare, 0, 0, 7, 7, 7, 0}); /* before the first glance */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +311,7 @@ int main(void)
         cmocka_unit_test(without_exact_samples_the_rest_stays_unresolved),
         cmocka_unit_test(running_mass_does_not_go_to_sleepers),
         cmocka_unit_test(few_samples_fall_back_to_the_same_state_of_running),
+        cmocka_unit_test(collections_stay_where_they_were_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,10 +105,13 @@ static void check_definitions(const struct pyr_reader *reader)
     }
     uint32_t parent = 0, code = 0;
     int32_t instruction = 0;
+    PROMISE(!pyr_reader_opcode(reader, 0) && !pyr_reader_opcode(reader, pyr_reader_nodes(reader)));
     PROMISE(pyr_reader_node(reader, 0, &parent, &code, &instruction) < 0);
     for (uint32_t i = 1; i < pyr_reader_nodes(reader); i++) {
         PROMISE(pyr_reader_node(reader, i, &parent, &code, &instruction) == 0);
         PROMISE(parent < i && code < pyr_reader_codes(reader) && instruction >= -1);
+        if (pyr_reader_opcode(reader, i))
+            check_text(pyr_reader_opcode(reader, i));
     }
 }
 

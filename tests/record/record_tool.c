@@ -67,7 +67,8 @@ static void print_definitions(const struct pyr_reader *reader)
         uint32_t parent = 0, code = 0;
         int32_t instruction = 0;
         pyr_reader_node(reader, i, &parent, &code, &instruction);
-        printf("node %u %u %d\n", parent, code, instruction);
+        const char *opcode = pyr_reader_opcode(reader, i);
+        printf("node %u %u %d %s\n", parent, code, instruction, opcode ? opcode : "-");
     }
 }
 
@@ -86,8 +87,8 @@ static int print_all(const char *path)
         return 1;
     }
     const struct pyr_run_facts *f = pyr_reader_facts(reader);
-    printf("facts %s %s %s %s %" PRIu64 " %" PRIu64 " %d %d", f->pyrometer, f->python, f->host, f->mode,
-           f->started_wall_ns, f->rate_hz, f->attached, f->no_stop);
+    printf("facts %s %s %s %s %" PRIu64 " %" PRIu64 " %d %d %d", f->pyrometer, f->python, f->host, f->mode,
+           f->started_wall_ns, f->rate_hz, f->attached, f->no_stop, f->opcodes);
     for (uint32_t i = 0; i < f->command_count; i++)
         printf(" %s", f->command[i]);
     puts("");

@@ -19,6 +19,7 @@ const struct pyr_run_facts model_facts = {.pyrometer = "0.1.0",
                                           .started_wall_ns = 1700000000123456789,
                                           .rate_hz = 100,
                                           .attached = true,
+                                          .opcodes = true,
                                           .command = (const char *const[]){"python3", "-c", "print(1)"},
                                           .command_count = 3};
 
@@ -86,6 +87,32 @@ static uint32_t below(struct model *model, uint32_t bound)
     return random_below(&model->random, bound);
 }
 
+#define INSTRUCTION_SETS 2
+static char opcode_names[INSTRUCTION_SETS][PYR_INSTRUCTIONS][16];
+
+const char *model_opcode(uint32_t code, uint32_t opcode)
+{
+    uint32_t set = code % (INSTRUCTION_SETS + 1);
+    return set && opcode % 5 ? opcode_names[set - 1][opcode] : NULL;
+}
+
+static int add_instructions(struct pyr_writer *writer)
+{
+    for (uint32_t set = 0; set < INSTRUCTION_SETS; set++) {
+        struct pyr_instruction_set instructions = {{0}};
+        for (uint32_t i = 1; i < PYR_INSTRUCTIONS; i++) {
+            snprintf(opcode_names[set][i], sizeof opcode_names[set][i], "OP_%u", i * (set + 1));
+            instructions.names[i] = model_opcode(set + 1, i);
+        }
+        int64_t number = pyr_writer_instructions(writer, &instructions);
+        int64_t again = number < 0 ? number : pyr_writer_instructions(writer, &instructions);
+        if (again < 0)
+            return (int)again;
+        assert_true(number == set && again == set);
+    }
+    return 0;
+}
+
 void model_code(uint32_t number, struct pyr_code_facts *facts, char name[64], uint8_t table[32])
 {
     snprintf(name, 64, "Class%u.method_%u", number % 7, number);
@@ -96,7 +123,8 @@ void model_code(uint32_t number, struct pyr_code_facts *facts, char name[64], ui
                                      .first_line = number * 10,
                                      .linetable_kind = number % 4,
                                      .linetable = table,
-                                     .linetable_size = number % 32};
+                                     .linetable_size = number % 32,
+                                     .instructions = number % (INSTRUCTION_SETS + 1)};
 }
 
 static int add_code(struct model *model, struct pyr_writer *writer)
@@ -104,6 +132,9 @@ static int add_code(struct model *model, struct pyr_writer *writer)
     char name[64];
     uint8_t table[32];
     struct pyr_code_facts facts;
+    int rc = model->codes ? 0 : add_instructions(writer);
+    if (rc < 0)
+        return rc;
     model_code(model->codes, &facts, name, table);
     int64_t number = pyr_writer_code(writer, &facts);
     if (number < 0)
@@ -166,10 +197,11 @@ static int64_t random_node(struct model *model, struct pyr_writer *writer)
     if (known && below(model, 8))
         return below(model, 4) ? below(model, known < 20 ? known : 20) : below(model, known + 1);
     uint32_t parent = below(model, 3) ? below(model, known + 1) : 0;
-    struct model_node node = {parent, below(model, model->codes), (int32_t)below(model, 50) * 2 - 2};
+    struct model_node node = {parent, below(model, model->codes), (int32_t)below(model, 50) * 2 - 2,
+                              below(model, 3) ? below(model, 3) : below(model, 256)};
     if (node.instruction < 0)
         node.instruction = -1;
-    int64_t number = pyr_writer_node(writer, node.parent, node.code, node.instruction);
+    int64_t number = pyr_writer_node_at(writer, node.parent, node.code, node.instruction, (uint8_t)node.opcode);
     if (number > known) {
         assert_int_equal(number, known + 1);
         assert_non_null(pyr_vec_push(&model->nodes, &node));
@@ -336,14 +368,18 @@ static void check_definitions(const struct model *model, const struct pyr_reader
         assert_int_equal(code->first_line, expected.first_line);
         assert_int_equal(code->linetable_kind, expected.linetable_kind);
         assert_int_equal(code->linetable_size, expected.linetable_size);
+        assert_int_equal(code->instructions, expected.instructions);
         assert_memory_equal(code->linetable, table, expected.linetable_size);
     }
     assert_null(pyr_reader_code(reader, pyr_reader_codes(reader)));
     assert_true(pyr_reader_nodes(reader) <= model->nodes.count + 1);
     for (uint32_t i = 1; i < pyr_reader_nodes(reader); i++) {
-        struct model_node node;
+        const struct model_node *expected = PYR_VEC_AT(&model->nodes, struct model_node, i - 1);
+        struct model_node node = {.opcode = expected->opcode};
         assert_int_equal(pyr_reader_node(reader, i, &node.parent, &node.code, &node.instruction), 0);
-        assert_memory_equal(&node, PYR_VEC_AT(&model->nodes, struct model_node, i - 1), sizeof node);
+        assert_memory_equal(&node, expected, sizeof node);
+        const char *opcode = pyr_reader_opcode(reader, i), *name = model_opcode(node.code, node.opcode);
+        assert_true(!opcode == !name && (!opcode || strcmp(opcode, name) == 0));
     }
 }
 
@@ -402,7 +438,7 @@ static void check_facts(const struct pyr_run_facts *facts)
     assert_string_equal(facts->mode, model_facts.mode);
     assert_int_equal(facts->started_wall_ns, model_facts.started_wall_ns);
     assert_int_equal(facts->rate_hz, model_facts.rate_hz);
-    assert_true(facts->attached && !facts->no_stop);
+    assert_true(facts->attached && !facts->no_stop && facts->opcodes);
     assert_int_equal(facts->command_count, model_facts.command_count);
     for (uint32_t i = 0; i < facts->command_count; i++)
         assert_string_equal(facts->command[i], model_facts.command[i]);

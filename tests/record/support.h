@@ -39,6 +39,7 @@ struct model {
 struct model_node {
     uint32_t parent, code;
     int32_t instruction;
+    uint32_t opcode;
 };
 
 extern const struct pyr_run_facts model_facts;
@@ -53,7 +54,10 @@ int model_write(struct model *model, struct pyr_writer *writer, unsigned events)
  * were; −1 if it was refused, which must be before the facts were whole. *complete and *why as the reader has them. */
 long model_check(const struct model *model, const char *path, bool *complete, char why[200]);
 
-/* What thread number `thread` etc. were said to be. */
+/* What an instruction of a code is called: of the set that every third code has, of another, of none. */
+const char *model_opcode(uint32_t code, uint32_t opcode);
+
+/* What a code was said to be. */
 void model_code(uint32_t number, struct pyr_code_facts *facts, char name[64], uint8_t table[32]);
 
 #endif

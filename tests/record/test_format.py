@@ -98,6 +98,7 @@ class Reader:
     def __init__(self, data):
         self.data, self.lines = data, []
         self.strings, self.codes, self.processes, self.threads, self.nodes = [], [], [], [], [None]
+        self.instruction_sets, self.set_of_code = [{}], []
         self.facts = self.quality = None
         self.times, self.last_thread = {}, {}
         self.process = self.far = self.appeared_processes = self.appeared_threads = 0
@@ -108,7 +109,7 @@ class Reader:
         magic, version, least, required, optional, zero, made_by, checksum = struct.unpack_from(
             "<8sHHIII16sQ", self.data
         )
-        assert (magic, version, least, required, optional, zero) == (b"\x89PYRO\r\n\x1a", 1, 1, 0, 0, 0)
+        assert (magic, version, least, required, optional, zero) == (b"\x89PYRO\r\n\x1a", 1, 1, 0, 2, 0)
         assert checksum == xxh3(self.data[:40]) and made_by.rstrip(b"\0")
         at, kinds = 48, {1: self.take_facts, 2: self.define, 3: self.take_nodes, 4: self.events, 5: self.take_quality}
         while at < len(self.data):
@@ -126,7 +127,7 @@ class Reader:
     def take_facts(self, c):
         texts = [c.text() for _ in range(4)]
         start, rate, flags = c.varint(), c.varint(), c.varint()
-        self.facts = [*texts, start, rate, flags & 1, flags >> 1 & 1, *(c.text() for _ in range(c.varint()))]
+        self.facts = [*texts, start, rate, flags & 1, flags >> 1 & 1, flags >> 3 & 1, *(c.text() for _ in range(c.varint()))]
 
     def take_quality(self, c):
         self.quality = [c.varint() for _ in range(c.varint())]
@@ -139,6 +140,7 @@ class Reader:
             elif tag == 2:
                 name, file, line = self.strings[body.varint()], self.strings[body.varint()], body.varint()
                 self.codes.append([name, file, line, body.byte(), body.take(body.varint()).hex()])
+                self.set_of_code.append(self.instruction_sets[body.varint() if body.left() else 0])
             elif tag == 3:
                 pids = [body.varint(), body.varint()]
                 texts = [self.strings[body.varint()] for _ in range(3)]
@@ -146,11 +148,19 @@ class Reader:
             elif tag == 4:
                 numbers = [body.varint() for _ in range(3)]
                 self.threads.append(Thread([*numbers, self.strings[body.varint()], body.varint()]))
+            elif tag == 6:
+                self.instruction_sets.append({})
+                while body.left():
+                    opcode = body.byte()
+                    self.instruction_sets[-1][opcode] = self.strings[body.varint()]
 
     def take_nodes(self, c):
-        parents, codes, instructions = c.columns(3)
+        parents, codes, instructions, opcodes = c.columns(4)
         while parents.left():
-            self.nodes.append([len(self.nodes) - parents.varint(), codes.varint(), instructions.varint() - 1])
+            parent, code = len(self.nodes) - parents.varint(), codes.varint()
+            opcode = self.set_of_code[code].get(opcodes.byte(), "-")
+            self.nodes.append([parent, code, instructions.varint() - 1, opcode])
+        assert not opcodes.left()
 
     def thread_number(self, threads):
         number = self.last_thread.get(self.process, 0) + threads.zigzag()

@@ -335,7 +335,7 @@ static void old_readers_may_skip_it(void **state)
     fclose(stream);
     unsigned frames = 0;
     assert_int_equal(file[12] | file[13] | file[14] | file[15], 0); /* no required feature */
-    assert_int_equal(file[16], PYR_FEATURE_MEMORY);
+    assert_int_equal(file[16], PYR_FEATURE_MEMORY | PYR_FEATURE_OPCODES);
     for (size_t at = PYR_WIRE_HEADER_SIZE; at + PYR_FRAME_HEADER_SIZE <= size;) {
         struct pyr_frame_header header = pyr_frame_header_get(file + at);
         if (header.kind == PYR_FRAME_MEMORY) {

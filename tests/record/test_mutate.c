@@ -183,7 +183,7 @@ static void bombs_meet_the_limit(void **state)
     struct pyr_buf file = {0}, bomb = {0}, columns[PYR_NODE_COLUMNS] = {{0}};
     begin_file(&file);
     append_frame(&file, PYR_FRAME_DEFINITIONS, 0, (const uint8_t *)"\1\1f\2\5\0\0\0\0\0", 10);
-    for (size_t i = 0; i < 5000000; i++)
+    for (size_t i = 0; i < 4000000; i++)
         for (unsigned c = 0; c < PYR_NODE_COLUMNS; c++)
             pyr_buf_u8(&columns[c], c == 0);
     pyr_columns_put(&bomb, columns, PYR_NODE_COLUMNS);
@@ -225,6 +225,51 @@ static void impossible_counts_are_refused(void **state)
     }
 }
 
+/* Sets of instructions and nodes that name what is not there, or not enough; and one that is whole. */
+static void instructions_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *definitions, *nodes;
+        size_t definitions_size, nodes_size;
+        int status;
+    } cases[] = {
+        {"\1\1f\6\2\5\0\2\6\0\0\7\0\0\1", "\4\1\1\1\1\1\0\3\5", 15, 9, 0},
+        {"\1\1f\6\2\5\0\2\6\0\0\7\0\0\1", "\4\1\1\1\1\1\0\3\6", 15, 9, 0},         /* no such instruction */
+        {"\1\1f\2\5\0\0\7\0\0", "\4\1\1\1\1\1\0\3\5", 10, 9, 0},                   /* no set */
+        {"\1\1f\6\2\0\0", "", 7, 0, PYR_E_FORMAT},                                 /* instruction 0 */
+        {"\1\1f\6\2\5\1", "", 7, 0, PYR_E_FORMAT},                                 /* a string that is not there */
+        {"\1\1f\6\1\5", "", 6, 0, PYR_E_FORMAT},                                   /* cut off */
+        {"\1\1f\6\2\5\0\2\6\0\0\7\0\0\2", "", 15, 0, PYR_E_FORMAT},                /* a set that is not there */
+        {"\1\1f\2\5\0\0\7\0\0", "\4\2\2\2\1\1\1\0\0\3\3\5", 10, 12, PYR_E_FORMAT}, /* one for two nodes */
+        {"\1\1f\2\5\0\0\7\0\0", "\4\1\1\1\2\1\0\3\5\5", 10, 10, PYR_E_FORMAT},     /* two for one */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pyr_buf file = {0};
+        begin_file(&file);
+        append_frame(&file, PYR_FRAME_DEFINITIONS, 0, (const uint8_t *)cases[i].definitions, cases[i].definitions_size);
+        if (cases[i].nodes_size)
+            append_frame(&file, PYR_FRAME_NODES, 0, (const uint8_t *)cases[i].nodes, cases[i].nodes_size);
+        append_frame(&file, PYR_FRAME_END, 0, (const uint8_t *)"", 0);
+        assert_int_equal(exercise_reader(file.bytes, file.size).status, cases[i].status);
+        pyr_buf_release(&file);
+    }
+}
+
+/* Sets by the million would be gigabytes. */
+static void many_sets_meet_the_limit(void **state)
+{
+    (void)state;
+    struct pyr_buf file = {0}, sets = {0};
+    begin_file(&file);
+    for (unsigned i = 0; i < 1000000; i++)
+        pyr_buf_append(&sets, "\6\0", 2);
+    append_packed(&file, PYR_FRAME_DEFINITIONS, sets.bytes, sets.size);
+    assert_int_equal(exercise_reader(file.bytes, file.size).status, PYR_E_LIMIT);
+    pyr_buf_release(&sets);
+    pyr_buf_release(&file);
+}
+
 /* What a newer writer may add without a new version. */
 static void additions_are_passed_over(void **state)
 {
@@ -240,10 +285,10 @@ static void additions_are_passed_over(void **state)
     append_frame(&file, PYR_FRAME_DEFINITIONS, 0,
                  (const uint8_t *)"\1\1f"                 /* string 0 */
                                   "\x63\3new"             /* a definition of an unknown tag */
-                                  "\2\10\0\0\7\0\0abc"    /* a code with more fields */
+                                  "\2\10\0\0\7\0\0\0bc"   /* a code with more fields */
                                   "\3\7\1\0\0\0\0\0\x55", /* a process with one more */
                  27);
-    append_frame(&file, PYR_FRAME_NODES, 0, (const uint8_t *)"\4\1\1\1\2\1\0\3zz", 10); /* a fourth column */
+    append_frame(&file, PYR_FRAME_NODES, 0, (const uint8_t *)"\5\1\1\1\1\2\1\0\3\7zz", 12); /* a fifth column */
     append_frame(&file, PYR_FRAME_QUALITY, 0, (const uint8_t *)"\14\1\2\3\4\5\6\7\10\11\12\13\14", 13);
     append_frame(&file, PYR_FRAME_EVENTS, 0, (const uint8_t *)"\x0a\1\0\0\0\0\0\0\0\0\3\2xyz", 15);
     append_frame(&file, PYR_FRAME_END, 0, (const uint8_t *)"more", 4);
@@ -264,10 +309,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(changed_frames_are_survived),
-        cmocka_unit_test(bombs_meet_the_limit),
-        cmocka_unit_test(impossible_counts_are_refused),
-        cmocka_unit_test(additions_are_passed_over),
+        cmocka_unit_test(changed_frames_are_survived),   cmocka_unit_test(bombs_meet_the_limit),
+        cmocka_unit_test(impossible_counts_are_refused), cmocka_unit_test(instructions_are_checked),
+        cmocka_unit_test(many_sets_meet_the_limit),      cmocka_unit_test(additions_are_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

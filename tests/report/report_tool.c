@@ -26,6 +26,7 @@ static int make(const char *name, const char *path, uint64_t size)
                                         .rate_hz = 1000,
                                         .no_stop = scenario->no_stop,
                                         .memory = strcmp(name, "memory") == 0,
+                                        .opcodes = strcmp(name, "opcodes") == 0,
                                         .command = command,
                                         .command_count = 3};
     struct pyr_writer *writer;
@@ -70,6 +71,7 @@ static void set(struct pyr_report_options *options, char *pair)
     }
     options->no_threads |= strcmp(pair, "no_threads") == 0;
     options->include_idle |= strcmp(pair, "include_idle") == 0;
+    options->opcodes |= strcmp(pair, "opcodes") == 0;
     options->colour |= strcmp(pair, "colour") == 0;
 }
 

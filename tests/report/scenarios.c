@@ -22,7 +22,7 @@ int64_t scenario_code(struct pyr_writer *writer, const char *name, const char *f
         table[i + 1] = 4;
         table[i + 2] = 9;
     }
-    const struct pyr_code_facts facts = {name, file, first_line, PYR_LINETABLE_LOCATIONS, table, sizeof table};
+    const struct pyr_code_facts facts = {name, file, first_line, PYR_LINETABLE_LOCATIONS, table, sizeof table, 0};
     return pyr_writer_code(writer, &facts);
 }
 
@@ -70,6 +70,24 @@ static int fill_plain(struct pyr_writer *writer, uint64_t size)
         pyr_writer_tick_end(writer);
     }
     return scenario_finish(writer, process, 800, 200);
+}
+
+/* Half a second of 400 glances and 100 exact ticks, and one of 200 that were exact alone. */
+static int fill_restless(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python app.py");
+    uint32_t thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
+    uint32_t work = (uint32_t)scenario_code(writer, "work", "sample.py", 4);
+    uint32_t node = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, work, 0);
+    for (unsigned i = 0; i < 700; i++) {
+        bool only = i >= 500;
+        uint64_t ns = only ? 500000000 + (i - 500) * 2500000ull : i * 1000000ull;
+        pyr_writer_tick_begin(writer, process, ns, only ? PYR_TICK_ONLY : i % 5 ? PYR_TICK_GLANCE : PYR_TICK_EXACT);
+        pyr_writer_sample(writer, thread, node, RUNS);
+        pyr_writer_tick_end(writer);
+    }
+    return scenario_finish(writer, process, 400, 300);
 }
 
 /* Glances only: half of the time cannot be told. */
@@ -120,32 +138,73 @@ static void put_varint(uint8_t *table, uint32_t *size, uint32_t value)
     table[(*size)++] = (uint8_t)value;
 }
 
-/* One second in six expressions of expressions.py, 1 kHz, all exact: two that are much alike and a light one on a line
- * with letters beyond ASCII, one behind the end of that line, and two that end on the next line. */
-static int fill_expressions(struct pyr_writer *writer, uint64_t size)
+static const struct {
+    unsigned step, lines, column, end_column, ticks;
+} expressions[] = {{1, 0, 12, 24, 400},  {0, 0, 27, 39, 360}, {0, 0, 42, 57, 60},
+                   {0, 0, 900, 905, 60}, {1, 1, 11, 33, 40},  {0, 1, 19, 33, 80}};
+enum { EXPRESSIONS = sizeof expressions / sizeof *expressions };
+
+/* A function of expressions.py: an instruction of one code unit for each of its expressions. */
+static uint32_t expressions_code(struct pyr_writer *writer, const char *name, uint32_t instructions)
 {
-    static const struct {
-        unsigned step, lines, column, end_column, ticks;
-    } expressions[] = {{1, 0, 12, 24, 400},  {0, 0, 27, 39, 360}, {0, 0, 42, 57, 60},
-                       {0, 0, 900, 905, 60}, {1, 1, 11, 33, 40},  {0, 1, 19, 33, 80}};
-    enum { LONG_FORM = 0x80 | 14 << 3, COUNT = sizeof expressions / sizeof *expressions };
-    (void)size;
-    uint8_t table[COUNT * 8];
-    uint32_t used = 0, process = (uint32_t)scenario_process(writer, 100, 1, "python expressions.py");
-    for (unsigned i = 0; i < COUNT; i++) {
+    enum { LONG_FORM = 0x80 | 14 << 3 };
+    uint8_t table[EXPRESSIONS * 8];
+    uint32_t used = 0;
+    for (unsigned i = 0; i < EXPRESSIONS; i++) {
         table[used++] = LONG_FORM; /* of one code unit */
         put_varint(table, &used, expressions[i].step << 1);
         put_varint(table, &used, expressions[i].lines);
         put_varint(table, &used, expressions[i].column + 1);
         put_varint(table, &used, expressions[i].end_column + 1);
     }
-    const struct pyr_code_facts work = {"work", "expressions.py", 1, PYR_LINETABLE_LOCATIONS, table, used};
+    const struct pyr_code_facts facts = {name, "expressions.py", 1, PYR_LINETABLE_LOCATIONS, table, used, instructions};
+    return (uint32_t)pyr_writer_code(writer, &facts);
+}
+
+/* One second in six expressions of expressions.py, 1 kHz, all exact: two that are much alike and a light one on a line
+ * with letters beyond ASCII, one behind the end of that line, and two that end on the next line. */
+static int fill_expressions(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python expressions.py");
     uint32_t thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
-    uint32_t code = (uint32_t)pyr_writer_code(writer, &work);
+    uint32_t code = expressions_code(writer, "work", 0);
     uint64_t now_ns = 0;
-    for (unsigned i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < EXPRESSIONS; i++) {
         uint32_t node = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, code, (int32_t)(2 * i));
-        for (unsigned n = 0; n < expressions[i].ticks; n++, now_ns += 1000000) {
+        for (unsigned k = 0; k < expressions[i].ticks; k++, now_ns += 1000000) {
+            pyr_writer_tick_begin(writer, process, now_ns, PYR_TICK_EXACT);
+            pyr_writer_sample(writer, thread, node, RUNS);
+            pyr_writer_tick_end(writer);
+        }
+    }
+    return scenario_finish(writer, process, 0, 1000);
+}
+
+/* One second in instructions of expressions.py, likewise: one before and after it was specialised, one whose name the
+ * recording does not tell, one that calls a function on the same line, and names that a terminal must not see. */
+static int fill_opcodes(struct pyr_writer *writer, uint64_t size)
+{
+    static const struct pyr_instruction_set set = {
+        .names = {[9] = "CALL", [200] = "CALL_BUILTIN_O", [201] = "CALL_PY_EXACT_ARGS", [202] = "LOAD\x1b[31m_\n\xff"}};
+    static const struct {
+        int32_t instruction;
+        uint8_t opcode;
+        unsigned inner, ticks;
+    } seen[] = {{0, 9, 0, 50},  {0, 200, 0, 350}, {2, 201, 0, 60}, {2, 201, 1, 300}, {4, 0, 0, 60},
+                {4, 77, 0, 40}, {8, 202, 0, 50},  {10, 9, 0, 85},  {-1, 0, 0, 5}};
+    (void)size;
+    uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python expressions.py");
+    uint32_t thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
+    uint32_t instructions = (uint32_t)pyr_writer_instructions(writer, &set) + 1;
+    uint32_t work = expressions_code(writer, "work", instructions);
+    uint32_t inner = expressions_code(writer, "work.<locals>.<lambda>", instructions);
+    uint64_t now_ns = 0;
+    for (unsigned i = 0; i < sizeof seen / sizeof *seen; i++) {
+        uint32_t node = (uint32_t)pyr_writer_node_at(writer, PYR_NODE_EMPTY, work, seen[i].instruction, seen[i].opcode);
+        if (seen[i].inner)
+            node = (uint32_t)pyr_writer_node_at(writer, node, inner, 0, 200);
+        for (unsigned k = 0; k < seen[i].ticks; k++, now_ns += 1000000) {
             pyr_writer_tick_begin(writer, process, now_ns, PYR_TICK_EXACT);
             pyr_writer_sample(writer, thread, node, RUNS);
             pyr_writer_tick_end(writer);
@@ -228,11 +287,14 @@ static int fill_memory(struct pyr_writer *writer, uint64_t size)
     return scenario_finish(writer, process, 0, 0);
 }
 
+/* clang-format off */
 const struct scenario scenarios[] = {
     {"plain", "3.12.1", false, fill_plain},
     {"no_stop", "3.12.1", true, fill_no_stop},
+    {"restless", "3.12.1", false, fill_restless},
     {"processes", "3.12.1", false, fill_processes},
     {"expressions", "3.12.1", false, fill_expressions},
+    {"opcodes", "3.12.1", false, fill_opcodes},
     {"empty", "", false, fill_empty},
     {"nothing", "", false, fill_nothing},
     {"hostile", "3.\x1b[31m\xff", false, scenario_hostile},
@@ -240,4 +302,5 @@ const struct scenario scenarios[] = {
     {"big", "3.12.1", false, scenario_big},
     {"memory", "3.12.1", false, fill_memory},
 };
+/* clang-format on */
 const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;

@@ -1,7 +1,7 @@
 """What is in the scenarios comes out: seconds, shares, states, windows and selections."""
 import pytest
 
-from .tool import failure, report, report_json
+from .tool import FORMATS, failure, report, report_json
 
 
 def by_name(rows):
@@ -96,6 +96,13 @@ def test_processes_share_functions_and_keep_their_own_seconds():
     assert child["functions"][0]["self_s"] == pytest.approx(0.5, abs=1e-6)
 
 
+def test_fewer_samples_than_asked_for_are_explained():
+    text = report("restless", "text").decode()
+    assert "700 samples at 1000 per second; 42.9 % of them exact." in text
+    assert "200 were taken while all are exact, and fewer than asked for" in text
+    assert "too fast" not in report("plain", "text").decode()
+
+
 def test_no_stop_leaves_unresolved_and_says_so():
     functions = by_name(report_json("no_stop")["functions"])
     assert functions["<unresolved>"]["self_s"] == pytest.approx(0.5, abs=1e-6)
@@ -113,3 +120,23 @@ def test_refusals():
     assert status == -17 and "nobody" in text
     status, text = failure("plain", "text", **{"from": 2, "to": 1})
     assert status == -20
+
+
+def test_opcodes_add_up_to_their_line():
+    plain = {(row["line"], row["function"]): row for row in report_json("opcodes")["lines"]}
+    rows = {(row["line"], row["function"]): row for row in report_json("opcodes", opcodes="yes")["lines"]}
+    assert set(rows) == set(plain)
+    for key, row in rows.items():
+        opcodes = row.pop("opcodes")
+        assert row == plain[key]
+        if key[0] > 1:  # on the first one a frame stands that has not begun
+            assert sum(each["self_s"] for each in opcodes) == pytest.approx(row["self_s"])
+            calls = [(each["self_s"], each["total_s"]) for each in opcodes if each["opcode"] == "CALL_PY_EXACT_ARGS"]
+            assert calls == ([pytest.approx((0.06, 0.36))] if key == (2, "work") else [])
+
+
+def test_opcodes_go_with_lines_and_json():
+    for form in set(FORMATS) - {"lines", "json"}:
+        assert "-f lines and json" in failure("opcodes", form, opcodes="yes")[1]
+    assert "--by function" in failure("opcodes", "lines", opcodes="yes", by="function")[1]
+    assert "run --opcodes" in failure("plain", "lines", opcodes="yes")[1]

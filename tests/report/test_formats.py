@@ -1,6 +1,7 @@
 """Every format is opened by what it is for."""
 import gzip
 import json
+import marshal
 import os
 import re
 import shutil
@@ -89,6 +90,26 @@ def test_speedscope_stacks():
     assert stacks[("<module>", "parse", "<GC>")] == pytest.approx(0.05)
 
 
+def self_seconds(pairs):
+    sums = {}
+    for name, seconds in pairs:
+        sums[name] = sums.get(name, 0) + seconds
+    return {name: pytest.approx(seconds, abs=2e-5) for name, seconds in sums.items() if seconds > 1e-5}
+
+
+@pytest.mark.parametrize("mode", ["wall", "cpu", "gil"])
+@pytest.mark.parametrize("scenario", ["plain", "processes", "restless", "no_stop"])
+def test_formats_agree(scenario, mode):
+    """Self seconds by function: speedscope's and pstats' are JSON's."""
+    told = self_seconds((row["name"], row["self_s"]) for row in report_json(scenario, "json", mode=mode)["functions"])
+    data = report_json(scenario, "speedscope", mode=mode)
+    names = [frame["name"] for frame in data["shared"]["frames"]]
+    assert self_seconds((names[stack[-1]], weight) for profile in data["profiles"]
+                        for stack, weight in zip(profile["samples"], profile["weights"]) if stack) == told
+    rows = marshal.loads(report(scenario, "pstats", mode=mode))
+    assert self_seconds((key[2], row[2]) for key, row in rows.items()) == told
+
+
 COLLAPSED = re.compile(r"([^;\n]+(?:;[^;\n]+)*) (\d+)")
 
 
@@ -116,12 +137,26 @@ def test_collapsed_by_function_without_threads():
                       module + ";fib (sample.py:9)" * 3: 400}
 
 
+@pytest.mark.parametrize("options", [{}, {"no_threads": 1, "pid": 200}, {"pid": 100}])
+def test_collapsed_weighs_processes_by_their_time(options):
+    """Their samples are not equally dense: 1,000 in 1 s of one, 250 in 0.5 s of the other."""
+    weights = collapsed("processes", **options)
+    seconds = sum(row["self_s"] for row in report_json("processes", "json", **options)["functions"])
+    assert sum(weights.values()) == pytest.approx(1250 * seconds / 1.5, abs=1)
+    if not options:
+        child = sum(weight for stack, weight in weights.items() if stack.startswith("process 200:"))
+        assert child / sum(weights.values()) == pytest.approx(0.5 / 1.5, abs=0.001)
+
+
 def test_collapsed_rounding_keeps_the_sum():
     assert sum(collapsed("big", size=20000).values()) == pytest.approx(20000, abs=1)
 
 
 def check_chrome(data):
-    """Every B has its E, times ascend within a thread. Returns seconds by function, outermost only."""
+    """Every B has its E, which says whose end it is (speedscope needs to know), times ascend within a thread.
+
+    Returns seconds by function, outermost only.
+    """
     open_frames, seconds, last = {}, {}, {}
     for event in data["traceEvents"]:
         if event["ph"] not in "BE":
@@ -131,10 +166,11 @@ def check_chrome(data):
         last[key] = event["ts"]
         stack = open_frames.setdefault(key, [])
         if event["ph"] == "B":
-            stack.append((event["name"], event["ts"]))
+            stack.append((event["name"], event.get("args"), event["ts"]))
         else:
-            name, start = stack.pop()
-            if all(name != other for other, _ in stack):
+            name, args, start = stack.pop()
+            assert (event["name"], event.get("args")) == (name, args)
+            if all(name != other for other, _, _ in stack):
                 seconds[name] = seconds.get(name, 0) + (event["ts"] - start) / 1e6
     assert not any(open_frames.values())
     return seconds

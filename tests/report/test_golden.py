@@ -9,6 +9,7 @@ from .tool import HERE, recording, report
 CASES = [("plain", "text", {}), ("plain", "lines", {}), ("plain", "tree", {}), ("plain", "text", {"mode": "cpu"}),
          ("processes", "text", {}), ("no_stop", "text", {}), ("empty", "text", {}),
          ("plain", "collapsed", {}), ("plain", "json", {}), ("expressions", "lines", {}),
+         ("opcodes", "lines", {"opcodes": "yes"}), ("opcodes", "json", {"opcodes": "yes"}), ("opcodes", "lines", {}),
          ("memory", "text", {}), ("memory", "memory", {}), ("memory", "leaks", {}), ("memory", "memory", {"pid": "101"}),
          ("memory", "collapsed", {"weight": "peak"}), ("memory", "json", {})]
 

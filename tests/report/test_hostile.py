@@ -26,6 +26,13 @@ def test_names_survive_in_json():
     assert any(len(name) == 64 << 10 for name in names)
 
 
+@pytest.mark.parametrize("form", ["lines", "json"])
+def test_names_of_instructions_are_names(form):
+    output = report("opcodes", form, opcodes="yes")
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xff", output)
+    assert b"LOAD" in output
+
+
 def test_collapsed_frames_stay_frames():
     for stack in collapsed("hostile"):
         assert 3 <= len(stack.split(";")) <= 2 + 10 + 1
@@ -73,14 +80,15 @@ def test_cut_off_recordings_report_what_is_there(tmp_path, share):
             assert json.loads(done.stdout)["quality"]["complete"] is False
 
 
-def test_flipped_bytes_never_crash(tmp_path):
-    with open(recording("hostile"), "rb") as file:
+@pytest.mark.parametrize("scenario", ["hostile", "opcodes"])
+def test_flipped_bytes_never_crash(tmp_path, scenario):
+    with open(recording(scenario), "rb") as file:
         data = file.read()
     path = tmp_path / "flipped.pyro"
     for at in range(0, len(data), max(1, len(data) // 60)):
         path.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1:])
-        done = subprocess.run([TOOL, "report", str(path), "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              check=False)
+        done = subprocess.run([TOOL, "report", str(path), "json", *["opcodes=yes"] * (scenario == "opcodes")],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         assert done.returncode in (0, 1), done.stderr
         if done.returncode == 0:
             json.loads(done.stdout.decode("utf-8"))

@@ -24,18 +24,19 @@ static int fill(struct pyr_writer *writer, const char *name)
     return -1;
 }
 
-/* Something for every format: time and memory. */
+/* Something for every format: time, memory and instructions. */
 static int make_recording(void **state)
 {
     (void)state;
     const struct pyr_run_facts facts = {
-        .pyrometer = "0", .python = "3.12.1", .host = "", .mode = "wall", .rate_hz = 1000};
+        .pyrometer = "0", .python = "3.12.1", .host = "", .mode = "wall", .rate_hz = 1000, .opcodes = true};
     struct pyr_writer *writer;
     int fd = mkstemp(path);
     if (fd < 0 || close(fd) < 0 || pyr_writer_open(&writer, path, true, &facts, NULL) < 0)
         return -1;
     int rc = fill(writer, "plain");
     rc = rc < 0 ? rc : fill(writer, "memory");
+    rc = rc < 0 ? rc : fill(writer, "opcodes");
     return pyr_writer_close(writer, NULL) < 0 ? -1 : rc;
 }
 
@@ -47,7 +48,8 @@ static int remove_recording(void **state)
 
 static int report_failing(const char *format, long nth, struct pyr_err *err)
 {
-    const struct pyr_report_options options = {.format = format};
+    bool opcodes = strcmp(format, "lines") == 0 || strcmp(format, "json") == 0;
+    const struct pyr_report_options options = {.format = format, .opcodes = opcodes};
     FILE *out = fopen("/dev/null", "w");
     assert_non_null(out);
     *err = (struct pyr_err){0};

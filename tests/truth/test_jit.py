@@ -85,17 +85,19 @@ def quality_of_parts(pyrometer, start, tmp_path, env):
     (tmp_path / "parts.py").write_text(PARTS, encoding="utf-8")
     target = start(tmp_path / "parts.py", env=env)
     time.sleep(0.5)
-    pyrometer("attach", target.pid, "-q", "-o", tmp_path / "a.pyro", "--duration", "2")
+    pyrometer("attach", target.pid, "-q", "--opcodes", "-o", tmp_path / "a.pyro", "--duration", "2")
     text = pyrometer("report", tmp_path / "a.pyro").stdout
-    return json.loads(pyrometer("report", tmp_path / "a.pyro", "--json").stdout)["quality"], text
+    data = json.loads(pyrometer("report", tmp_path / "a.pyro", "--json", "--opcodes").stdout)
+    return data["quality"], text, {row["opcode"] for line in data["lines"] for row in line["opcodes"]}
 
 
 def test_how_much_ran_compiled_is_told(pyrometer, start, tmp_path, jit):
-    quality, text = quality_of_parts(pyrometer, start, tmp_path, ON)
+    quality, text, opcodes = quality_of_parts(pyrometer, start, tmp_path, ON)
     assert quality["samples_compiled"] / quality["samples_taken"] == pytest.approx(0.5, abs=0.12)
-    assert "JIT" in text
+    assert "JIT" in text and "ENTER_EXECUTOR" in opcodes
+    assert "JIT" in pyrometer("report", tmp_path / "a.pyro", "-f", "lines", "--opcodes").stdout
 
 
 def test_nothing_is_told_with_the_jit_off(pyrometer, start, tmp_path, jit):
-    quality, text = quality_of_parts(pyrometer, start, tmp_path, {"PYTHON_JIT": "0"})
-    assert "samples_compiled" not in quality and "JIT" not in text
+    quality, text, opcodes = quality_of_parts(pyrometer, start, tmp_path, {"PYTHON_JIT": "0"})
+    assert "samples_compiled" not in quality and "JIT" not in text and "ENTER_EXECUTOR" not in opcodes

@@ -32,8 +32,8 @@ finally:
         print("STACK", key, seen[key])
 """
 # exec_again replaces the process, and with it the witness.
-PROGRAMS = {"crossed": [], "generators": [], "recursion": ["300"], "churn": [], "wide": [], "thread_churn": [],
-            "phases": [], "mixed": []}
+PROGRAMS = {"crossed": [], "generators": [], "async_tasks": [], "recursion": ["300"], "churn": [], "wide": [],
+            "thread_churn": [], "phases": [], "mixed": []}
 
 
 def witnessed(tmp_path, program, seconds, arguments):
@@ -75,6 +75,14 @@ def cases():
     yield "crossed", (), f"{head};x (crossed.py:{p});p (crossed.py:{p})", False
     yield "crossed", (), f"a (crossed.py:{at('crossed', '#> x')});x (crossed.py:{at('crossed', '#> p')})", False
     yield "crossed", (), f"{head};x (crossed.py:{q})", False
+    loop = f"<module> (async_tasks.py:{at('async_tasks', 'main(float')});main (async_tasks.py:{at('async_tasks', 'asyncio.run(')})"
+    loop += ";run (runners.py:1);run_until_complete (base_events.py:1);run_forever (base_events.py:2);_run_once (base_events.py:3)"
+    stepped = loop + f";_run (events.py:1);call_b (async_tasks.py:{at('async_tasks', 'await inner_b')})"
+    inner = at("async_tasks", "n = leaf_b(n)")
+    yield "async_tasks", (), f"{stepped};inner_b (async_tasks.py:{inner});leaf_b (async_tasks.py:{at('async_tasks', 'def leaf_b')})", True
+    yield "async_tasks", (), f"{stepped};inner_a (async_tasks.py:{at('async_tasks', 'async def inner_a')})", False
+    yield "async_tasks", (), f"{loop};call_b (async_tasks.py:{at('async_tasks', 'await inner_b')})", False
+    yield "async_tasks", (), f"{loop};_run (events.py:1);inner_b (async_tasks.py:{inner})", False
     one = f"<module> (churn.py:{at('churn', 'main(float')});main (churn.py:{at('churn', '#> one')});one (churn.py:{at('churn', '#> drive')});drive (churn.py:{at('churn', 'function(60)')})"
     yield "churn", (), one + ";outer_8 (churn_8.py:10);inner_8 (churn_8.py:4)", True
     yield "churn", (), one + ";outer_8 (churn_8.py:10);inner_7 (churn_7.py:4)", False

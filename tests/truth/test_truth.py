@@ -17,7 +17,7 @@ SOAK = bool(os.environ.get("PYR_SOAK"))
 STACKS_S = 10 if SOAK else 1
 STACKS_HZ = 5000
 SHARES_S = 20 if SOAK else 4
-PROGRAMS = [("crossed", []), ("generators", []), ("recursion", ["300"]), ("recursion", ["3000"]), ("churn", []),
+PROGRAMS = [("crossed", []), ("generators", []), ("async_tasks", []), ("recursion", ["300"]), ("recursion", ["3000"]), ("churn", []),
             ("wide", []), ("thread_churn", []), ("exec_again", []), ("mixed", []), ("phases", [])]
 LIFE_S = 120
 TRUTHS = {"auto": [], "no-stop": ["--no-stop"]}
