@@ -4,6 +4,7 @@
 #define PYR_AGENT_API_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Of pymem.h, the same in all versions since 3.5. */
 struct pyr_py_allocator {
@@ -35,5 +36,23 @@ extern PYR_WEAK void Py_DecRef(void *object);
 extern PYR_WEAK char PyFrame_Type[];
 extern PYR_WEAK char _PyRuntime[];
 extern PYR_WEAK char PyCode_Type[];
+
+/* What collector.c needs more. */
+extern PYR_WEAK char PyList_Type[];
+extern PYR_WEAK char PyModuleDef_Type[];
+extern PYR_WEAK char _Py_NoneStruct[];
+extern PYR_WEAK char _Py_NegativeRefcount[]; /* of builds with debugging only */
+extern PYR_WEAK void *PyImport_Inittab;
+extern PYR_WEAK void Py_IncRef(void *object);
+extern PYR_WEAK void Py_DecRef(void *object); /* NULL is allowed */
+extern PYR_WEAK intptr_t PyList_Size(void *list);
+extern PYR_WEAK void *PyList_GetItem(void *list, intptr_t index);                          /* borrowed */
+extern PYR_WEAK int PyDict_Next(void *dict, intptr_t *position, void **key, void **value); /* borrowed */
+extern PYR_WEAK intptr_t PyLong_AsSsize_t(void *number);
+extern PYR_WEAK int PyUnicode_CompareWithASCIIString(void *text, const char *with);
+extern PYR_WEAK void *PyObject_CallFunctionObjArgs(void *callable, ...);
+extern PYR_WEAK void PyErr_WriteUnraisable(void *object);
+extern PYR_WEAK void PyErr_FormatUnraisable(const char *format, ...); /* 3.13+ */
+extern PYR_WEAK uint32_t Py_PACK_VERSION(int major, int minor);       /* 3.14+ */
 
 #endif

@@ -2,6 +2,7 @@
  * their own, so that the common one saves no registers for them. */
 #include "entry.h"
 
+#include "collector.h"
 #include "inside.h"
 #include "sites.h"
 #include "stacks.h"
@@ -67,6 +68,8 @@ static struct place rare_place(const void *tstate)
     uint32_t site = pyr_site_of(&pyr_main_heap, pyr_frame_of(tstate, pyr_inside.chain));
     if (site == PYR_SITE_NO_FRAME)
         note_end();
+    else if (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter)
+        pyr_collector_enter(&pyr_main_heap);
     return place_of(&pyr_main_heap, site);
 }
 

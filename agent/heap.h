@@ -152,7 +152,7 @@ struct pyr_heap {
     struct pyr_large large;
     struct pyr_site_index index;
 
-    struct pyr_window file_window, site_window, text_window;
+    struct pyr_window file_window, site_window, text_window, pause_window;
     uint32_t number; /* 0: the main interpreter's */
 };
 

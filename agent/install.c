@@ -1,5 +1,6 @@
 /* How the agent gets in: preloaded, its constructor runs before the program's main. */
 #include "api.h"
+#include "collector.h"
 #include "entry.h"
 #include "inside.h"
 #include "share.h"
@@ -46,6 +47,7 @@ static void start(const char *directory)
     pyr_pools_init(&pyr_main_heap);
     pyr_sites_init(&pyr_main_heap);
     pthread_atfork(before_fork, pyr_share_in_parent, in_child);
+    pyr_collector_prepare();
     pyr_entry_install();
 }
 

@@ -1,5 +1,6 @@
 #include "share.h"
 
+#include "collector.h"
 #include "inside.h"
 #include "stacks.h"
 
@@ -18,12 +19,14 @@ enum {
     PAGE = 4096,
     SITES_LIMIT = PYR_SITES_MAX * (int)sizeof(struct pyr_heap_site),
     TEXTS_LIMIT = 256 << 20,
-    NAMES_MAX = 1000, /* files of processes that had this pid */
-    WINDOWS = 3,
+    PAUSES_LIMIT = 192 << 10, /* PYR_HEAP_PAUSES, and what the window's steps need */
+    NAMES_MAX = 1000,         /* files of processes that had this pid */
+    WINDOWS = 4,
 };
 
 static const uint64_t sites_at = PYR_HEAP_FILE_HEADER, texts_at = PYR_HEAP_FILE_HEADER + SITES_LIMIT;
-static const uint64_t file_bytes = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT;
+static const uint64_t pauses_at = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT;
+static const uint64_t file_bytes = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT + PAUSES_LIMIT;
 
 static char directory_path[PATH_MAX];
 static char own_path[PATH_MAX];
@@ -88,6 +91,7 @@ static void header_fill(struct pyr_heap *heap)
     file->texts_at = texts_at;
     file->texts_limit = TEXTS_LIMIT;
     file->text_bytes = sizeof(struct pyr_heap_text);
+    file->pauses_at = pauses_at;
     snprintf(file->python, sizeof file->python, "%s", pyr_inside.layout.version_text);
     memcpy(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic);
 }
@@ -98,7 +102,8 @@ static bool windows_open(struct pyr_heap *heap, int file)
     return pyr_window_open(&heap->file_window, pyr_region_window(first), file, 0, PYR_HEAP_FILE_HEADER,
                            PYR_HEAP_FILE_HEADER) &&
            pyr_window_open(&heap->site_window, pyr_region_window(first + 1), file, sites_at, SITES_LIMIT, PAGE) &&
-           pyr_window_open(&heap->text_window, pyr_region_window(first + 2), file, texts_at, TEXTS_LIMIT, PAGE);
+           pyr_window_open(&heap->text_window, pyr_region_window(first + 2), file, texts_at, TEXTS_LIMIT, PAGE) &&
+           pyr_window_open(&heap->pause_window, pyr_region_window(first + 3), file, pauses_at, PAUSES_LIMIT, PAGE);
 }
 
 int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err *err)
@@ -140,6 +145,8 @@ static struct pyr_heap_file child_header(const struct pyr_heap *heap)
     header.text_base = header.text_bytes = whole_pages(header.text_bytes);
     const char *name = strrchr(own_path, '/');
     snprintf(header.text_base_name, sizeof header.text_base_name, "%s", name ? name + 1 : "");
+    memset(header.collections, 0, sizeof header.collections);
+    header.pause_count = 0;
     return header;
 }
 
@@ -155,7 +162,7 @@ static bool child_write(int file, const struct pyr_heap *heap)
     struct pyr_heap_file header = child_header(heap);
     return write_at(file, page, PAGE, 0) && write_at(file, &header, sizeof header, 0) &&
            write_at(file, heap->sites, heap->site_window.mapped, sites_at) &&
-           write_at(file, page, PAGE, texts_at + header.text_base);
+           write_at(file, page, PAGE, texts_at + header.text_base) && write_at(file, page, PAGE, pauses_at);
 }
 
 void pyr_share_before_fork(struct pyr_heap *heap)
@@ -181,14 +188,15 @@ static bool windows_continue(struct pyr_heap *heap)
 {
     return pyr_window_continue(&heap->file_window, child.file, 0, 0, heap->file_window.mapped) &&
            pyr_window_continue(&heap->site_window, child.file, sites_at, 0, heap->site_window.mapped) &&
-           pyr_window_continue(&heap->text_window, child.file, texts_at, child.text_base, PAGE);
+           pyr_window_continue(&heap->text_window, child.file, texts_at, child.text_base, PAGE) &&
+           pyr_window_continue(&heap->pause_window, child.file, pauses_at, 0, PAGE);
 }
 
 /* Without it the child would count in its parent's file. */
 static bool windows_detach(struct pyr_heap *heap)
 {
     return pyr_window_detach(&heap->file_window) && pyr_window_detach(&heap->site_window) &&
-           pyr_window_detach(&heap->text_window);
+           pyr_window_detach(&heap->text_window) && pyr_window_detach(&heap->pause_window);
 }
 
 void pyr_share_in_child(struct pyr_heap *heap)
@@ -200,6 +208,7 @@ void pyr_share_in_child(struct pyr_heap *heap)
         memcpy(own_path, child.path, sizeof own_path);
     } else if (!windows_detach(heap)) {
         heap->file->children_inside++;
+        pyr_collector_forget();
         return;
     }
     heap->file->pid = (uint32_t)getpid();

@@ -1,5 +1,7 @@
 #include "analyze/verdict.h"
 
+#include "analyze/collected.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,6 +135,15 @@ static double running_share(double runnable, const struct thread_time *time, dou
     return runnable * (share < most ? share : most);
 }
 
+/* From the pauses themselves where all are known, else from samples. */
+static double gc_share(const struct pyr_shown *view, struct pyr_verdict *verdict, double elapsed_ns)
+{
+    uint64_t ns = view->model.processes[verdict->process].overlap.in_gc;
+    verdict->gc_measured = pyr_collected_ns(view, verdict->process, &ns);
+    double share = (double)ns / elapsed_ns;
+    return share < 1 ? share : 1;
+}
+
 void pyr_verdict_find(struct pyr_verdict *verdict, const struct pyr_shown *view)
 {
     struct pyr_verdict found = {0};
@@ -145,7 +156,7 @@ void pyr_verdict_find(struct pyr_verdict *verdict, const struct pyr_shown *view)
         found.waiting_for_cpu = runnable - found.on_cpu;
         found.gil_held = (double)process->overlap.gil_held / elapsed_ns;
         found.gil_wanted = (double)process->overlap.gil_wanted / elapsed_ns;
-        found.in_gc = (double)process->overlap.in_gc / elapsed_ns;
+        found.in_gc = gc_share(view, &found, elapsed_ns);
         found.threads_on_cpu = process->elapsed_s > 0 ? time.on_cpu / process->elapsed_s : 0;
         found.threads_waiting_for_cpu = process->elapsed_s > 0 ? time.queued / process->elapsed_s : 0;
         found.threads_wanting_gil = process->elapsed_s > 0 ? time.wanting_gil / process->elapsed_s : 0;

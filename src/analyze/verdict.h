@@ -18,6 +18,7 @@ struct pyr_verdict {
     uint32_t process; /* that it is about: the one that used most CPU; meaningless for NONE */
     /* Shares of its time in which some thread … */
     double on_cpu, gil_held, gil_wanted, in_gc;
+    bool gc_measured;       /* in_gc is the length of all its collections, not a share of samples */
     double waiting_for_cpu; /* … could run, but none did: the machine was busy */
     /* Threads, on average over its time. */
     double threads_on_cpu, threads_waiting_for_cpu, threads_wanting_gil;

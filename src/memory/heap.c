@@ -19,12 +19,14 @@ static uint64_t started_ns(const struct pyr_heap_head *head, uint64_t started_wa
 }
 
 int pyr_watched_open(struct pyr_watched_heap **out, int directory, const char *name, uint64_t started_wall_ns,
-                     uint64_t time_ns)
+                     uint64_t time_ns, struct pyr_pause_budget *budget)
 {
     struct pyr_watched_heap *heap = pyr_alloc(sizeof *heap);
     if (!heap)
         return PYR_E_NOMEM;
     heap->process = PYR_HEAP_NO_PROCESS;
+    heap->budget = budget;
+    pyr_collections_init(&heap->collections);
     size_t size = strlen(name) + 1;
     int rc = size <= sizeof heap->name ? pyr_heap_reader_open(&heap->reader, directory, name, NULL) : PYR_E_FORMAT;
     if (rc == 0)
@@ -43,6 +45,7 @@ int pyr_watched_open(struct pyr_watched_heap **out, int directory, const char *n
 void pyr_watched_close(struct pyr_watched_heap *heap)
 {
     pyr_heap_reader_close(heap->reader);
+    pyr_collections_release(&heap->collections);
     pyr_free(heap);
 }
 
@@ -57,7 +60,7 @@ static void read_rss(struct pyr_watched_heap *heap, uint64_t time_ns)
         heap->rss_bytes = rss;
 }
 
-void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
+static void look_at_totals(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
 {
     struct pyr_heap_head head;
     if (!now && time_ns < heap->next_ns)
@@ -77,6 +80,13 @@ void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
     read_rss(heap, time_ns);
     const struct pyr_memory_point seen = {rose ? head.peak_bytes : live, heap->rss_bytes};
     pyr_timeline_add(&heap->timeline, time_ns, &seen);
+}
+
+/* The collections after the sums: what comes in between is then among them, not missing. */
+void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now)
+{
+    look_at_totals(heap, time_ns, now);
+    pyr_collections_look(&heap->collections, heap->reader, heap->budget, time_ns, now);
 }
 
 /* ---- into the recording ---- */
@@ -157,8 +167,17 @@ int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, 
         writing.facts.site_count = (uint32_t)writing.sites.count;
         rc = pyr_writer_memory(writer, &writing.facts);
     }
+    if (rc == 0)
+        rc = pyr_collections_write(&heap->collections, heap->reader, &heap->head, writer, heap->process, time_ns);
     pyr_map_release(&writing.codes);
     pyr_map_release(&writing.nodes);
     pyr_vec_release(&writing.sites);
     return rc;
+}
+
+int pyr_watched_write_collections(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns)
+{
+    if (!pyr_collections_are_due(&heap->collections, time_ns))
+        return 0;
+    return pyr_collections_write(&heap->collections, heap->reader, &heap->head, writer, heap->process, time_ns);
 }

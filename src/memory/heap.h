@@ -2,6 +2,7 @@
 #ifndef PYR_MEMORY_HEAP_H
 #define PYR_MEMORY_HEAP_H
 
+#include "memory/collections.h"
 #include "memory/timeline.h"
 #include "record/heap_reader.h"
 #include "record/writer.h"
@@ -21,18 +22,23 @@ struct pyr_watched_heap {
     uint64_t next_ns, rss_ns;  /* when to read it again, and the resident memory */
     uint64_t rss_bytes;
     struct pyr_memory_timeline timeline;
+    struct pyr_collections collections;
+    struct pyr_pause_budget *budget; /* of the recording. Borrowed */
 };
 
-/* Opens the file. 0, PYR_E_AGAIN if it is being made, or another status. time_ns and all times: since the recording's
- * start, which was started_wall_ns since 1970. */
+/* Opens the file; its collections count in *budget. 0, PYR_E_AGAIN if it is being made, or another status. time_ns and
+ * all times: since the recording's start, which was started_wall_ns since 1970. */
 int pyr_watched_open(struct pyr_watched_heap **out, int directory, const char *name, uint64_t started_wall_ns,
-                     uint64_t time_ns);
+                     uint64_t time_ns, struct pyr_pause_budget *budget);
 void pyr_watched_close(struct pyr_watched_heap *heap);
 
-/* Reads the totals if they are due (or now: whatever is due). */
+/* Reads the totals and the collections, each if it is due (or now: whatever is due). */
 void pyr_watched_look(struct pyr_watched_heap *heap, uint64_t time_ns, bool now);
 
 /* Puts all of it into the recording. heap->process is known. */
 int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns);
+
+/* Puts its collections into the recording if that is due. heap->process is known. */
+int pyr_watched_write_collections(struct pyr_watched_heap *heap, struct pyr_writer *writer, uint64_t time_ns);
 
 #endif

@@ -42,6 +42,7 @@ struct pyr_memory {
     struct pyr_map taken;    /* processes and interpreters that have a heap */
     struct pyr_vec known;    /* of struct known: without those that have been told of */
     struct pyr_map present;  /* numbers of the processes that live now */
+    struct pyr_pause_budget pauses;
     uint64_t checkpoint_ns;
     char problem[PROBLEM_SIZE];
 };
@@ -55,6 +56,7 @@ int pyr_memory_open(struct pyr_memory **out, const struct pyr_memory_options *op
     memory->heaps = PYR_VEC(struct pyr_watched_heap *);
     memory->known = PYR_VEC(struct known);
     memory->checkpoint_ns = CHECKPOINT_NS;
+    memory->pauses.started_ns = options->started_ns;
     memory->directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (memory->directory < 0) {
         pyr_err_set(err, PYR_E_IO, "%s cannot be opened: %s", options->directory, strerror(errno));
@@ -117,7 +119,8 @@ static int take_file(struct pyr_memory *memory, const char *name, uint64_t time_
     struct pyr_watched_heap *heap;
     if (!has_suffix(name) || is_watched(memory, name))
         return 0;
-    int rc = pyr_watched_open(&heap, memory->directory, name, memory->options.started_wall_ns, time_ns);
+    int rc =
+        pyr_watched_open(&heap, memory->directory, name, memory->options.started_wall_ns, time_ns, &memory->pauses);
     if (rc < 0)
         return rc == PYR_E_NOMEM || rc == PYR_E_AGAIN ? rc : 0;
     if (pyr_vec_push(&memory->heaps, &heap))
@@ -375,12 +378,20 @@ static int look(struct pyr_memory *memory, const struct pyr_memory_process *proc
     return rc;
 }
 
+static int keep_heap(struct pyr_memory *memory, struct pyr_watched_heap *heap, uint64_t time_ns)
+{
+    pyr_watched_look(heap, time_ns, false);
+    if (heap->process == PYR_HEAP_NO_PROCESS)
+        return 0;
+    return pyr_watched_write_collections(heap, memory->options.writer, time_ns);
+}
+
 int pyr_memory_keep(struct pyr_memory *memory, const struct pyr_memory_process *processes, size_t count,
                     uint64_t time_ns)
 {
     int rc = look(memory, processes, count, time_ns);
     for (size_t i = 0; rc == 0 && i < memory->heaps.count; i++)
-        pyr_watched_look(heap_at(memory, i), time_ns, false);
+        rc = keep_heap(memory, heap_at(memory, i), time_ns);
     if (rc == 0)
         rc = reap(memory, time_ns);
     if (rc == 0)

@@ -20,8 +20,8 @@ struct pyr_memory_process {
 struct pyr_memory_options {
     const char *directory; /* the agents' files are in it; those that are done with are removed */
     struct pyr_writer *writer;
-    uint64_t started_wall_ns;
-    bool only_known; /* processes that are not among those of pyr_memory_keep are left out */
+    uint64_t started_ns, started_wall_ns; /* the recording's start: of CLOCK_MONOTONIC, since 1970 */
+    bool only_known;                      /* processes that are not among those of pyr_memory_keep are left out */
 };
 
 int pyr_memory_open(struct pyr_memory **out, const struct pyr_memory_options *options, struct pyr_err *err);

@@ -133,6 +133,39 @@ struct pyr_memory_facts {
     bool cut; /* read: some sites are missing, for the recording ends before them */
 };
 
+/* ---- the cyclic collector ---- */
+
+#define PYR_GC_GENERATIONS 3u
+
+/* All collections of one generation. */
+struct pyr_gc_sum {
+    uint64_t count;
+    uint64_t pause_ns, longest_ns;
+    uint64_t collected, uncollectable; /* objects */
+    uint64_t vain_count, vain_ns;      /* those of them that found nothing to free */
+};
+
+/* One collection: the program stood still for pause_ns. */
+struct pyr_gc_pause {
+    uint64_t start_ns; /* since the recording's start */
+    uint64_t pause_ns, collected, uncollectable;
+    uint32_t generation; /* below PYR_GC_GENERATIONS */
+    uint32_t node;       /* whose line ran when it began; PYR_NODE_EMPTY: no Python code ran */
+};
+
+/* The collections of one interpreter of one process. */
+struct pyr_gc_facts {
+    uint32_t process;     /* number */
+    uint32_t interpreter; /* 0 is the main one */
+    uint64_t time_ns;     /* when the sums were read */
+    struct pyr_gc_sum sums[PYR_GC_GENERATIONS];
+    bool has_thresholds; /* what follows is known; as of the last collection */
+    bool enabled;        /* it runs by itself */
+    uint32_t thresholds[PYR_GC_GENERATIONS];
+    const struct pyr_gc_pause *pauses; /* writing: those since the last call; reading: all, in order of time */
+    uint32_t pause_count;
+};
+
 /* An interpreter's instructions by their number, of which 0 is none; NULL where there is none. */
 #define PYR_INSTRUCTIONS 256u
 struct pyr_instruction_set {

@@ -4,6 +4,7 @@
  *     page 0            struct pyr_heap_file
  *     sites_at          struct pyr_heap_site [site_count], in order of appearance: callers before what they call
  *     texts_at          records of code objects and strings, only ever appended
+ *     pauses_at         struct pyr_heap_pause [PYR_HEAP_PAUSES]: the last collections, the nth at n % PYR_HEAP_PAUSES
  *
  * All integers are native: the file is read on the machine that wrote it. It may be torn: each 64-bit word is whole,
  * but words of one moment may be beside words of the next. A reader bounds everything. */
@@ -16,7 +17,7 @@
 #define PYR_HEAP_FILE_SUFFIX ".memory"
 
 enum {
-    PYR_HEAP_FILE_VERSION = 1,
+    PYR_HEAP_FILE_VERSION = 2,
     PYR_HEAP_FILE_HEADER = 4096,
     /* Sites that are not an instruction. */
     PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */
@@ -24,6 +25,8 @@ enum {
     PYR_SITES_RESERVED = 2,
     PYR_SITES_MAX = 1 << 20,
     PYR_TEXT_NONE = 0, /* no record has this offset */
+    PYR_GENERATIONS = 3,
+    PYR_HEAP_PAUSES = 4096,
 };
 
 enum pyr_heap_state {
@@ -42,6 +45,26 @@ struct pyr_heap_site {
     uint32_t caller; /* the site of the frame that called this one; PYR_SITE_NO_FRAME: none, or no stacks are kept */
     uint32_t code;   /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
+};
+
+enum pyr_heap_automatic { PYR_HEAP_UNKNOWN = 0, PYR_HEAP_ENABLED = 1, PYR_HEAP_DISABLED = 2 };
+
+/* All collections of a generation since the process began. */
+struct pyr_heap_collections {
+    uint64_t count;
+    uint64_t pause_ns, longest_ns;     /* in all; the longest one */
+    uint64_t collected, uncollectable; /* objects */
+    uint64_t vain_count, vain_ns;      /* those of them that found nothing */
+};
+
+/* One collection. */
+struct pyr_heap_pause {
+    uint64_t start_ns; /* of CLOCK_MONOTONIC */
+    uint64_t pause_ns;
+    uint64_t collected;
+    uint32_t uncollectable, generation;
+    uint32_t site; /* whose code ran when it began */
+    uint32_t reserved;
 };
 
 struct pyr_heap_file {
@@ -71,7 +94,14 @@ struct pyr_heap_file {
     uint64_t
         main_ended_ns;    /* when the main module had ended, threads and atexit too, but nothing was torn down; or 0 */
     uint32_t live_record; /* offset of what was live then; PYR_TEXT_NONE: not noted */
-    uint32_t stacks;      /* 1: a site is a whole stack; 0: a line */
+    /* The cyclic collector. */
+    uint32_t collections_noted; /* 1: they are */
+    struct pyr_heap_collections collections[PYR_GENERATIONS];
+    uint64_t pauses_at;
+    uint64_t pause_count;                 /* ever written; after the record */
+    uint32_t thresholds[PYR_GENERATIONS]; /* of the generations, at the last collection */
+    uint32_t automatic;                   /* enum pyr_heap_automatic, likewise */
+    uint32_t stacks;                      /* 1: a site is a whole stack; 0: a line */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site held when the main module had ended, of struct pyr_heap_live, by site number. */

@@ -146,6 +146,17 @@ static uint64_t less(uint64_t whole, uint64_t part)
     return whole > part ? whole - part : 0;
 }
 
+static struct pyr_gc_sum sum_of(const struct pyr_heap_collections *sums)
+{
+    return (struct pyr_gc_sum){.count = sums->count,
+                               .pause_ns = sums->pause_ns,
+                               .longest_ns = sums->longest_ns,
+                               .collected = sums->collected,
+                               .uncollectable = sums->uncollectable,
+                               .vain_count = sums->vain_count,
+                               .vain_ns = sums->vain_ns};
+}
+
 int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *head)
 {
     struct pyr_heap_file file;
@@ -166,6 +177,13 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .children_inside = file.children_inside,
         .site_count = file.site_count < SITES_MAX ? file.site_count : SITES_MAX,
     };
+    head->collections_noted = file.collections_noted != 0;
+    head->pause_count = file.pause_count;
+    for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
+        head->collections[i] = sum_of(&file.collections[i]);
+    head->has_thresholds = file.automatic != PYR_HEAP_UNKNOWN;
+    head->enabled = file.automatic == PYR_HEAP_ENABLED;
+    memcpy(head->thresholds, file.thresholds, sizeof head->thresholds);
     memcpy(head->python, file.python, sizeof head->python);
     memcpy(head->base_name, file.text_base_name, sizeof head->base_name);
     return 0;
@@ -393,6 +411,12 @@ static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_fil
     return 0;
 }
 
+static void prepare_places(struct pyr_heap_reader *reader, const struct pyr_heap_file *file)
+{
+    reader->linetable_kind = (uint8_t)(file->linetable_kind <= PYR_LINETABLE_LOCATIONS ? file->linetable_kind : 0);
+    open_sources(reader, file);
+}
+
 int pyr_heap_reader_sites(struct pyr_heap_reader *reader, pyr_heap_visit visit, void *context)
 {
     struct pyr_heap_file file;
@@ -400,9 +424,77 @@ int pyr_heap_reader_sites(struct pyr_heap_reader *reader, pyr_heap_visit visit, 
     if (rc < 0)
         return rc;
     struct pyr_heap_site sites[SITES_AT_ONCE];
-    reader->linetable_kind = (uint8_t)(file.linetable_kind <= PYR_LINETABLE_LOCATIONS ? file.linetable_kind : 0);
-    open_sources(reader, &file);
+    prepare_places(reader, &file);
     rc = visit_sites(reader, &file, sites, visit, context);
     close_sources(reader, 1);
     return rc;
+}
+
+int pyr_heap_reader_place(struct pyr_heap_reader *reader, uint32_t number, struct pyr_heap_place *place)
+{
+    struct pyr_heap_file file;
+    struct pyr_heap_site sites[SITES_AT_ONCE] = {0};
+    int rc = read_header(own_fd(reader), &file);
+    if (rc < 0)
+        return rc;
+    *place = (struct pyr_heap_place){.instruction = -1, .other = true};
+    if (number >= bounded_count(&file))
+        return 0;
+    int64_t some = read_sites(reader, &file, number, number + 1, sites);
+    if (some < 0)
+        return (int)some;
+    prepare_places(reader, &file);
+    rc = place_of(reader, number, sites, place);
+    close_sources(reader, 1);
+    return rc;
+}
+
+/* ---- collections ---- */
+
+_Static_assert((int)PYR_GENERATIONS == (int)PYR_GC_GENERATIONS, "what the agent counts is what is recorded");
+
+/* Of those that end before `count`, the oldest whose record nobody writes over now. */
+static uint64_t oldest(uint64_t count)
+{
+    return count >= PYR_HEAP_PAUSES ? count - PYR_HEAP_PAUSES + 1 : 0;
+}
+
+static struct pyr_heap_collection collection_of(const struct pyr_heap_pause *pause)
+{
+    return (struct pyr_heap_collection){
+        .start_ns = pause->start_ns,
+        .pause_ns = pause->pause_ns,
+        .collected = pause->collected,
+        .uncollectable = pause->uncollectable,
+        .generation = pause->generation < PYR_GC_GENERATIONS ? pause->generation : PYR_GC_GENERATIONS - 1,
+        .site = pause->site,
+    };
+}
+
+int64_t pyr_heap_reader_collections(struct pyr_heap_reader *reader, uint64_t *next,
+                                    struct pyr_heap_collection out[static PYR_HEAP_COLLECTIONS_AT_ONCE])
+{
+    struct pyr_heap_file file, after;
+    struct pyr_heap_pause pauses[PYR_HEAP_COLLECTIONS_AT_ONCE];
+    int rc = read_header(own_fd(reader), &file);
+    if (rc < 0)
+        return rc;
+    uint64_t first = *next < oldest(file.pause_count) ? oldest(file.pause_count) : *next;
+    if (first >= file.pause_count)
+        return 0;
+    uint64_t slot = first % PYR_HEAP_PAUSES, some = file.pause_count - first;
+    some = some < PYR_HEAP_PAUSES - slot ? some : PYR_HEAP_PAUSES - slot;
+    some = some < PYR_HEAP_COLLECTIONS_AT_ONCE ? some : PYR_HEAP_COLLECTIONS_AT_ONCE;
+    if (file.pauses_at > (uint64_t)INT64_MAX ||
+        !read_at(own_fd(reader), pauses, some * sizeof *pauses, file.pauses_at + slot * sizeof *pauses))
+        return PYR_E_IO;
+    /* What was written over meanwhile may be torn. */
+    if ((rc = read_header(own_fd(reader), &after)) < 0)
+        return rc;
+    uint64_t whole = oldest(after.pause_count) > first ? oldest(after.pause_count) : first;
+    int64_t count = 0;
+    for (uint64_t n = whole; n < first + some; n++)
+        out[count++] = collection_of(&pauses[n - first]);
+    *next = whole > first + some ? whole : first + some;
+    return count;
 }

@@ -22,6 +22,11 @@ struct pyr_heap_head {
     uint64_t lost_allocations;
     uint64_t children_inside; /* forked processes that had to count in this file too */
     uint32_t site_count;
+    bool collections_noted;
+    struct pyr_gc_sum collections[PYR_GC_GENERATIONS];
+    bool has_thresholds, enabled; /* the collector's: whether they are known; it runs by itself */
+    uint32_t thresholds[PYR_GC_GENERATIONS];
+    uint64_t pause_count; /* collections that were noted singly; the last of them can be read */
     char python[64];
     char base_name[64]; /* the file that has the texts of its first sites; "" if its own has all */
 };
@@ -53,5 +58,23 @@ typedef int (*pyr_heap_visit)(void *context, const struct pyr_heap_place *place,
  * lines, for those that have allocated anything. Of figures->node nothing is known. Sites whose code cannot be read
  * count as `other`. */
 int pyr_heap_reader_sites(struct pyr_heap_reader *reader, pyr_heap_visit visit, void *context);
+
+/* One collection. Its place is that of the site whose code ran when it began. */
+struct pyr_heap_collection {
+    uint64_t start_ns; /* of CLOCK_MONOTONIC */
+    uint64_t pause_ns, collected, uncollectable;
+    uint32_t generation; /* below PYR_GC_GENERATIONS */
+    uint32_t site;       /* number; see pyr_heap_reader_place */
+};
+
+#define PYR_HEAP_COLLECTIONS_AT_ONCE 256u
+
+/* Reads collections from number *next on, the oldest that are still there first, and moves *next behind them. Returns
+ * how many; 0: there are no more now. Those that were written over since are left out. PYR_E_IO, PYR_E_FORMAT. */
+int64_t pyr_heap_reader_collections(struct pyr_heap_reader *reader, uint64_t *next,
+                                    struct pyr_heap_collection out[static PYR_HEAP_COLLECTIONS_AT_ONCE]);
+
+/* Where the code of a site is. A site that cannot be read counts as `other`. PYR_E_IO, PYR_E_FORMAT, PYR_E_NOMEM. */
+int pyr_heap_reader_place(struct pyr_heap_reader *reader, uint32_t site, struct pyr_heap_place *place);
 
 #endif

@@ -78,6 +78,10 @@ const char *pyr_reader_opcode(const struct pyr_reader *reader, uint32_t node);
 uint32_t pyr_reader_heaps(const struct pyr_reader *reader);
 const struct pyr_memory_facts *pyr_reader_heap(const struct pyr_reader *reader, uint32_t number);
 
+/* The interpreters whose collections were recorded. Valid after the last event. */
+uint32_t pyr_reader_collectors(const struct pyr_reader *reader);
+const struct pyr_gc_facts *pyr_reader_collector(const struct pyr_reader *reader, uint32_t number);
+
 /* Whether the recording was closed properly; if not, why reading ended ("cut off at byte …"). Borrowed; valid after the
  * last event. */
 bool pyr_reader_complete(const struct pyr_reader *reader, const char **why);

@@ -39,6 +39,11 @@ struct pyr_reader_heap {
     uint32_t next_part, total_sites;
 };
 
+struct pyr_reader_collector {
+    struct pyr_gc_facts facts; /* pauses are those below */
+    struct pyr_vec pauses;     /* of struct pyr_gc_pause */
+};
+
 struct pyr_reader {
     struct pyr_input input;
     struct pyr_err failure; /* sticks */
@@ -49,13 +54,14 @@ struct pyr_reader {
     struct pyr_run_facts facts;
     bool has_facts;
     struct pyr_quality quality;
-    struct pyr_vec strings;   /* of const char * */
-    struct pyr_vec codes;     /* of struct pyr_code_facts * */
-    struct pyr_vec sets;      /* of struct pyr_instruction_set * */
-    struct pyr_vec processes; /* of struct pyr_reader_process * */
-    struct pyr_vec threads;   /* of struct pyr_reader_thread * */
-    struct pyr_vec nodes;     /* of struct pyr_reader_node; [0] is PYR_NODE_EMPTY */
-    struct pyr_vec heaps;     /* of struct pyr_reader_heap */
+    struct pyr_vec strings;    /* of const char * */
+    struct pyr_vec codes;      /* of struct pyr_code_facts * */
+    struct pyr_vec sets;       /* of struct pyr_instruction_set * */
+    struct pyr_vec processes;  /* of struct pyr_reader_process * */
+    struct pyr_vec threads;    /* of struct pyr_reader_thread * */
+    struct pyr_vec nodes;      /* of struct pyr_reader_node; [0] is PYR_NODE_EMPTY */
+    struct pyr_vec heaps;      /* of struct pyr_reader_heap */
+    struct pyr_vec collectors; /* of struct pyr_reader_collector */
     uint64_t cost;
 
     /* The EVENTS frame that is being read, and what carries over from one to the next. */
@@ -87,6 +93,8 @@ int pyr_reader_take_definitions(struct pyr_reader *reader, const uint8_t *payloa
 int pyr_reader_take_nodes(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_quality(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_memory(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+int pyr_reader_take_gc(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+void pyr_reader_collectors_release(struct pyr_reader *reader);
 void pyr_reader_heaps_release(struct pyr_reader *reader);
 
 /* Counts what a definition costs in memory: PYR_E_LIMIT when it is too much. */

@@ -24,6 +24,7 @@ enum pyr_frame_kind {
     PYR_FRAME_QUALITY = 5,
     PYR_FRAME_END = 6,
     PYR_FRAME_MEMORY = 7,
+    PYR_FRAME_GC = 8,
 };
 
 enum pyr_frame_flags {
@@ -77,6 +78,18 @@ enum pyr_memory_column {
     PYR_MEMORY_COLUMNS,
 };
 
+/* The columns of a GC frame. */
+enum pyr_gc_column {
+    PYR_GC_HEAD,
+    PYR_GC_STARTS,  /* zigzag difference from the one before, in ns */
+    PYR_GC_PAUSES,  /* varint, ns */
+    PYR_GC_NUMBERS, /* one byte: the generation */
+    PYR_GC_COLLECTED,
+    PYR_GC_UNCOLLECTABLE,
+    PYR_GC_NODES, /* zigzag difference from the node before */
+    PYR_GC_COLUMNS,
+};
+
 enum pyr_op {
     PYR_OP_TICK,
     PYR_OP_THREAD_END,
@@ -102,6 +115,9 @@ enum pyr_op {
 #define PYR_MEMORY_PART_SITES 65536u /* in one frame */
 #define PYR_MEMORY_POINTS_MAX 65536u
 #define PYR_MEMORY_HEAPS_MAX 16384u
+#define PYR_GC_HAS_THRESHOLDS 1u
+#define PYR_GC_ENABLED 2u
+#define PYR_GC_FRAME_PAUSES_MAX 65536u /* a writer's */
 
 #define PYR_TIME_UNIT_NS 1000u
 #define PYR_TICK_SAMPLES_MAX (1u << 20)
@@ -124,6 +140,8 @@ enum pyr_op {
 #define PYR_COST_HEAP 256u
 #define PYR_COST_SITE 64u
 #define PYR_COST_POINT 16u
+#define PYR_COST_COLLECTOR 256u
+#define PYR_COST_PAUSE 48u
 
 struct pyr_frame_header {
     uint64_t checksum;

@@ -62,6 +62,10 @@ int pyr_writer_usage(struct pyr_writer *writer, uint32_t process, uint64_t time_
  * is pending is written out first. */
 int pyr_writer_memory(struct pyr_writer *writer, const struct pyr_memory_facts *facts);
 
+/* The collections of an interpreter: the sums replace those given before, the pauses (at most 65536) come after them.
+ * Not within a tick. What is pending is written out first. */
+int pyr_writer_gc(struct pyr_writer *writer, const struct pyr_gc_facts *facts);
+
 int pyr_writer_quality(struct pyr_writer *writer, const struct pyr_quality *quality);
 
 /* Writes out what is buffered as whole frames: what a SIGKILL cannot take any more. Also happens by itself at least

@@ -38,8 +38,9 @@ struct pyr_writer {
     struct pyr_vec threads;   /* of struct pyr_writer_thread */
     struct pyr_vec processes; /* of struct pyr_writer_process */
     uint64_t definitions_cost;
-    bool opcodes;         /* nodes have them */
-    struct pyr_map heaps; /* by process and interpreter: for their number */
+    bool opcodes;              /* nodes have them */
+    struct pyr_map heaps;      /* by process and interpreter: for their number … */
+    struct pyr_map collectors; /* … likewise */
 
     /* Not yet written. */
     struct pyr_buf facts;

@@ -1,7 +1,9 @@
 /* Trace events (B and E pairs): what ran when, function by function, written as the recording is read. A tick whose
  * stack is not known leaves the last one standing. */
+#include "analyze/collected.h"
 #include "analyze/timeline.h"
 #include "base/json_out.h"
+#include "record/reader.h"
 #include "report/report.h"
 
 struct chrome {
@@ -71,6 +73,34 @@ static int write_memory(void *context, uint32_t process, uint64_t ns, uint64_t b
     return 0;
 }
 
+/* A row of their own: no thread has this number. */
+#define COLLECTOR_ROW 0u
+
+static void write_collection(struct chrome *chrome, const struct pyr_collected_pause *row)
+{
+    const struct pyr_gc_pause *pause = &row->pause;
+    uint32_t place = pyr_collected_place(chrome->model, pause);
+    const struct pyr_function *function = pyr_model_place_function(chrome->model, place);
+    pyr_json_row(&chrome->json, NULL);
+    pyr_json_string(&chrome->json, "ph", "X");
+    pyr_json_string(&chrome->json, "name", "garbage collection");
+    pyr_json_uint(&chrome->json, "pid", chrome->model->processes[row->process].facts->pid);
+    pyr_json_uint(&chrome->json, "tid", COLLECTOR_ROW);
+    pyr_json_number(&chrome->json, "ts", (double)pause->start_ns / 1e3);
+    pyr_json_number(&chrome->json, "dur", (double)pause->pause_ns / 1e3);
+    pyr_json_row(&chrome->json, "args");
+    pyr_json_uint(&chrome->json, "generation", pause->generation);
+    pyr_json_uint(&chrome->json, "collected", pause->collected);
+    pyr_json_uint(&chrome->json, "uncollectable", pause->uncollectable);
+    pyr_json_string(&chrome->json, "function", function->name);
+    if (*function->file) {
+        pyr_json_string(&chrome->json, "file", function->file);
+        pyr_json_uint(&chrome->json, "line", pyr_model_place(chrome->model, place)->line);
+    }
+    pyr_json_end_object(&chrome->json);
+    pyr_json_end_object(&chrome->json);
+}
+
 static void write_name(struct chrome *chrome, const char *kind, uint64_t pid, uint64_t tid, const char *name)
 {
     pyr_json_row(&chrome->json, NULL);
@@ -82,6 +112,29 @@ static void write_name(struct chrome *chrome, const char *kind, uint64_t pid, ui
     pyr_json_string(&chrome->json, "name", name);
     pyr_json_end_object(&chrome->json);
     pyr_json_end_object(&chrome->json);
+}
+
+static void name_collectors(struct chrome *chrome)
+{
+    for (uint32_t i = 0; i < pyr_reader_collectors(chrome->model->reader); i++) {
+        const struct pyr_gc_facts *facts = pyr_reader_collector(chrome->model->reader, i);
+        if (facts->process < chrome->model->process_count && chrome->model->processes[facts->process].selected)
+            write_name(chrome, "thread_name", chrome->model->processes[facts->process].facts->pid, COLLECTOR_ROW,
+                       "garbage collector");
+    }
+}
+
+static int write_collections(struct chrome *chrome, const struct pyr_report *report)
+{
+    const struct pyr_report_options *options = report->options;
+    struct pyr_collected collected = {0};
+    int rc = options->thread ? 0 : pyr_collected_load(&collected, report->view, options->from_s, options->to_s);
+    if (rc == 0 && collected.collectors)
+        name_collectors(chrome);
+    for (size_t i = 0; i < collected.pauses.count; i++)
+        write_collection(chrome, pyr_collected_at(&collected, i));
+    pyr_collected_release(&collected);
+    return rc;
 }
 
 static void write_names(struct chrome *chrome)
@@ -110,7 +163,9 @@ int pyr_write_chrome(struct pyr_report *report)
         pyr_json_string(&chrome.json, "displayTimeUnit", "ms");
         pyr_json_array(&chrome.json, "traceEvents");
         write_names(&chrome);
-        rc = pyr_timeline_read(report->view, &chrome.tree, report->recording, &options, &sink, report->err);
+        rc = write_collections(&chrome, report);
+        if (rc == 0)
+            rc = pyr_timeline_read(report->view, &chrome.tree, report->recording, &options, &sink, report->err);
         pyr_json_end_array(&chrome.json);
         pyr_json_end_object(&chrome.json);
     }

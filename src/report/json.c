@@ -1,5 +1,6 @@
 /* Everything, for programs: CLI.md fixes the names. */
 #include "analyze/allocations.h"
+#include "analyze/collected.h"
 #include "analyze/facts.h"
 #include "analyze/totals.h"
 #include "analyze/verdict.h"
@@ -108,6 +109,7 @@ static void write_verdict(struct pyr_report *report, struct pyr_json *json)
     pyr_json_number(json, "gil_held", verdict.gil_held);
     pyr_json_number(json, "gil_wanted", verdict.gil_wanted);
     pyr_json_number(json, "in_gc", verdict.in_gc);
+    pyr_json_bool(json, "in_gc_measured", verdict.gc_measured);
     pyr_json_end_object(json);
 }
 
@@ -425,6 +427,74 @@ static int write_memory(struct pyr_report *report, struct pyr_json *json, const 
     return rc;
 }
 
+static void write_pauses(struct pyr_json *json, const struct pyr_collected *collected)
+{
+    pyr_json_row_array(json, "pauses");
+    for (size_t i = 0; i < collected->pauses.count; i++) {
+        const struct pyr_gc_pause *pause = &pyr_collected_at(collected, i)->pause;
+        pyr_json_row_array(json, NULL);
+        pyr_json_number(json, NULL, (double)pause->start_ns / 1e9);
+        pyr_json_uint(json, NULL, pause->generation);
+        pyr_json_number(json, NULL, (double)pause->pause_ns / 1e9);
+        pyr_json_uint(json, NULL, pause->collected);
+        pyr_json_end_array(json);
+    }
+    pyr_json_end_array(json);
+}
+
+static void write_generation(struct pyr_json *json, const struct pyr_gc_sum *sum)
+{
+    pyr_json_row(json, NULL);
+    pyr_json_uint(json, "collections", sum->count);
+    pyr_json_number(json, "pause_total_s", (double)sum->pause_ns / 1e9);
+    pyr_json_number(json, "pause_max_s", (double)sum->longest_ns / 1e9);
+    pyr_json_uint(json, "collected", sum->collected);
+    pyr_json_uint(json, "uncollectable", sum->uncollectable);
+    pyr_json_uint(json, "found_none", sum->vain_count);
+    pyr_json_number(json, "found_none_s", (double)sum->vain_ns / 1e9);
+    pyr_json_end_object(json);
+}
+
+static void write_thresholds(struct pyr_json *json, const struct pyr_gc_facts *facts)
+{
+    if (!facts)
+        return;
+    pyr_json_row_array(json, "thresholds");
+    for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
+        pyr_json_uint(json, NULL, facts->thresholds[i]);
+    pyr_json_end_array(json);
+    pyr_json_bool(json, "enabled", facts->enabled);
+}
+
+/* Collections are those of whole processes: a thread has none. */
+static int write_gc(struct pyr_report *report, struct pyr_json *json)
+{
+    const struct pyr_report_options *options = report->options;
+    struct pyr_collected collected = {0};
+    int rc = options->thread ? 0 : pyr_collected_load(&collected, report->view, options->from_s, options->to_s);
+    if (rc == 0 && collected.collectors) {
+        pyr_json_object(json, "gc");
+        pyr_json_row_array(json, "collections");
+        for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
+            pyr_json_uint(json, NULL, collected.sums[i].count);
+        pyr_json_end_array(json);
+        pyr_json_number(json, "pause_total_s", (double)collected.all.pause_ns / 1e9);
+        pyr_json_number(json, "pause_max_s", (double)collected.all.longest_ns / 1e9);
+        pyr_json_uint(json, "collected", collected.all.collected);
+        pyr_json_uint(json, "uncollectable", collected.all.uncollectable);
+        pyr_json_uint(json, "pauses_missing", collected.missing);
+        write_thresholds(json, collected.example);
+        pyr_json_array(json, "generations");
+        for (unsigned i = 0; i < PYR_GC_GENERATIONS; i++)
+            write_generation(json, &collected.sums[i]);
+        pyr_json_end_array(json);
+        write_pauses(json, &collected);
+        pyr_json_end_object(json);
+    }
+    pyr_collected_release(&collected);
+    return rc;
+}
+
 /* Memory is that of whole processes and runs: a part of them has none. */
 static int load_memory(struct pyr_report *report, struct pyr_allocations *memory)
 {
@@ -478,6 +548,8 @@ int pyr_write_json(struct pyr_report *report)
     pyr_free(columns.ranges);
     if (rc == 0)
         rc = write_memory(report, &json, &memory);
+    if (rc == 0)
+        rc = write_gc(report, &json);
     pyr_json_end_object(&json);
     pyr_allocations_release(&memory);
     return rc;

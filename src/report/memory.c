@@ -4,14 +4,10 @@
 #include "record/reader.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #define ROWS 20
 #define PROCESS_ROWS 20
 #define STACK_ROWS 5
-#define PLOT_WIDTH 64u
-#define PLOT_HEIGHT 8u
-#define EIGHTHS 8u
 #define COMMAND_WIDTH 60
 
 int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *allocations)
@@ -34,7 +30,7 @@ int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *al
 
 /* ---- over time ---- */
 
-/* The most of the heap in one of PLOT_WIDTH (or fewer) columns. */
+/* The most of the heap in one of the plot's columns. */
 static uint64_t column_bytes(const struct pyr_allocations *allocations, size_t column, size_t columns)
 {
     size_t count = allocations->points.count;
@@ -57,51 +53,24 @@ static uint64_t most_resident(const struct pyr_allocations *allocations)
     return most;
 }
 
-/* Of a cell that `eighths` of are filled. */
-static const char *cell(uint64_t eighths)
-{
-    static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-    return blocks[eighths < EIGHTHS ? eighths : EIGHTHS];
-}
-
-static void write_row(struct pyr_report *report, const uint64_t *heights, size_t columns, unsigned row,
-                      const char *label)
-{
-    size_t used = columns;
-    while (used && heights[used - 1] <= (uint64_t)row * EIGHTHS)
-        used--;
-    fprintf(report->out, "  %10s │", label);
-    for (size_t i = 0; i < used; i++)
-        fputs(cell(heights[i] > (uint64_t)row * EIGHTHS ? heights[i] - (uint64_t)row * EIGHTHS : 0), report->out);
-    fputc('\n', report->out);
-}
-
 static void write_plot(struct pyr_report *report, const struct pyr_allocations *allocations)
 {
-    size_t columns = allocations->points.count < PLOT_WIDTH ? allocations->points.count : PLOT_WIDTH;
-    uint64_t heights[PLOT_WIDTH], most = 0;
-    char top[40], from[40], to[40];
-    for (size_t i = 0; i < columns; i++) {
-        heights[i] = column_bytes(allocations, i, columns);
-        most = heights[i] > most ? heights[i] : most;
-    }
-    if (!most)
+    uint64_t length_ns = allocations->points.count * allocations->step_ns;
+    char top[40];
+    struct pyr_text_plot plot = {
+        .columns = allocations->points.count < PYR_PLOT_WIDTH ? allocations->points.count : PYR_PLOT_WIDTH,
+        .top = top,
+        .bottom = "0 B",
+        .from_s = (double)allocations->start_ns / 1e9,
+        .to_s = (double)(allocations->start_ns + length_ns) / 1e9,
+    };
+    for (size_t i = 0; i < plot.columns; i++)
+        plot.values[i] = column_bytes(allocations, i, plot.columns);
+    if (!pyr_text_plot_most(&plot))
         return;
-    for (size_t i = 0; i < columns; i++)
-        heights[i] = (uint64_t)((double)heights[i] / (double)most * PLOT_HEIGHT * EIGHTHS + 0.999);
+    pyr_text_bytes(top, sizeof top, pyr_text_plot_most(&plot));
     pyr_text_heading(report, "Heap over time");
-    pyr_text_bytes(top, sizeof top, most);
-    for (unsigned row = PLOT_HEIGHT; row-- > 0;)
-        write_row(report, heights, columns, row, row == PLOT_HEIGHT - 1 ? top : "");
-    pyr_text_seconds(from, sizeof from, (double)allocations->start_ns / 1e9);
-    uint64_t length = allocations->points.count * allocations->step_ns;
-    pyr_text_seconds(to, sizeof to, (double)(allocations->start_ns + length) / 1e9);
-    fprintf(report->out, "  %10s └", "0 B");
-    for (size_t i = 0; i < columns; i++)
-        fputs("─", report->out);
-    fprintf(report->out, "\n  %10s  %s", "", from);
-    size_t used = strlen(from) + strlen(to);
-    fprintf(report->out, "%*s%s\n", columns > used ? (int)(columns - used) : 2, "", to);
+    pyr_text_plot(report, &plot);
 }
 
 /* ---- processes ---- */

@@ -25,6 +25,7 @@ struct pyr_report {
     X(memory, "the heap over time, and the lines that allocate and hold most", false, false)                           \
     X(leaks, "what is still allocated at the end, line by line", false, false)                                         \
     X(plot, "memory over time, as a picture (SVG)", false, false)                                                      \
+    X(gc, "the garbage collector: pauses by generation and over time, the lines that they began in", false, false)     \
     X(tree, "the call tree, from the outermost frame down", false, false)                                              \
     X(json, "everything, for programs", false, true)                                                                   \
     X(collapsed, "one line per stack: for flamegraph.pl and its heirs", false, false)                                  \
@@ -46,6 +47,16 @@ struct pyr_allocations;
 
 /* The figures of the selected processes; PYR_E_NOT_FOUND and why, if there are none. */
 int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *allocations);
+
+/* ---- collections (gc.c) ---- */
+
+struct pyr_collected;
+
+/* Those of the selected processes in the window; PYR_E_NOT_FOUND and why, if none were recorded. */
+int pyr_report_collected(struct pyr_report *report, struct pyr_collected *collected);
+
+/* "104 garbage collections took 12.1 ms, …" */
+void pyr_text_collected_figures(struct pyr_report *report, const struct pyr_collected *collected);
 
 /* ---- names (names.c) ---- */
 

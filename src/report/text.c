@@ -1,6 +1,7 @@
 /* The summary that a person wants first. */
 #include "report/text.h"
 
+#include "analyze/collected.h"
 #include "analyze/facts.h"
 #include "analyze/verdict.h"
 
@@ -139,12 +140,26 @@ static void write_verdict(struct pyr_report *report)
             verdict.on_cpu * 100, waiting, verdict.gil_held * 100, verdict.gil_wanted * 100, verdict.in_gc * 100);
 }
 
+static int write_collections(struct pyr_report *report)
+{
+    const struct pyr_report_options *options = report->options;
+    struct pyr_collected collected = {0};
+    if (options->thread)
+        return 0; /* they are those of whole processes */
+    int rc = pyr_collected_load(&collected, report->view, options->from_s, options->to_s);
+    if (rc == 0 && collected.collectors)
+        pyr_text_collected_figures(report, &collected);
+    pyr_collected_release(&collected);
+    return rc;
+}
+
 static void write_hints(struct pyr_report *report)
 {
     pyr_text_heading(report, "To look further");
     fputs("  pyrometer report ", report->out);
     pyr_put_clean(report->out, report->recording, NULL, SIZE_MAX);
-    fputs(" -f lines | tree | speedscope | pprof | collapsed | json\n", report->out);
+    fprintf(report->out, " -f lines | %stree | speedscope | pprof | collapsed | json\n",
+            report->view->model.facts->memory ? "memory | gc | " : "");
     if (report->view->mode == PYR_MODE_WALL)
         fputs("  --mode cpu counts only what ran on a CPU, --mode gil only what held the GIL\n", report->out);
 }
@@ -154,7 +169,9 @@ int pyr_write_text(struct pyr_report *report)
     write_command(report);
     write_figures(report);
     write_verdict(report);
-    int rc = pyr_text_hot(report);
+    int rc = write_collections(report);
+    if (rc == 0)
+        rc = pyr_text_hot(report);
     if (rc == 0)
         rc = pyr_text_memory(report);
     if (rc == 0)

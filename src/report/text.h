@@ -21,6 +21,18 @@ void pyr_text_place(struct pyr_report *report, uint32_t place, struct pyr_source
 void pyr_text_seconds(char *text, size_t size, double seconds);
 void pyr_text_bytes(char *text, size_t size, uint64_t bytes);
 
+#define PYR_PLOT_WIDTH 64u
+
+struct pyr_text_plot {
+    size_t columns; /* at most PYR_PLOT_WIDTH */
+    uint64_t values[PYR_PLOT_WIDTH];
+    const char *top, *bottom; /* what the highest value, and 0, are called */
+    double from_s, to_s;
+};
+
+uint64_t pyr_text_plot_most(const struct pyr_text_plot *plot);
+void pyr_text_plot(struct pyr_report *report, const struct pyr_text_plot *plot);
+
 int pyr_text_hot(struct pyr_report *report);     /* hottest functions and lines; where idle threads wait */
 int pyr_text_memory(struct pyr_report *report);  /* peak, and the lines that allocate */
 int pyr_text_threads(struct pyr_report *report); /* processes and threads */

@@ -110,6 +110,7 @@ static int open_memory(struct pyr_profiler *profiler, struct pyr_err *err)
     const struct pyr_memory_options options = {
         .directory = profiler->options.memory_directory,
         .writer = profiler->writer,
+        .started_ns = profiler->start_ns,
         .started_wall_ns = pyr_wall_ns() - (pyr_now_ns() - profiler->start_ns),
         .only_known = !profiler->options.follow_children,
     };

@@ -130,6 +130,22 @@ static void check_heaps(const struct pyr_reader *reader)
     PROMISE(!pyr_reader_heap(reader, pyr_reader_heaps(reader)));
 }
 
+static void check_collectors(const struct pyr_reader *reader)
+{
+    for (uint32_t i = 0; i < pyr_reader_collectors(reader); i++) {
+        const struct pyr_gc_facts *facts = pyr_reader_collector(reader, i);
+        PROMISE(facts && facts->process < pyr_reader_processes(reader));
+        for (uint32_t k = 0; k < facts->pause_count; k++) {
+            PROMISE(facts->pauses[k].node < pyr_reader_nodes(reader));
+            PROMISE(facts->pauses[k].generation < PYR_GC_GENERATIONS);
+        }
+        for (uint32_t k = 0; k < i; k++)
+            PROMISE(pyr_reader_collector(reader, k)->process != facts->process ||
+                    pyr_reader_collector(reader, k)->interpreter != facts->interpreter);
+    }
+    PROMISE(!pyr_reader_collector(reader, pyr_reader_collectors(reader)));
+}
+
 static void read_events(struct pyr_reader *reader, struct exercise_result *result)
 {
     struct pyr_event event;
@@ -165,6 +181,7 @@ struct exercise_result exercise_reader(const uint8_t *file, size_t size)
     read_events(reader, &result);
     check_definitions(reader);
     check_heaps(reader);
+    check_collectors(reader);
     result.nodes = pyr_reader_nodes(reader);
     pyr_reader_close(reader);
     return result;

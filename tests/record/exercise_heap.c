@@ -61,6 +61,24 @@ static int check_site(void *context, const struct pyr_heap_place *place, const s
     return 0;
 }
 
+/* However many it says that there were, there are not more than the file can hold. */
+static void check_collections(struct pyr_heap_reader *reader, size_t size)
+{
+    struct pyr_heap_collection some[PYR_HEAP_COLLECTIONS_AT_ONCE];
+    struct pyr_heap_place place;
+    uint64_t next = 0, all = 0;
+    int64_t count;
+    while ((count = pyr_heap_reader_collections(reader, &next, some)) > 0) {
+        for (int64_t i = 0; i < count; i++)
+            PROMISE(some[i].generation < PYR_GC_GENERATIONS);
+        all += (uint64_t)count;
+        PROMISE(all <= PYR_HEAP_PAUSES);
+    }
+    PROMISE(all * sizeof(struct pyr_heap_pause) <= size);
+    int rc = pyr_heap_reader_place(reader, all ? some[0].site : 0, &place);
+    PROMISE(rc == PYR_E_IO || (rc == 0 && !(place.code && place.other)));
+}
+
 int exercise_heap(const void *file, size_t size, const void *base, size_t base_size, unsigned *sites)
 {
     struct pyr_heap_reader *reader = NULL;
@@ -85,6 +103,7 @@ int exercise_heap(const void *file, size_t size, const void *base, size_t base_s
     PROMISE(summed == 0 || summed == PYR_E_IO);
     int first = pyr_heap_reader_sites(reader, check_site, sites);
     PROMISE(pyr_heap_reader_sites(reader, check_site, &again) == first && again == *sites);
+    check_collections(reader, size);
     pyr_heap_reader_close(reader);
     return 0;
 }
@@ -125,7 +144,13 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
         .text_base = base_texts ? texts.size : 0,
         .text_base_name = "base.memory",
         .peak_bytes = 1000,
+        .collections_noted = 1,
+        .pause_count = HEAP_PAUSES,
     };
+    head.pauses_at = head.texts_at + texts.size;
+    head.thresholds[0] = 700;
+    head.automatic = PYR_HEAP_ENABLED;
+    head.collections[2] = (struct pyr_heap_collections){HEAP_PAUSES, 600, 300, 21, 3, 1, 100};
     memcpy(head.magic, PYR_HEAP_FILE_MAGIC, sizeof head.magic);
     uint8_t page[PYR_HEAP_FILE_HEADER] = {0};
     memcpy(page, &head, sizeof head);
@@ -143,5 +168,10 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
         pyr_buf_append(file, &site, sizeof site);
     }
     pyr_buf_append(file, texts.bytes, texts.size);
+    for (uint32_t i = 0; i < HEAP_PAUSES; i++) {
+        const struct pyr_heap_pause pause = {
+            .start_ns = 1000 * i, .pause_ns = 100 * (i + 1), .collected = 7 * i, .generation = 2, .site = i};
+        pyr_buf_append(file, &pause, sizeof pause);
+    }
     pyr_buf_release(&texts);
 }

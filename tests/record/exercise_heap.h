@@ -13,7 +13,10 @@ int exercise_heap(const void *file, size_t size, const void *base, size_t base_s
 
 int exercise_heap_directory(void); /* where it leaves both as "x.memory" and "base.memory" */
 
-/* A small whole file: two reserved sites, and `count` of one code. base_texts: the code is in "base.memory". */
+enum { HEAP_PAUSES = 3 };
+
+/* A small whole file: two reserved sites, and `count` of one code; and some collections, the nth in the nth site.
+ * base_texts: the code is in "base.memory". */
 void make_heap(struct pyr_buf *file, unsigned count, bool base_texts);
 
 #endif

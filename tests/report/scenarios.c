@@ -301,6 +301,8 @@ const struct scenario scenarios[] = {
     {"deep", "3.12.1", false, scenario_deep},
     {"big", "3.12.1", false, scenario_big},
     {"memory", "3.12.1", false, fill_memory},
+    {"gc", "3.12.1", false, scenario_gc},
+    {"gc_hostile", "3.12.1", false, scenario_gc_hostile},
 };
 /* clang-format on */
 const unsigned scenario_count = sizeof scenarios / sizeof *scenarios;

@@ -25,6 +25,8 @@ int scenario_finish(struct pyr_writer *writer, uint32_t process, uint64_t glance
 
 int scenario_hostile(struct pyr_writer *writer, uint64_t size);
 int scenario_deep(struct pyr_writer *writer, uint64_t size);
+int scenario_gc(struct pyr_writer *writer, uint64_t size);
+int scenario_gc_hostile(struct pyr_writer *writer, uint64_t size);
 int scenario_big(struct pyr_writer *writer, uint64_t size);
 
 #endif

@@ -11,6 +11,7 @@ CASES = [("plain", "text", {}), ("plain", "lines", {}), ("plain", "tree", {}), (
          ("plain", "collapsed", {}), ("plain", "json", {}), ("expressions", "lines", {}),
          ("opcodes", "lines", {"opcodes": "yes"}), ("opcodes", "json", {"opcodes": "yes"}), ("opcodes", "lines", {}),
          ("memory", "text", {}), ("memory", "memory", {}), ("memory", "leaks", {}), ("memory", "memory", {"pid": "101"}),
+         ("gc", "gc", {}), ("gc", "gc", {"pid": "100"}),
          ("memory", "collapsed", {"weight": "peak"}), ("memory", "json", {})]
 
 

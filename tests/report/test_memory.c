@@ -24,7 +24,7 @@ static int fill(struct pyr_writer *writer, const char *name)
     return -1;
 }
 
-/* Something for every format: time, memory and instructions. */
+/* Something for every format: time, memory, collections and instructions. */
 static int make_recording(void **state)
 {
     (void)state;
@@ -36,6 +36,7 @@ static int make_recording(void **state)
         return -1;
     int rc = fill(writer, "plain");
     rc = rc < 0 ? rc : fill(writer, "memory");
+    rc = rc < 0 ? rc : fill(writer, "gc");
     rc = rc < 0 ? rc : fill(writer, "opcodes");
     return pyr_writer_close(writer, NULL) < 0 ? -1 : rc;
 }
