@@ -104,10 +104,10 @@ def start(request):
     """start(script, *arguments, python=…, env=…) -> pythons.Target that has said READY."""
     targets = []
 
-    def start_script(script, *arguments, python=None, env=None):
+    def start_script(script, *arguments, python=None, env=None, **options):
         if python is None:
             python = request.getfixturevalue("python")
-        targets.append(pythons.Target(python, script, arguments, env))
+        targets.append(pythons.Target(python, script, arguments, env, **options))
         targets[-1].ready = targets[-1].wait_ready()
         return targets[-1]
 

@@ -151,7 +151,7 @@ def allow_tracing():
 class Target:
     """A script that runs under an interpreter; `pid` is its process as this system numbers it."""
 
-    def __init__(self, python, script, arguments=(), env=None):
+    def __init__(self, python, script, arguments=(), env=None, stdin=subprocess.DEVNULL):
         temporary = os.path.join(python.root, "tmp")
         self.folder = tempfile.mkdtemp(prefix="pyr-", dir=temporary)
         os.chmod(self.folder, 0o755)
@@ -162,7 +162,7 @@ class Target:
         self.script_inside = inside
         self.errors = tempfile.TemporaryFile()
         self.pending = b""
-        self.process = subprocess.Popen(python.command("-u", inside, *arguments), stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(python.command("-u", inside, *arguments), stdin=stdin,
                                         stdout=subprocess.PIPE, stderr=self.errors, env=clean_environment(env),
                                         cwd="/", start_new_session=True, preexec_fn=allow_tracing)
         self.pid = self.process.pid
@@ -202,6 +202,8 @@ class Target:
             self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+        if self.process.stdin:
+            self.process.stdin.close()
         self.errors.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -27,7 +27,8 @@ struct _dictkeysobject {
 """
 # Objects/moduleobject.c up to 3.9.
 PRIVATE_MODULE = """
-typedef struct { PyObject_HEAD PyObject *md_dict; struct PyModuleDef *md_def; void *md_state; } PyModuleObject;
+typedef struct { PyObject_HEAD PyObject *md_dict; struct PyModuleDef *md_def; void *md_state;
+    PyObject *md_weaklist; PyObject *md_name; } PyModuleObject;
 """
 
 # A bit field has no offset: set it, and see which bit that is.
@@ -99,6 +100,14 @@ FIELDS = {
     "frame.block_count": at("PyFrameObject.f_iblock"),
     "frameobject.frame": at("PyFrameObject.f_frame"),
     "frame.tlbc_index": at("_PyInterpreterFrame.tlbc_index"),
+    "frame.locals": at("_PyInterpreterFrame.f_locals", "PyFrameObject.f_locals"),
+    "frame.frame_obj": at("_PyInterpreterFrame.frame_obj"),
+    "frame.builtins": at("_PyInterpreterFrame.f_builtins", "PyFrameObject.f_builtins"),
+    "frame.valuestack": at("PyFrameObject.f_valuestack"),
+    "frame.stackend": at("PyFrameObject.f_stacktop"),
+    "frame.stackdepth": at("PyFrameObject.f_stackdepth"),
+    "frameobject.frame": at("PyFrameObject.f_frame"),
+    "frameobject.data": at("PyFrameObject._f_frame_data"),
     "code.name": at("PyCodeObject.co_name"),
     "code.qualname": at("PyCodeObject.co_qualname"),
     "code.filename": at("PyCodeObject.co_filename"),
@@ -155,6 +164,58 @@ FIELDS = {
     "function.code": at("PyFunctionObject.func_code"),
     "function.qualname": at("PyFunctionObject.func_qualname"),
     "module.dict": at("PyModuleObject.md_dict"),
+    "runtime.gc": at("_PyRuntimeState.gc"),
+    "interp.gc": at("PyInterpreterState.gc"),
+    "gc.enabled": at("struct _gc_runtime_state.enabled"),
+    "interp.builtins": at("PyInterpreterState.builtins"),
+    "interp.importlib": at("PyInterpreterState.imports.importlib", "PyInterpreterState.importlib"),
+    "interp.import_func": at("PyInterpreterState.imports.import_func", "PyInterpreterState.import_func"),
+    "interp.codec_search_path": at("PyInterpreterState.codecs.search_path", "PyInterpreterState.codec_search_path"),
+    "interp.codec_search_cache": at("PyInterpreterState.codecs.search_cache", "PyInterpreterState.codec_search_cache"),
+    "interp.codec_error_registry": at("PyInterpreterState.codecs.error_registry", "PyInterpreterState.codec_error_registry"),
+    "interp.dict": at("PyInterpreterState.dict"),
+    "tstate.dict": at("PyThreadState.dict"),
+    "tstate.context": at("PyThreadState.context"),
+    "tstate.async_exc": at("PyThreadState.async_exc"),
+    "tstate.c_profileobj": at("PyThreadState.c_profileobj"),
+    "tstate.c_traceobj": at("PyThreadState.c_traceobj"),
+    "code.stacksize": at("PyCodeObject.co_stacksize"),
+    "code.weakreflist": at("PyCodeObject.co_weakreflist"),
+    "code.extra": at("PyCodeObject.co_extra"),
+    "code.cached": at("PyCodeObject._co_cached"),
+    "code.opcache_map": at("PyCodeObject.co_opcache_map"),
+    "code.opcache_count": at("PyCodeObject.co_opcache_size"),
+    "code.cell2arg": at("PyCodeObject.co_cell2arg"),
+    "code.consts": at("PyCodeObject.co_consts"),
+    "code.names": at("PyCodeObject.co_names"),
+    "type.traverse": at("PyTypeObject.tp_traverse"),
+    "type.is_gc": at("PyTypeObject.tp_is_gc"),
+    "type.members": at("PyTypeObject.tp_members"),
+    "type.base": at("PyTypeObject.tp_base"),
+    "type.bases": at("PyTypeObject.tp_bases"),
+    "type.cache": at("PyTypeObject.tp_cache"),
+    "type.subclasses": at("PyTypeObject.tp_subclasses"),
+    "type.weaklist": at("PyTypeObject.tp_weaklist"),
+    "type.weaklistoffset": at("PyTypeObject.tp_weaklistoffset"),
+    "type.del": at("PyTypeObject.tp_del"),
+    "type.finalize": at("PyTypeObject.tp_finalize"),
+    "heaptype.name": at("PyHeapTypeObject.ht_name"),
+    "heaptype.slots": at("PyHeapTypeObject.ht_slots"),
+    "bytearray.alloc": at("PyByteArrayObject.ob_alloc"),
+    "bytearray.object": at("PyByteArrayObject.ob_bytes_object"),
+    "list.allocated": at("PyListObject.allocated"),
+    "set.smalltable": at("PySetObject.smalltable"),
+    "function.dict": at("PyFunctionObject.func_dict"),
+    "function.globals": at("PyFunctionObject.func_globals"),
+    "weakref.object": at("PyWeakReference.wr_object"),
+    "weakref.callback": at("PyWeakReference.wr_callback"),
+    "module.def": at("PyModuleObject.md_def"),
+    "module.state": at("PyModuleObject.md_state"),
+    "module.state_size": at("PyModuleObject.md_state_size"),
+    "module.state_traverse": at("PyModuleObject.md_state_traverse"),
+    "module.name": at("PyModuleObject.md_name"),
+    "dictkeys.lookup": at("struct _dictkeysobject.dk_lookup"),
+    "dictkeys.usable": at("struct _dictkeysobject.dk_usable"),
     "generator.frame": at("PyGenObject.gi_iframe", "PyGenObject.gi_frame"),
     "generator.state": at("PyGenObject.gi_frame_state"),
 }
@@ -170,6 +231,9 @@ SIZES = {
     "code_size": ["sizeof(PyCodeObject)"],
     "dictentry_size": ["sizeof(PyDictKeyEntry)"],
     "dictunicodeentry_size": ["sizeof(PyDictUnicodeEntry)"],
+    "type_size": ["sizeof(PyTypeObject)"],
+    "gc_stats_size": ["sizeof(((struct _gc_runtime_state *)0)->generation_stats)"],
+    "opcache_size": ["sizeof(struct _PyOpcache)"],
 }
 
 PROPERTIES = {
@@ -185,6 +249,7 @@ PROPERTIES = {
     "managed_dict": ["Py_TPFLAGS_MANAGED_DICT"],
     "state_executing": ["FRAME_EXECUTING"],
     "state_unwinding": ["FRAME_UNWINDING"],
+    "state_cleared": ["FRAME_CLEARED"],
     "free_threaded": ["Py_GIL_DISABLED"],
 }
 
@@ -231,6 +296,11 @@ def properties(version, chosen, values):
         "unicode_compact_shift": values["compact_shift"],
         "unicode_ascii_shift": values["ascii_shift"],
         "managed_dict_kind": f"PYR_MANAGED_DICT_{managed}",
+        "generator_cleared": values["state_cleared"] or 0,
+        "static_types_count_head": version in ((3, 11), (3, 12)),
+        "embedded_values_of_dict": version >= (3, 13),  # gh-130327; detection knows the older 3.13
+        "int_sizes_begin_with_one": version >= (3, 11),
+        "heap_types_show_class": version >= (3, 9),  # bpo-40217
         "free_threaded": bool(values["free_threaded"]),
     }
 
@@ -251,6 +321,7 @@ DEBUG_OFFSETS = [
     ("interp_threads_head", "interpreter_state.threads_head", "", "", "interpreter_state.size"),
     ("interp_gc_collecting", "gc.collecting", "interpreter_state.gc", "", "interpreter_state.size"),
     ("interp_gc_frame", "gc.frame", "interpreter_state.gc", "", "interpreter_state.size"),
+    ("interp_gc", "interpreter_state.gc", "", "", "interpreter_state.size"),
     ("interp_modules", "interpreter_state.imports_modules", "", "", "interpreter_state.size"),
     ("interp_sysdict", "interpreter_state.sysdict", "", "", "interpreter_state.size"),
     ("interp_gil", "interpreter_state.ceval_gil", "", "", "interpreter_state.size"),

@@ -3,6 +3,7 @@
 #include "launch.h"
 
 #include "base/alloc.h"
+#include "base/guardian.h"
 #include "target/system.h"
 
 #include <dirent.h>
@@ -13,11 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -161,58 +159,22 @@ static int make_directory(struct pyr_preload *preload, struct pyr_err *err)
 
 /* ---- the guardian ---- */
 
-static void close_all_but(int kept)
-{
-#ifdef SYS_close_range
-    if ((kept == 0 || syscall(SYS_close_range, 0u, (unsigned)kept - 1, 0u) == 0) &&
-        syscall(SYS_close_range, (unsigned)kept + 1, ~0u, 0u) == 0)
-        return;
-#endif
-    long most = sysconf(_SC_OPEN_MAX);
-    for (int fd = 0; fd < most; fd++)
-        if (fd != kept)
-            close(fd);
-}
-
-/* A process of its own session that holds nothing of ours open, deaf to all signals, waits until we are gone and tidies
- * up. */
-static _Noreturn void guard(const char *directory, int pipe)
-{
-    sigset_t all;
-    char nothing;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
-    prctl(PR_SET_NAME, "pyrometer-tidy", 0UL, 0UL, 0UL);
-    close_all_but(pipe);
-    if (chdir("/") != 0)
-        _exit(1);
-    while (read(pipe, &nothing, 1) < 0 && errno == EINTR)
-        continue;
-    remove_directory(directory);
-    _exit(0);
-}
-
 static int start_guardian(struct pyr_preload *preload, struct pyr_err *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return pyr_err_set(err, PYR_E_LIMIT, "no pipe: %s", strerror(errno));
-    preload->guard = fork();
-    if (preload->guard == 0) {
-        close(ends[1]);
-        setsid();
-        guard(preload->directory, ends[0]);
+    int link;
+    pid_t pid = pyr_guardian_start("pyrometer-tidy", &link, err);
+    if (pid < 0)
+        return (int)pid;
+    if (pid == 0) { /* the guardian: waits until we are gone and tidies up */
+        char nothing;
+        while (read(link, &nothing, 1) < 0 && errno == EINTR)
+            continue;
+        remove_directory(preload->directory);
+        _exit(0);
     }
-    close(ends[0]);
-    preload->guardian = ends[1];
-    return preload->guard < 0 ? pyr_err_set(err, PYR_E_LIMIT, "no process: %s", strerror(errno)) : 0;
-}
-
-static void end_guardian(struct pyr_preload *preload)
-{
-    close(preload->guardian);
-    while (preload->guard > 0 && waitpid(preload->guard, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    preload->guard = pid;
+    preload->guardian = link;
+    return 0;
 }
 
 /* ---- the environment ---- */
@@ -295,7 +257,7 @@ void pyr_preload_close(struct pyr_preload *preload)
     if (preload->directory[0])
         remove_directory(preload->directory);
     if (preload->guardian >= 0)
-        end_guardian(preload);
+        pyr_guardian_end(preload->guard, preload->guardian);
     if (preload->lock >= 0)
         close(preload->lock);
     pyr_free(preload->variables[0]);

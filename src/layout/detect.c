@@ -118,6 +118,13 @@ static bool built_with_jit(struct pyr_target *target, pyr_addr runtime)
     return found;
 }
 
+/* What a patch release changed and no header tells. */
+static void apply_patch_release(struct pyr_layout *layout, const struct pyr_identity *identity)
+{
+    if (identity->minor == 13 && identity->micro >= 0 && identity->micro < 6) /* gh-130327 */
+        layout->embedded_values_of_dict = false;
+}
+
 static void name_version(struct pyr_layout *layout, const struct pyr_identity *identity)
 {
     layout->version_major = identity->major;
@@ -140,6 +147,7 @@ int pyr_python_detect(struct pyr_python *python, struct pyr_target *target, stru
         return status;
     found.layout = *source->layout;
     name_version(&found.layout, &identity);
+    apply_patch_release(&found.layout, &identity);
     if ((status = apply_debug(&found, source, target, err)) < 0 ||
         (status = pyr_layout_probe(&found.layout, source, target, found.runtime, err)) < 0)
         return status;

@@ -19,15 +19,25 @@
     X(runtime, finalizing)          /* tstate pointer, non-NULL when ending */                                         \
     X(runtime, tstate_current)      /* up to 3.11: gilstate.tstate_current, the holder of the GIL */                   \
     X(runtime, gc_collecting)       /* 3.8 */                                                                          \
+    X(runtime, gc)                  /* 3.8: the collector's state */                                                   \
     X(runtime, main_thread)         /* pthread id of the main thread, where kept */                                   \
     X(interp, next)                                                                                                    \
     X(interp, id)                                                                                                      \
     X(interp, threads_head)                                                                                            \
     X(interp, gc_collecting)        /* 3.9+ */                                                                         \
+    X(interp, gc)                   /* 3.9+: the collector's state */                                                  \
+    X(interp, builtins)                                                                                                \
+    X(interp, importlib)                                                                                               \
+    X(interp, codec_search_path)                                                                                       \
+    X(interp, codec_search_cache)                                                                                      \
+    X(interp, codec_error_registry)                                                                                    \
+    X(interp, import_func)                                                                                             \
+    X(interp, dict)                                                                                                    \
     X(interp, gc_frame)             /* 3.15+: the frame in which the collection runs */                                \
     X(interp, modules)              /* sys.modules dict: modules, imports.modules */                                   \
     X(interp, sysdict)                                                                                                 \
     X(interp, gil)                  /* 3.12+: pointer to struct _gil_runtime_state */                                  \
+    X(gc, enabled)                                                                                                     \
     X(gil, last_holder)                                                                                                \
     X(gil, locked)                                                                                                     \
     X(tstate, prev)                                                                                                    \
@@ -43,6 +53,11 @@
     X(tstate, datastack_chunk)      /* 3.11+ */                                                                        \
     X(tstate, status)               /* 3.12+: bit field, see properties */                                             \
     X(tstate, current_exception)                                                                                       \
+    X(tstate, dict)                                                                                                    \
+    X(tstate, context)                                                                                                 \
+    X(tstate, async_exc)                                                                                               \
+    X(tstate, c_profileobj)                                                                                            \
+    X(tstate, c_traceobj)                                                                                              \
     X(cframe, current_frame)                                                                                           \
     X(chunk, previous)              /* _PyStackChunk */                                                                \
     X(chunk, size)                                                                                                     \
@@ -64,6 +79,14 @@
     X(frame, block_count)           /* f_iblock, up to 3.10 */                                                         \
     X(frameobject, frame)           /* f_frame, 3.11+ */                                                               \
     X(frame, tlbc_index)            /* free-threaded 3.14+ */                                                          \
+    X(frame, locals)                /* f_locals */                                                                     \
+    X(frame, frame_obj)             /* 3.11+ */                                                                        \
+    X(frame, builtins)                                                                                                 \
+    X(frame, valuestack)            /* up to 3.10 */                                                                   \
+    X(frame, stackend)              /* f_stacktop, 3.8 and 3.9 */                                                      \
+    X(frame, stackdepth)            /* 3.10 */                                                                         \
+    X(frameobject, frame)           /* 3.11+ */                                                                        \
+    X(frameobject, data)            /* where the frame that it has inherited lies */                                   \
     X(code, name)                                                                                                      \
     X(code, qualname)               /* 3.11+ */                                                                        \
     X(code, filename)                                                                                                  \
@@ -79,6 +102,15 @@
     X(code, cellvars)               /* up to 3.10 */                                                                   \
     X(code, freevars)               /* up to 3.10 */                                                                   \
     X(code, nlocals)                                                                                                   \
+    X(code, stacksize)                                                                                                 \
+    X(code, weakreflist)                                                                                               \
+    X(code, extra)                                                                                                     \
+    X(code, cached)                 /* 3.12+: words of objects made on demand */                                       \
+    X(code, opcache_map)            /* up to 3.10 */                                                                   \
+    X(code, opcache_count)                                                                                             \
+    X(code, cell2arg)               /* up to 3.10 */                                                                   \
+    X(code, consts)                                                                                                    \
+    X(code, names)                                                                                                     \
     X(code, version)                /* co_version, 3.12+ */                                                            \
     X(object, refcnt)                                                                                                  \
     X(object, type)                                                                                                    \
@@ -89,27 +121,46 @@
     X(type, itemsize)                                                                                                  \
     X(type, dictoffset)                                                                                                \
     X(type, mro)                                                                                                       \
+    X(type, traverse)                                                                                                  \
+    X(type, is_gc)                                                                                                     \
+    X(type, members)                                                                                                   \
+    X(type, base)                                                                                                      \
+    X(type, bases)                                                                                                     \
+    X(type, cache)                                                                                                     \
+    X(type, subclasses)                                                                                                \
+    X(type, weaklist)                                                                                                  \
+    X(type, weaklistoffset)                                                                                            \
+    X(type, del)                                                                                                       \
+    X(type, finalize)                                                                                                  \
     X(type, dict)                                                                                                      \
     X(heaptype, cached_keys)                                                                                           \
     X(heaptype, module)                                                                                                \
     X(heaptype, qualname)                                                                                              \
+    X(heaptype, name)                                                                                                  \
+    X(heaptype, slots)                                                                                                 \
     X(unicode, state)                                                                                                  \
     X(unicode, length)                                                                                                 \
     X(unicode, ascii_data)          /* sizeof(PyASCIIObject) */                                                        \
     X(unicode, compact_data)        /* sizeof(PyCompactUnicodeObject) */                                               \
     X(unicode, legacy_data)         /* PyUnicodeObject.data */                                                         \
     X(bytes, data)                                                                                                     \
+    X(bytearray, alloc)                                                                                                \
+    X(bytearray, object)            /* 3.15+: the bytes object that it keeps its bytes in */                           \
     X(list, items)                                                                                                     \
+    X(list, allocated)                                                                                                 \
     X(tuple, items)                                                                                                    \
     X(set, used)                                                                                                       \
     X(set, mask)                                                                                                       \
     X(set, table)                                                                                                      \
+    X(set, smalltable)                                                                                                 \
     X(dict, used)                                                                                                      \
     X(dict, keys)                                                                                                      \
     X(dict, values)                                                                                                    \
     X(dictkeys, log2_size)          /* up to 3.10: dk_size, a count, see properties */                                 \
     X(dictkeys, kind)               /* 3.11+ */                                                                        \
     X(dictkeys, nentries)                                                                                              \
+    X(dictkeys, lookup)             /* up to 3.10 */                                                                   \
+    X(dictkeys, usable)                                                                                                \
     X(dictkeys, indices)                                                                                               \
     X(dictkeys, log2_index_bytes)                                                                                      \
     X(dictvalues, values)           /* of an instance's inline or split attributes, 3.11+ */                           \
@@ -117,9 +168,18 @@
     X(long, digits)                                                                                                    \
     X(float, value)                                                                                                    \
     X(cell, value)                                                                                                     \
+    X(weakref, object)                                                                                                 \
+    X(weakref, callback)                                                                                               \
     X(function, code)                                                                                                  \
     X(function, qualname)                                                                                              \
+    X(function, dict)                                                                                                  \
+    X(function, globals)                                                                                               \
     X(module, dict)                                                                                                    \
+    X(module, def)                                                                                                     \
+    X(module, state)                                                                                                   \
+    X(module, state_size)           /* 3.15+; before, they are in its definition */                                    \
+    X(module, state_traverse)                                                                                          \
+    X(module, name)                                                                                                    \
     X(generator, frame)             /* gi_iframe 3.11+; gi_frame before */                                             \
     X(generator, state)
 /* clang-format on */
@@ -158,7 +218,8 @@ struct pyr_layout {
 #undef PYR_LAYOUT_MEMBER
 
     /* Sizes of the structures that are read whole. */
-    uint32_t interp_size, tstate_size, frame_size, code_size, dictentry_size, dictunicodeentry_size;
+    uint32_t interp_size, tstate_size, frame_size, code_size, dictentry_size, dictunicodeentry_size, type_size,
+        opcache_size, gc_stats_size;
 
     /* Properties: behaviour is keyed on these, never on versions. */
     enum pyr_frame_kind frame_kind;
@@ -177,6 +238,11 @@ struct pyr_layout {
     uint8_t frame_owner_cstack; /* from it up it is no Python frame, its code no code object; 255: there are none */
     uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* bits inside unicode.state */
     enum pyr_managed_dict_kind managed_dict_kind;
+    uint8_t generator_cleared;    /* of generator.state: from it up there is no frame */
+    bool static_types_count_head; /* 3.11, 3.12: sys.getsizeof of a static type counts a head, which it has not */
+    bool embedded_values_of_dict; /* 3.13.6+: where an instance has a dict, that shows the values inside the instance */
+    bool int_sizes_begin_with_one; /* 3.11+: sys.getsizeof of 0 counts a digit */
+    bool heap_types_show_class;    /* 3.9+: traversals of heap types made in C visit the type */
     bool free_threaded;
     bool jit; /* built with it, as far as can be told; whether it is on is a state of the process */
     int version_major, version_minor, version_micro; /* for display only; micro −1: not known */

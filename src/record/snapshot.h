@@ -43,12 +43,15 @@ enum pyr_edge_kind {
     PYR_EDGE_CLASS = 10,    /* the object's own type */
     PYR_EDGE_DICT = 11,     /* the instance's (module's, type's) own dict */
     PYR_EDGE_KINDS = 12,
+    /* Added to a kind: a reference that the object owns but does not show to the collector (a dict's str keys, a code
+     * object's constants, a method descriptor's name), so gc.get_referents() does not tell of it. */
+    PYR_EDGE_HIDDEN = 1 << 4,
 };
 
 struct pyr_snapshot_edge {
     uint64_t to; /* address of the object */
     pyr_snapshot_text label;
-    uint32_t kind; /* enum pyr_edge_kind */
+    uint32_t kind; /* enum pyr_edge_kind; PYR_EDGE_HIDDEN may be added */
 };
 
 struct pyr_snapshot_object {

@@ -187,8 +187,9 @@ static int await_stop(pid_t tid)
             take_note_of_end(tid);
             return PYR_E_GONE;
         }
-        await_event(tid, WSTOPPED | WNOHANG, &event);
         int signal = event.si_status & 0xff, kind = event.si_status >> 8;
+        if (kind) /* a signal that was taken note of would be lost if we were killed now */
+            await_event(tid, WSTOPPED | WNOHANG, &event);
         if (kind == PTRACE_EVENT_STOP) {
             pyr_restart_call(tid);
             return 0;

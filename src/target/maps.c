@@ -94,6 +94,7 @@ static bool parse_line(char *line, const char *root, size_t root_length, struct 
     m.readable = p[0] == 'r';
     m.writable = p[1] == 'w';
     m.executable = p[2] == 'x';
+    m.shared = p[3] == 's';
     p += 5;
     if (!scan_hex(&p, ' ', &m.file_offset) || !scan_hex(&p, ':', &major) || !scan_hex(&p, ' ', &minor) ||
         !scan_decimal(&p, &m.inode))

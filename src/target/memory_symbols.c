@@ -72,6 +72,20 @@ int pyr_elf_memory_loads(const struct pyr_target *target, pyr_addr base, struct 
     return status;
 }
 
+uint64_t pyr_target_module_end(const struct pyr_target *target, pyr_addr base)
+{
+    struct view view;
+    uint64_t end = 0;
+    if (open_view(&view, target, base) < 0)
+        return 0;
+    for (size_t i = 0; i < view.loads.count; i++) {
+        const struct pyr_elf_load *load = &view.loads.load[i];
+        if (view.bias + load->address + load->memory_size > end)
+            end = view.bias + load->address + load->memory_size;
+    }
+    return end;
+}
+
 /* glibc's loader writes addresses over the file's values in place; musl's leaves them. */
 static uint64_t relocated(const struct view *view, uint64_t value)
 {

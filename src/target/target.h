@@ -55,6 +55,7 @@ struct pyr_mapping {
     uint64_t start, end, file_offset;
     uint64_t device, inode;
     bool readable, writable, executable, deleted;
+    bool shared;      /* what is written there is seen by others, too */
     const char *path; /* "" for anonymous; as the target's root and mount namespace name it */
 };
 
@@ -79,6 +80,10 @@ int pyr_target_section(struct pyr_target *target, const char *module_hint, const
 
 /* The path of the module that holds an address; NULL if none. Borrowed like maps. */
 const char *pyr_target_module_path(struct pyr_target *target, pyr_addr at);
+
+/* Where the data of an ELF module ends, what is zeroed at its start included: base is where its first byte is mapped.
+ * 0 if that is no module. */
+uint64_t pyr_target_module_end(const struct pyr_target *target, pyr_addr base);
 
 /* ---- facts about the process ---- */
 

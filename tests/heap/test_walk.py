@@ -1,0 +1,118 @@
+"""Every object of a process, against what its own interpreter says: the census, the references, the sizes."""
+import collections
+import os
+import pathlib
+
+import pytest
+
+from . import walked
+
+EVERYTHING = pathlib.Path(__file__).with_name("everything.py")
+
+
+@pytest.fixture(name="both")
+def both_sides(start, python):
+    """(what the walk found, what the interpreter said)."""
+    target = start(EVERYTHING, python=python)
+    walked.wait_stopped(target.pid)
+    return walked.walk(target.pid), walked.census(os.path.join(target.folder, "census"))
+
+
+def check_census(walk, said):
+    """The tracked ones by generation, each with its type. A tuple that the census leaves in a cache may be more."""
+    tracked = {address: item.generation for address, item in said.items() if item.generation != walked.UNTRACKED}
+    found = {address: item.generation for address, item in walk.objects.items()
+             if item.generation not in (walked.UNTRACKED, walked.PERMANENT)}
+    assert not {address: said[address] for address in tracked.keys() - found.keys()}
+    more = [walk.objects[address] for address in found.keys() - tracked.keys()]
+    assert [walk.types[item.type][1] for item in more if item.generation != 0 or walk.types[item.type][1] != "tuple"] == []
+    assert len(more) <= 1
+    assert all(found[address] == generation for address, generation in tracked.items())
+    assert all(walk.objects[address].type == item.type for address, item in said.items() if address in found)
+
+
+def check_untracked(walk, said):
+    """What tracked objects refer to; but for numbers that the census made and that are no more."""
+    lost = [item for address, item in said.items() if address not in walk.objects]
+    assert {item.kind for item in lost} <= {"int", "dict"}
+    assert len(lost) < 40
+
+
+def check_sizes(walk, said):
+    wrong = [(item.kind, item.size, walk.objects[address].size) for address, item in said.items()
+             if item.size and address in walk.objects and walk.objects[address].size != item.size and
+             not walk.objects[address].flags & walked.SIZE_BASIC]
+    assert wrong == []
+    basic = {walk.types[item.type][1] for item in walk.objects.values() if item.flags & walked.SIZE_BASIC}
+    assert "Sized" in basic
+    assert not basic & {"list", "dict", "str", "int", "set", "type", "code", "OrderedDict", "deque", "Plain"}
+
+
+def is_interned(said, item):
+    """The runtime's own table, whose references do not count: each str is there as its own value."""
+    return item.kind == "dict" and len(item.referents) > 1000 and all(
+        other not in said or said[other].kind == "str" for other in item.referents)
+
+
+def check_edges(walk, said):
+    wrong = collections.Counter()
+    flagged = 0
+    for address, item in said.items():
+        found = walk.objects.get(address)
+        if found is None or is_interned(said, item):
+            continue
+        if found.flags & walked.CONSERVATIVE:
+            flagged += 1
+        elif found.shown() != collections.Counter(item.referents):
+            wrong[item.kind] += 1
+    assert wrong == {}
+    assert flagged < len(said) / 100
+
+
+def check_labels(walk):
+    """By what name something is held, however its version keeps attributes."""
+    plain = [item for item in walk.objects.values() if walk.types.get(item.type) == ("__main__", "Plain")]
+    names = collections.Counter(label for item in plain for _, _, label in item.edges)
+    if not names["first"]:  # in dicts with shared keys, or in dicts
+        dicts = [walk.objects[to] for item in plain for to, kind, _ in item.edges if kind == 11]
+        names = collections.Counter(label or walk.objects[to].text for item in dicts for to, _, label in item.edges)
+    assert names["first"] >= 15 and names["second"] >= 15
+    slots = [item for item in walk.objects.values() if walk.types.get(item.type) == ("__main__", "Slots")]
+    assert {(kind, label) for item in slots for _, kind, label in item.edges} >= {(2, "a")}
+    generators = [item for item in walk.objects.values()
+                  if walk.types.get(item.type) in (("builtins", "generator"), ("builtins", "frame"))]
+    assert {label for item in generators for _, _, label in item.edges} >= {"limit", "held", "start"}
+
+
+def check_roots(walk):
+    kinds = collections.Counter(kind for kind, *_ in walk.roots)
+    modules = {holder for kind, _, holder, _ in walk.roots if kind == 0}
+    assert {"__main__", "sys", "builtins", "os"} <= modules
+    frames = {(holder.partition(" ")[0], name) for kind, _, holder, name in walk.roots if kind == 1}
+    assert ("main", "target") in frames or ("main", "write") in frames
+    assert kinds[2] and kinds[3] and kinds[4]
+    assert all(address in walk.objects for _, address, *_ in walk.roots)
+
+
+def check_whole(walk):
+    """Nothing points nowhere, nothing was torn in a process that stands still."""
+    assert walk.facts["enabled"] == 0 and walk.facts["collecting"] == 0
+    assert walk.facts["torn"] <= 2 and walk.facts["dangling"] == 0
+    assert all(to in walk.objects for item in walk.objects.values() for to, _, _ in item.edges)
+    assert all(item.type in walk.types for item in walk.objects.values())
+    contents = collections.defaultdict(set)
+    for item in walk.objects.values():
+        if item.content and walk.types[item.type][1] == "str" and item.length < 40:
+            contents[item.content].add((item.text, item.length))
+    assert all(len(texts) == 1 for texts in contents.values())
+
+
+def test_everything(both):
+    walk, said = both
+    check_census(walk, said)
+    check_untracked(walk, said)
+    check_sizes(walk, said)
+    check_edges(walk, said)
+    check_labels(walk)
+    check_roots(walk)
+    check_whole(walk)
