@@ -1,6 +1,6 @@
 """Measure, and print tables in Markdown with the machine, the versions and the date: ./dev bench [WHAT…]
 
-WHAT is a group (sampling, memory: all of it) or single measurements; without any, what there is is listed.
+WHAT is a group (sampling, memory, heap: all of it) or single measurements; without any, what there is is listed.
 """
 import argparse
 import datetime
@@ -11,10 +11,11 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests")]
+import heap  # noqa: E402
 import memory  # noqa: E402
 import sampling  # noqa: E402
 
-MODULES = {"sampling": sampling, "memory": memory}
+MODULES = {"sampling": sampling, "memory": memory, "heap": heap}
 GROUPS = {name: list(module.MEASUREMENTS) for name, module in MODULES.items()}
 MEASUREMENTS = {name: (module, measure) for module in MODULES.values() for name, measure in module.MEASUREMENTS.items()}
 

@@ -29,7 +29,7 @@ _pyrometer() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} at
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "run attach top dump report doctor help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "run attach top dump report heap diff doctor help --help --version" -- "$current"))
         return
     fi
     local profile="--output --force --rate --mode --no-children --no-stop --opcodes --duration --quiet --help" options
@@ -40,9 +40,12 @@ _pyrometer() {
     dump) options="--locals --json --help" ;;
     report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --pid --from --to --limit
         --help" ;;
+    heap) options="--census --suspects --top --dominators --paths --cycles --duplicates --containers --arenas --gc --dot
+        --json --output --force --limit --help" ;;
+    diff) options="--output --force --limit --help" ;;
     doctor) options="--json --help" ;;
     help)
-        COMPREPLY=($(compgen -W "run attach top dump report doctor" -- "$current"))
+        COMPREPLY=($(compgen -W "run attach top dump report heap diff doctor" -- "$current"))
         return
         ;;
     *) return ;;
@@ -68,7 +71,7 @@ _pyrometer() {
             -- "$current"))
         return
         ;;
-    -o | --output) _pyrometer_files "$current"; return ;;
+    -o | --output | --dot) _pyrometer_files "$current"; return ;;
     --python) COMPREPLY=($(compgen -c -- "$current")); return ;;
     --pid) _pyrometer_pids "$current"; return ;;
     -m) COMPREPLY=(); return ;;
@@ -80,7 +83,7 @@ _pyrometer() {
     fi
     case $command in
     attach | dump | top) _pyrometer_pids "$current" ;;
-    run | report) _pyrometer_files "$current" ;;
+    run | report | heap | diff) _pyrometer_files "$current" ;;
     esac
 }
 

@@ -1,6 +1,6 @@
 # fish completion for pyrometer
 
-set -l commands run attach top dump report doctor help
+set -l commands run attach top dump report heap diff doctor help
 set -l profiling '__fish_seen_subcommand_from run attach'
 set -l measuring '__fish_seen_subcommand_from run attach top'
 
@@ -15,6 +15,8 @@ complete -c pyrometer -n "not __fish_seen_subcommand_from $commands" -a attach -
 complete -c pyrometer -n "not __fish_seen_subcommand_from $commands" -a top -d 'Show live where the time goes'
 complete -c pyrometer -n "not __fish_seen_subcommand_from $commands" -a dump -d 'Print what each thread is doing now'
 complete -c pyrometer -n "not __fish_seen_subcommand_from $commands" -a report -d 'Show a recording'
+complete -c pyrometer -n "not __fish_seen_subcommand_from $commands" -a heap -d 'Show what a heap snapshot holds'
+complete -c pyrometer -n "not __fish_seen_subcommand_from $commands" -a diff -d 'Show what grew between two heap snapshots'
 complete -c pyrometer -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'Tell what works on this machine'
 complete -c pyrometer -n "not __fish_seen_subcommand_from $commands" -a help -d 'Explain a command'
 complete -c pyrometer -s h -l help -d 'Print help'
@@ -38,11 +40,11 @@ complete -c pyrometer -n '__fish_seen_subcommand_from attach top dump' -f -a '(_
 complete -c pyrometer -n '__fish_seen_subcommand_from top' -s i -l interval -x -d 'How often it is brought up to date'
 complete -c pyrometer -n '__fish_seen_subcommand_from top' -s w -l window -x -d 'How much of the past is shown'
 complete -c pyrometer -n '__fish_seen_subcommand_from dump' -s l -l locals -d 'Show local variables'
-complete -c pyrometer -n '__fish_seen_subcommand_from dump report doctor' -l json -d 'Print JSON'
+complete -c pyrometer -n '__fish_seen_subcommand_from dump report heap doctor' -l json -d 'Print JSON'
 
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -s f -l format -x -a '(__pyrometer_formats)' -d 'The format'
-complete -c pyrometer -n '__fish_seen_subcommand_from report' -s o -l output -r -F -d 'Write to this file'
-complete -c pyrometer -n '__fish_seen_subcommand_from report' -l force -d 'Overwrite the file'
+complete -c pyrometer -n '__fish_seen_subcommand_from report heap diff' -s o -l output -r -F -d 'Write to this file'
+complete -c pyrometer -n '__fish_seen_subcommand_from report heap diff' -l force -d 'Overwrite the file'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l weight -x -a 'time allocated live peak' -d 'What is counted'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l by -x -a 'line function' -d 'How frames are told apart'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l opcodes -d 'Show the instructions of lines'
@@ -51,4 +53,10 @@ complete -c pyrometer -n '__fish_seen_subcommand_from report' -l thread -x -d 'O
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l pid -x -d 'Only this process'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l from -x -d 'Only after this time'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l to -x -d 'Only before this time'
-complete -c pyrometer -n '__fish_seen_subcommand_from report' -s n -l limit -x -d 'Rows of tables'
+complete -c pyrometer -n '__fish_seen_subcommand_from report heap diff' -s n -l limit -x -d 'Rows of tables'
+
+for view in census suspects top dominators cycles duplicates containers arenas gc
+    complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l $view
+end
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l paths -x -d 'Shortest ways to a type or an address'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l dot -r -F -d 'Draw for Graphviz'

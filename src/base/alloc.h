@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-void *pyr_alloc(size_t size);              /* zeroed; NULL when out of memory */
+void *pyr_alloc(size_t size);     /* zeroed; NULL when out of memory */
+void *pyr_alloc_big(size_t size); /* the same, for arrays that are read all over: in huge pages where there are any */
 void *pyr_realloc(void *old, size_t size); /* old is kept on failure */
 void pyr_free(void *block);                /* NULL is allowed */
 void *pyr_memdup(const void *bytes, size_t size);

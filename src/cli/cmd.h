@@ -25,7 +25,8 @@ struct pyr_cmd {
 
 #define PYR_ARGS_MAX 256
 
-extern const struct pyr_cmd pyr_cmd_run, pyr_cmd_attach, pyr_cmd_top, pyr_cmd_dump, pyr_cmd_report, pyr_cmd_doctor;
+extern const struct pyr_cmd pyr_cmd_run, pyr_cmd_attach, pyr_cmd_top, pyr_cmd_dump, pyr_cmd_report, pyr_cmd_heap,
+    pyr_cmd_diff, pyr_cmd_doctor;
 
 extern const struct pyr_cmd *const pyr_cmds[]; /* NULL-terminated */
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 const struct pyr_cmd *const pyr_cmds[] = {
-    &pyr_cmd_run, &pyr_cmd_attach, &pyr_cmd_top, &pyr_cmd_dump, &pyr_cmd_report, &pyr_cmd_doctor, NULL,
+    &pyr_cmd_run,  &pyr_cmd_attach, &pyr_cmd_top,    &pyr_cmd_dump, &pyr_cmd_report,
+    &pyr_cmd_heap, &pyr_cmd_diff,   &pyr_cmd_doctor, NULL,
 };
 
 const struct pyr_cmd *pyr_cmd_find(const char *name)

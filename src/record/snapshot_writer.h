@@ -1,5 +1,6 @@
-/* Writes a .pyroheap file in one pass over the objects, in any order; sorts and joins them at the end. Memory stays
- * bounded: what grows with the heap is kept in files beside the output. Not thread-safe. */
+/* Writes a .pyroheap file in one pass over the objects, in any order; sorts and joins them at the end. What
+ * grows with the heap is kept in files beside the output; memory is 72 bytes for each page of 4 KiB that has objects,
+ * and what is known of types, shapes and texts. Not thread-safe. */
 #ifndef PYR_RECORD_SNAPSHOT_WRITER_H
 #define PYR_RECORD_SNAPSHOT_WRITER_H
 
@@ -14,7 +15,8 @@ struct pyr_snapshot_writer;
 /* Makes the file, which must not exist unless force; nothing is left of it if finish is not called or fails. */
 int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path, bool force, struct pyr_err *err);
 
-/* Interns a text; equal ones get the same number. Bytes that are no UTF-8 are replaced. 0 for size 0 or no memory. */
+/* Interns a text; equal ones get the same number, unless millions of others came between. Bytes that are no UTF-8 are
+ * replaced. 0 for size 0 or no memory. */
 pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size);
 
 /* Each address once (a second is dropped and counted as torn). Edges are in the order in which the type visits them. */

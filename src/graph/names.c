@@ -1,0 +1,206 @@
+#include "graph/paths.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void put(struct pyr_buf *name, const char *text)
+{
+    pyr_buf_append(name, text, strlen(text));
+}
+
+static void put_text(const struct pyr_snapshot *snapshot, pyr_snapshot_text text, struct pyr_buf *name)
+{
+    struct pyr_snapshot_string string = pyr_snapshot_string(snapshot, text);
+    pyr_buf_append(name, string.bytes, string.size);
+}
+
+static bool equals(struct pyr_snapshot_string string, const char *text)
+{
+    return string.size == strlen(text) && memcmp(string.bytes, text, string.size) == 0;
+}
+
+void pyr_name_type(const struct pyr_snapshot *snapshot, uint32_t type, struct pyr_buf *name)
+{
+    const struct pyr_snapshot_type_row *row = &snapshot->type_rows[type];
+    struct pyr_snapshot_string module = pyr_snapshot_string(snapshot, row->module);
+    if (module.size && !equals(module, "builtins")) {
+        pyr_buf_append(name, module.bytes, module.size);
+        put(name, ".");
+    }
+    if (pyr_snapshot_string(snapshot, row->name).size)
+        put_text(snapshot, row->name, name);
+    else
+        put(name, "<unknown type>");
+}
+
+static bool is_type(const struct pyr_snapshot *snapshot, uint32_t object, const char *name)
+{
+    const struct pyr_snapshot_type_row *row = &snapshot->type_rows[pyr_snapshot_form(snapshot, object)->type];
+    return equals(pyr_snapshot_string(snapshot, row->name), name);
+}
+
+/* How it begins, in quotes. */
+static void put_quoted(const struct pyr_snapshot *snapshot, uint32_t object, struct pyr_buf *name)
+{
+    struct pyr_snapshot_string text = pyr_snapshot_string(snapshot, snapshot->text[object]);
+    uint64_t length = pyr_snapshot_form(snapshot, object)->length;
+    put(name, is_type(snapshot, object, "bytes") ? "b'" : "'");
+    pyr_buf_append(name, text.bytes, text.size);
+    put(name, text.size >= PYR_SNAPSHOT_TEXT_MAX - 3 && length > text.size ? "…'" : "'");
+}
+
+void pyr_name_object(const struct pyr_snapshot *snapshot, uint32_t object, struct pyr_buf *name)
+{
+    const struct pyr_snapshot_form *form = pyr_snapshot_form(snapshot, object);
+    char address[32];
+    bool has_text = pyr_snapshot_string(snapshot, snapshot->text[object]).size > 0;
+    if (is_type(snapshot, object, "str") || is_type(snapshot, object, "bytes")) {
+        put_quoted(snapshot, object, name);
+        return;
+    }
+    if (has_text) {
+        put_text(snapshot, snapshot->text[object], name);
+        return;
+    }
+    put(name, "<");
+    pyr_name_type(snapshot, form->type, name);
+    snprintf(address, sizeof address, " at 0x%" PRIx64 ">", snapshot->address[object]);
+    put(name, address);
+}
+
+static void put_holder(const struct pyr_snapshot *snapshot, const char *what, const struct pyr_snapshot_root_row *row,
+                       struct pyr_buf *name)
+{
+    bool holder = pyr_snapshot_string(snapshot, row->holder).size > 0;
+    put(name, "<");
+    put(name, what);
+    put(name, holder ? " " : "");
+    put_text(snapshot, row->holder, name);
+    put(name, ">");
+    if (pyr_snapshot_string(snapshot, row->name).size) {
+        put(name, ".");
+        put_text(snapshot, row->name, name);
+    }
+}
+
+void pyr_name_root(const struct pyr_snapshot *snapshot, const struct pyr_graph_root *root, struct pyr_buf *name)
+{
+    static const char *const whats[PYR_ROOT_KINDS] = {
+        [PYR_ROOT_FRAME] = "frame", [PYR_ROOT_THREAD] = "thread", [PYR_ROOT_INTERPRETER] = "interpreter"};
+    const struct pyr_snapshot_root_row *row = root->row == PYR_GRAPH_HELD ? NULL : &snapshot->root_rows[root->row];
+    if (!row || row->kind == PYR_ROOT_HELD || row->kind == PYR_ROOT_STATIC) {
+        pyr_name_object(snapshot, root->object, name);
+    } else if (row->kind == PYR_ROOT_MODULE) {
+        put_text(snapshot, row->holder, name);
+    } else {
+        put_holder(snapshot, whats[row->kind], row, name);
+        put(name, row->kind == PYR_ROOT_FRAME && !pyr_snapshot_string(snapshot, row->name).size ? ".<stack>" : "");
+    }
+}
+
+/* ---- steps ---- */
+
+static bool is_identifier(struct pyr_snapshot_string text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = (uint8_t)text.bytes[i];
+        bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+        if (!letter && c != '_' && c < 0x80 && !(i && c >= '0' && c <= '9'))
+            return false;
+    }
+    return text.size > 0;
+}
+
+static void put_between(const struct pyr_snapshot *snapshot, const char *before, pyr_snapshot_text text,
+                        const char *after, struct pyr_buf *name)
+{
+    put(name, before);
+    put_text(snapshot, text, name);
+    put(name, after);
+}
+
+/* Of a dict: an attribute if the dict is an object's own, else an item. */
+static void put_value(const struct pyr_snapshot *snapshot, const struct pyr_edge_cursor *edge, bool in_dict,
+                      struct pyr_buf *name)
+{
+    bool has_key = edge->key != PYR_SNAPSHOT_NONE;
+    pyr_snapshot_text text = !has_key                              ? edge->label
+                             : is_type(snapshot, edge->key, "str") ? snapshot->text[edge->key]
+                                                                   : 0;
+    if (in_dict && is_identifier(pyr_snapshot_string(snapshot, text)))
+        put_between(snapshot, ".", text, "", name);
+    else if (!has_key)
+        put_between(snapshot, text ? "['" : "[…", text, text ? "']" : "]", name);
+    else {
+        put(name, "[");
+        pyr_name_object(snapshot, edge->key, name);
+        put(name, "]");
+    }
+}
+
+static void put_nth(uint32_t nth, struct pyr_buf *name)
+{
+    char text[16];
+    snprintf(text, sizeof text, "[%u]", nth);
+    put(name, text);
+}
+
+static void put_member(const struct pyr_snapshot *snapshot, pyr_snapshot_text label, struct pyr_buf *name)
+{
+    if (pyr_snapshot_string(snapshot, label).size)
+        put_between(snapshot, ".", label, "", name);
+    else
+        put(name, ".<reference>");
+}
+
+/* Of a function that functools.lru_cache decorates. */
+static bool is_cache(const struct pyr_snapshot *snapshot, uint32_t from, uint32_t to)
+{
+    return is_type(snapshot, from, "_lru_cache_wrapper") && is_type(snapshot, to, "dict");
+}
+
+void pyr_name_step(const struct pyr_snapshot *snapshot, uint32_t from, const struct pyr_edge_cursor *edge,
+                   enum pyr_name_state *state, struct pyr_buf *name)
+{
+    enum pyr_name_state before = *state;
+    *state = PYR_NAME_PLAIN;
+    switch (edge->kind & PYR_EDGE_KIND_MASK) {
+    case PYR_EDGE_DICT:
+        *state = PYR_NAME_DICT;
+        break;
+    case PYR_EDGE_VALUE:
+        put_value(snapshot, edge, before == PYR_NAME_DICT, name);
+        break;
+    case PYR_EDGE_ITEM:
+        put_nth(edge->nth, name);
+        break;
+    case PYR_EDGE_KEY:
+        put(name, ".<key ");
+        if (edge->to != PYR_SNAPSHOT_NONE)
+            pyr_name_object(snapshot, edge->to, name);
+        put(name, ">");
+        break;
+    case PYR_EDGE_ELEMENT:
+        put(name, ".<element>");
+        break;
+    case PYR_EDGE_LOCAL:
+        put_between(snapshot, ".<local ", edge->label, ">", name);
+        break;
+    case PYR_EDGE_STACK:
+        put(name, ".<stack>");
+        break;
+    case PYR_EDGE_CELL:
+        put_between(snapshot, ".<closure ", edge->label, ">", name);
+        *state = PYR_NAME_CELL;
+        break;
+    case PYR_EDGE_CLASS:
+        put(name, ".__class__");
+        break;
+    default:
+        if (edge->to != PYR_SNAPSHOT_NONE && is_cache(snapshot, from, edge->to))
+            put(name, ".<cache>");
+        else if (before != PYR_NAME_CELL)
+            put_member(snapshot, edge->label, name);
+    }
+}

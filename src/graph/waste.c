@@ -1,0 +1,322 @@
+#include "graph/waste.h"
+
+#include "base/alloc.h"
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Of CPython's flags of types: made while the program runs; and not open to change, as those of C modules are not. */
+#define TYPE_IS_MADE (1u << 9)
+#define TYPE_IS_FIXED (1u << 8)
+
+enum {
+    SLOTS_HEAD = 32,
+    ARRAY_HEAD = 80,
+    WORD = 8,
+    NUMBERS_MIN = 8,  /* shorter lists are not worth an array */
+    RECORDS_MIN = 10, /* so many dicts of the same keys are records */
+};
+
+/* What the edges of a shape say, found once for each. */
+struct shape_facts {
+    bool own_dict, pairs_only, items_only, plain; /* plain: no items, keys or elements: no container */
+    uint32_t attributes, pairs, own_dict_at;      /* own_dict_at: number of the edge */
+};
+
+struct state {
+    const struct pyr_graph *graph;
+    struct pyr_vec *wastes;
+    struct pyr_map rows; /* of wastes: by hash of kind, type and keys */
+    struct shape_facts *shapes;
+    uint64_t *least;    /* by form: the smallest size of its type for as much; 0: it has no room */
+    uint8_t *is_number; /* by type: 1 float, 2 int */
+    bool *is_list;      /* by type */
+    uint64_t *owned;    /* one bit per object: an instance's own dict */
+};
+
+/* ---- what is known of types, shapes and forms ---- */
+
+static bool is_builtin(const struct pyr_snapshot *snapshot, uint32_t type, const char *name)
+{
+    struct pyr_snapshot_string own = pyr_snapshot_string(snapshot, snapshot->type_rows[type].name);
+    struct pyr_snapshot_string module = pyr_snapshot_string(snapshot, snapshot->type_rows[type].module);
+    return own.size == strlen(name) && !memcmp(own.bytes, name, own.size) && module.size == 8 &&
+           !memcmp(module.bytes, "builtins", 8);
+}
+
+static void learn_types(struct state *state)
+{
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    for (uint32_t i = 0; i < snapshot->types; i++) {
+        state->is_number[i] = is_builtin(snapshot, i, "float") ? 1 : is_builtin(snapshot, i, "int") ? 2 : 0;
+        state->is_list[i] = is_builtin(snapshot, i, "list");
+    }
+}
+
+static void learn_run(struct shape_facts *facts, const struct pyr_snapshot_run *run, uint32_t at)
+{
+    unsigned kind = run->kind & PYR_EDGE_KIND_MASK;
+    facts->attributes +=
+        kind == PYR_EDGE_ATTRIBUTE || (kind == PYR_EDGE_VALUE && run->second == PYR_RUN_SINGLE) ? run->count : 0;
+    facts->pairs += run->second != PYR_RUN_SINGLE ? run->count : 0;
+    facts->pairs_only &= run->second != PYR_RUN_SINGLE;
+    facts->items_only &= kind == PYR_EDGE_ITEM;
+    facts->plain &= kind != PYR_EDGE_ITEM && kind != PYR_EDGE_KEY && kind != PYR_EDGE_ELEMENT;
+    if (kind == PYR_EDGE_DICT && !facts->own_dict) {
+        facts->own_dict = true;
+        facts->own_dict_at = at;
+    }
+}
+
+static void learn_shapes(struct state *state)
+{
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    for (uint32_t i = 0; i < snapshot->shapes; i++) {
+        const struct pyr_snapshot_shape *shape = &snapshot->shape_rows[i];
+        struct shape_facts *facts = &state->shapes[i];
+        uint32_t at = 0;
+        *facts = (struct shape_facts){.pairs_only = shape->edges > 0, .items_only = shape->edges > 0, .plain = true};
+        for (uint32_t r = shape->first_run; r < shape->first_run + shape->runs; r++) {
+            const struct pyr_snapshot_run *run = &snapshot->run_rows[r];
+            learn_run(facts, run, at);
+            at += run->count * (run->second == PYR_RUN_SINGLE ? 1 : 2);
+        }
+    }
+}
+
+static int by_type_and_length(const void *a, const void *b, void *context)
+{
+    const struct pyr_snapshot_form *rows = context;
+    const struct pyr_snapshot_form *x = &rows[*(const uint32_t *)a], *y = &rows[*(const uint32_t *)b];
+    if (x->type != y->type)
+        return x->type < y->type ? -1 : 1;
+    return x->length > y->length ? -1 : x->length < y->length;
+}
+
+/* From the longest of a type to the shortest: the least size so far is enough for as much. */
+static int learn_forms(struct state *state)
+{
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    uint32_t *order = pyr_alloc(snapshot->forms * sizeof *order), count = 0;
+    if (!order)
+        return PYR_E_NOMEM;
+    for (uint32_t i = 0; i < snapshot->forms; i++)
+        if (snapshot->form_rows[i].capacity != PYR_SNAPSHOT_NO_COUNT)
+            order[count++] = i;
+    qsort_r(order, count, sizeof *order, by_type_and_length, (void *)snapshot->form_rows);
+    uint64_t least = 0;
+    for (uint32_t i = 0, next; i < count; i = next) {
+        const struct pyr_snapshot_form *form = &snapshot->form_rows[order[i]];
+        if (!i || snapshot->form_rows[order[i - 1]].type != form->type)
+            least = UINT64_MAX;
+        for (next = i; next < count && by_type_and_length(&order[i], &order[next], (void *)snapshot->form_rows) == 0;
+             next++)
+            least = snapshot->form_rows[order[next]].size < least ? snapshot->form_rows[order[next]].size : least;
+        for (uint32_t same = i; same < next; same++)
+            state->least[order[same]] = least;
+    }
+    pyr_free(order);
+    return 0;
+}
+
+static const struct shape_facts *shape_of(const struct state *state, uint32_t object)
+{
+    return &state->shapes[pyr_snapshot_form(state->graph->snapshot, object)->shape];
+}
+
+static uint32_t own_dict(const struct state *state, uint32_t object)
+{
+    const struct shape_facts *facts = shape_of(state, object);
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    return facts->own_dict ? snapshot->edge[snapshot->edges_at[object] + facts->own_dict_at] : PYR_SNAPSHOT_NONE;
+}
+
+static void mark_owned(struct state *state)
+{
+    for (uint32_t i = 0; i < state->graph->objects; i++) {
+        uint32_t dict = own_dict(state, i);
+        if (dict != PYR_SNAPSHOT_NONE)
+            state->owned[dict / 64] |= (uint64_t)1 << dict % 64;
+    }
+}
+
+static bool is_owned(const struct state *state, uint32_t object)
+{
+    return state->owned[object / 64] >> object % 64 & 1;
+}
+
+/* ---- rows ---- */
+
+static int note(struct state *state, uint32_t kind, uint32_t object, uint64_t keys, uint64_t bytes, uint64_t saved)
+{
+    uint32_t type = pyr_graph_type(state->graph, object);
+    uint64_t hash = ((keys ^ type) * PYR_WASTE_KINDS + kind) * 0x9e3779b97f4a7c15u;
+    const uint64_t *known = pyr_map_find(&state->rows, hash);
+    struct pyr_waste *waste;
+    if (known) {
+        waste = PYR_VEC_AT(state->wastes, struct pyr_waste, *known);
+    } else {
+        waste = pyr_vec_push(state->wastes, &(struct pyr_waste){.kind = kind, .type = type, .example = object});
+        if (!waste || pyr_map_put(&state->rows, hash, state->wastes->count - 1) < 0)
+            return PYR_E_NOMEM;
+    }
+    waste->count++;
+    waste->bytes += bytes;
+    waste->saved += saved;
+    if (saved > waste->most) {
+        waste->most = saved;
+        waste->example = object;
+    }
+    return 0;
+}
+
+/* ---- rules ---- */
+
+static int check_room(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
+{
+    uint64_t least = state->least[state->graph->snapshot->form[object]];
+    if (form->capacity == PYR_SNAPSHOT_NO_COUNT || form->length == PYR_SNAPSHOT_NO_COUNT)
+        return 0;
+    if (form->length == 0)
+        return note(state, PYR_WASTE_EMPTY, object, 0, form->size, form->size);
+    if (state->is_list[form->type] && form->capacity > form->length)
+        return note(state, PYR_WASTE_ROOM, object, 0, form->size, (form->capacity - form->length) * WORD);
+    if (form->capacity > form->length && least < form->size)
+        return note(state, PYR_WASTE_ROOM, object, 0, form->size, form->size - least);
+    return 0;
+}
+
+/* Numbers that only this list has would go with it. */
+static int check_numbers(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
+{
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    uint32_t from = snapshot->edges_at[object], to = snapshot->edges_at[object + 1];
+    uint64_t bytes = form->size, needed = ARRAY_HEAD + WORD * (uint64_t)(to - from);
+    unsigned kind = 0;
+    if (!state->is_list[form->type] || to - from < NUMBERS_MIN || !shape_of(state, object)->items_only)
+        return 0;
+    for (uint32_t e = from; e < to; e++) {
+        uint32_t item = snapshot->edge[e];
+        unsigned own = item == PYR_SNAPSHOT_NONE ? 0 : state->is_number[pyr_graph_type(state->graph, item)];
+        if (!own || (kind && own != kind))
+            return 0;
+        kind = own;
+        if (snapshot->references[item] == 1)
+            bytes += pyr_graph_size(state->graph, item);
+    }
+    return bytes > needed ? note(state, PYR_WASTE_NUMBERS, object, kind, bytes, bytes - needed) : 0;
+}
+
+static bool is_class(const struct pyr_snapshot_type_row *type)
+{
+    return type->instance_dict && type->flags & TYPE_IS_MADE && !(type->flags & TYPE_IS_FIXED);
+}
+
+static int check_instance(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
+{
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    const struct shape_facts *facts = shape_of(state, object);
+    uint32_t dict = own_dict(state, object);
+    uint64_t attributes = facts->attributes, bytes = form->size;
+    if (!is_class(&snapshot->type_rows[form->type]) || !facts->plain || form->flags & PYR_SNAPSHOT_TYPE ||
+        form->length != PYR_SNAPSHOT_NO_COUNT)
+        return 0;
+    if (dict != PYR_SNAPSHOT_NONE) {
+        if (snapshot->references[dict] > 1)
+            return 0; /* someone else has it too: it is used as a dict */
+        bytes += pyr_graph_size(state->graph, dict);
+        attributes += shape_of(state, dict)->attributes + shape_of(state, dict)->pairs;
+    }
+    uint64_t needed = SLOTS_HEAD + WORD * attributes;
+    return bytes > needed ? note(state, PYR_WASTE_INSTANCES, object, 0, bytes, bytes - needed) : 0;
+}
+
+static int check_record(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
+{
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    const struct shape_facts *facts = shape_of(state, object);
+    uint64_t hash = facts->pairs, needed = SLOTS_HEAD + WORD * (uint64_t)facts->pairs;
+    if (!facts->pairs_only || is_owned(state, object) || facts->pairs > 64 || form->size <= needed)
+        return 0;
+    for (uint32_t e = snapshot->edges_at[object]; e < snapshot->edges_at[object + 1]; e += 2) {
+        uint32_t key = snapshot->edge[e];
+        if (key == PYR_SNAPSHOT_NONE)
+            return 0;
+        hash =
+            (hash ^ (snapshot->content[key] ? snapshot->content[key] : snapshot->address[key])) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 31;
+    }
+    return note(state, PYR_WASTE_RECORDS, object, hash, form->size, form->size - needed);
+}
+
+static int check_object(struct state *state, uint32_t object)
+{
+    const struct pyr_snapshot_form *form = pyr_snapshot_form(state->graph->snapshot, object);
+    if (state->graph->dominator[object] == PYR_GRAPH_GARBAGE || form->flags & PYR_SNAPSHOT_IMMORTAL)
+        return 0;
+    int rc = is_owned(state, object) ? 0 : check_room(state, object, form);
+    if (rc == 0)
+        rc = check_numbers(state, object, form);
+    if (rc == 0)
+        rc = check_instance(state, object, form);
+    return rc == 0 ? check_record(state, object, form) : rc;
+}
+
+/* ---- all ---- */
+
+static int by_saved(const void *a, const void *b)
+{
+    const struct pyr_waste *x = a, *y = b;
+    if (x->saved != y->saved)
+        return x->saved < y->saved ? 1 : -1;
+    return x->example < y->example ? -1 : x->example > y->example;
+}
+
+static void drop_few_records(struct pyr_vec *wastes)
+{
+    for (size_t i = 0; i < wastes->count; i++) {
+        const struct pyr_waste *waste = PYR_VEC_AT(wastes, struct pyr_waste, i);
+        if (waste->kind == PYR_WASTE_RECORDS && waste->count < RECORDS_MIN)
+            pyr_vec_remove(wastes, i--);
+    }
+}
+
+static int learn(struct state *state)
+{
+    const struct pyr_snapshot *snapshot = state->graph->snapshot;
+    state->shapes = pyr_alloc(snapshot->shapes * sizeof *state->shapes);
+    state->least = pyr_alloc(snapshot->forms * sizeof *state->least);
+    state->is_number = pyr_alloc(snapshot->types * sizeof *state->is_number);
+    state->is_list = pyr_alloc(snapshot->types * sizeof *state->is_list);
+    state->owned = pyr_alloc(((size_t)snapshot->objects / 64 + 1) * sizeof *state->owned);
+    if (!state->shapes || !state->least || !state->is_number || !state->is_list || !state->owned)
+        return PYR_E_NOMEM;
+    learn_types(state);
+    learn_shapes(state);
+    mark_owned(state);
+    return learn_forms(state);
+}
+
+int pyr_waste_find(struct pyr_vec *wastes, const struct pyr_graph *graph)
+{
+    struct state state = {.graph = graph, .wastes = wastes};
+    *wastes = PYR_VEC(struct pyr_waste);
+    int rc = learn(&state);
+    for (uint32_t i = 0; rc == 0 && i < graph->objects; i++)
+        rc = check_object(&state, i);
+    pyr_map_release(&state.rows);
+    pyr_free(state.shapes);
+    pyr_free(state.least);
+    pyr_free(state.is_number);
+    pyr_free(state.is_list);
+    pyr_free(state.owned);
+    if (rc < 0) {
+        pyr_vec_release(wastes);
+        return rc;
+    }
+    drop_few_records(wastes);
+    if (wastes->count)
+        qsort(wastes->items, wastes->count, sizeof(struct pyr_waste), by_saved);
+    return 0;
+}

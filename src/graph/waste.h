@@ -1,0 +1,33 @@
+/* Memory that containers take and need not. Sizes are those of the snapshot; what would be in their place: an object
+ * of __slots__ is 32 bytes (its head and the collector's) and 8 for each attribute, an array.array 80 bytes and 8 for
+ * each number. */
+#ifndef PYR_GRAPH_WASTE_H
+#define PYR_GRAPH_WASTE_H
+
+#include "graph/graph.h"
+
+#define PYR_WASTES(X)                                                                                                  \
+    X(EMPTY, "empty", "None, or made when it is first needed, in their place")                                         \
+    X(ROOM, "room for more than there is", "the smallest of its type here that holds as much")                         \
+    X(NUMBERS, "lists of only floats or only ints", "array.array")                                                     \
+    X(INSTANCES, "instances with a dict", "__slots__")                                                                 \
+    X(RECORDS, "dicts of the same keys", "a class with __slots__")
+
+enum pyr_waste_kind {
+#define PYR_WASTE_ENUM(name, title, instead) PYR_WASTE_##name,
+    PYR_WASTES(PYR_WASTE_ENUM)
+#undef PYR_WASTE_ENUM
+        PYR_WASTE_KINDS
+};
+
+/* Objects of one kind and type (RECORDS: and with the same keys). */
+struct pyr_waste {
+    uint32_t kind, type;
+    uint32_t example; /* the one that would save most */
+    uint64_t count, bytes, saved, most;
+};
+
+int pyr_waste_find(struct pyr_vec *wastes,
+                   const struct pyr_graph *graph); /* of struct pyr_waste, the most saved first */
+
+#endif

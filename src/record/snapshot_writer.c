@@ -1,0 +1,245 @@
+#include "record/snapshot_writer.h"
+
+#include "base/alloc.h"
+#include "record/snapshot_writer_private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHAPES_BYTES_MAX ((size_t)64 << 20) /* beyond, new shapes lose kinds and labels */
+
+int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path, bool force, struct pyr_err *err)
+{
+    if (!force && access(path, F_OK) == 0)
+        return pyr_err_set(err, PYR_E_EXISTS, "%s exists; use --force to overwrite it", path);
+    struct pyr_snapshot_writer *writer = pyr_alloc(sizeof *writer);
+    if (!writer)
+        return pyr_err_set(err, PYR_E_NOMEM, "out of memory");
+    *writer = (struct pyr_snapshot_writer){.path = pyr_strdup(path),
+                                           .force = force,
+                                           .chunks = PYR_VEC(uint64_t),
+                                           .runs = PYR_VEC(struct pyr_snapshot_run),
+                                           .types = PYR_VEC(struct pyr_snapshot_type_row),
+                                           .roots = PYR_VEC(struct pyr_snapshot_root),
+                                           .sites = PYR_VEC(struct pyr_snapshot_site),
+                                           .pools = PYR_VEC(struct pyr_snapshot_pool),
+                                           .arenas = PYR_VEC(struct pyr_snapshot_arena)};
+    writer->objects.fd = writer->texts.spill.fd = -1;
+    int problem = writer->path ? pyr_spill_open(&writer->objects, path) : ENOMEM;
+    if (!problem)
+        problem = pyr_snapshot_texts_open(&writer->texts, path);
+    if (problem) {
+        pyr_snapshot_writer_release(writer);
+        return pyr_err_set(err, problem == ENOMEM ? PYR_E_NOMEM : PYR_E_IO, "cannot write beside %s: %s", path,
+                           strerror(problem));
+    }
+    *out = writer;
+    return 0;
+}
+
+static int failed(struct pyr_snapshot_writer *writer, int status)
+{
+    if (!writer->status)
+        writer->status = status;
+    return status;
+}
+
+static int push(struct pyr_snapshot_writer *writer, struct pyr_vec *rows, const void *row)
+{
+    if (writer->status)
+        return writer->status;
+    if (rows->count >= UINT32_MAX - 1)
+        return failed(writer, PYR_E_LIMIT);
+    return pyr_vec_push(rows, row) ? 0 : failed(writer, PYR_E_NOMEM);
+}
+
+pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size)
+{
+    return pyr_snapshot_texts_put(&writer->texts, text, size);
+}
+
+/* ---- what many objects share ---- */
+
+static bool is_pair(const struct pyr_snapshot_edge *edge, size_t left)
+{
+    return left > 1 && (edge[0].kind & 15) == PYR_EDGE_KEY && (edge[1].kind & 15) == PYR_EDGE_VALUE && !edge[0].label &&
+           !edge[1].label;
+}
+
+static int add_run(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_run *run)
+{
+    struct pyr_vec *runs = &writer->runs;
+    struct pyr_snapshot_run *last = runs->count ? PYR_VEC_AT(runs, struct pyr_snapshot_run, runs->count - 1) : NULL;
+    if (last && last->kind == run->kind && last->second == run->second && last->label == run->label) {
+        last->count++;
+        return 0;
+    }
+    return pyr_vec_push(runs, run) ? 0 : PYR_E_NOMEM;
+}
+
+static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
+{
+    writer->runs.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct pyr_snapshot_run run = {
+            .count = 1, .label = edges[i].label, .kind = (uint16_t)edges[i].kind, .second = PYR_RUN_SINGLE};
+        if (is_pair(&edges[i], count - i))
+            run.second = (uint16_t)edges[++i].kind;
+        if (add_run(writer, &run) < 0)
+            return PYR_E_NOMEM;
+    }
+    return 0;
+}
+
+static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
+{
+    if (make_runs(writer, edges, count) < 0)
+        return PYR_E_NOMEM;
+    int is_new;
+    size_t size = writer->runs.count * sizeof(struct pyr_snapshot_run);
+    if (writer->runs.count > 1 &&
+        writer->runs.count + writer->run_count > SHAPES_BYTES_MAX / sizeof(struct pyr_snapshot_run)) {
+        struct pyr_snapshot_run plain = {.count = (uint32_t)count, .second = PYR_RUN_SINGLE};
+        return pyr_intern_put(&writer->shapes, &plain, sizeof plain, NULL);
+    }
+    int64_t shape = pyr_intern_put(&writer->shapes, writer->runs.items ? writer->runs.items : "", size, &is_new);
+    if (shape >= 0 && is_new)
+        writer->run_count += writer->runs.count;
+    return shape;
+}
+
+/* The row of the type at this address, made if need be. */
+static int64_t type_row(struct pyr_snapshot_writer *writer, uint64_t address)
+{
+    const uint64_t *known = pyr_map_find(&writer->type_rows, address);
+    if (known)
+        return (int64_t)*known;
+    struct pyr_snapshot_type_row row = {.address = address, .object = PYR_SNAPSHOT_NONE};
+    if (writer->types.count >= UINT32_MAX - 1)
+        return PYR_E_LIMIT;
+    if (!pyr_vec_push(&writer->types, &row))
+        return PYR_E_NOMEM;
+    int64_t number = (int64_t)writer->types.count - 1;
+    return pyr_map_put(&writer->type_rows, address, (uint64_t)number) < 0 ? PYR_E_NOMEM : number;
+}
+
+static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
+                       const struct pyr_snapshot_edge *edges, size_t count)
+{
+    int64_t shape = shape_of(writer, edges, count);
+    int64_t type = shape < 0 ? shape : type_row(writer, object->type);
+    if (type < 0)
+        return type;
+    struct pyr_snapshot_form form = {.size = object->size,
+                                     .length = object->length,
+                                     .capacity = object->capacity,
+                                     .type = (uint32_t)type,
+                                     .shape = (uint32_t)shape,
+                                     .generation = object->generation,
+                                     .flags = object->flags};
+    return pyr_intern_put(&writer->forms, &form, sizeof form, NULL);
+}
+
+/* ---- objects ---- */
+
+static int spill_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object, uint32_t form,
+                        const struct pyr_snapshot_edge *edges, size_t count)
+{
+    struct pyr_spilled_object spilled = {.address = object->address,
+                                         .content = object->content,
+                                         .form = form,
+                                         .references = object->references,
+                                         .site = object->site,
+                                         .text = object->text};
+    if (writer->written++ % PYR_SNAPSHOT_CHUNK == 0 && !pyr_vec_push(&writer->chunks, &writer->objects.size))
+        return PYR_E_NOMEM;
+    pyr_spill_append(&writer->objects, &spilled, sizeof spilled);
+    for (size_t i = 0; i < count; i++)
+        pyr_spill_append(&writer->objects, &edges[i].to, sizeof edges[i].to);
+    writer->edges += count;
+    return 0;
+}
+
+int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
+                               const struct pyr_snapshot_edge *edges, size_t count)
+{
+    if (writer->status)
+        return writer->status;
+    if (writer->written >= UINT32_MAX - 2 || count > UINT32_MAX - 2 - writer->edges)
+        return failed(writer, PYR_E_LIMIT);
+    int rc = pyr_snapshot_index_add(&writer->index, object->address);
+    if (rc == PYR_E_EXISTS || rc == PYR_E_MISUSE) {
+        writer->torn++;
+        return 0;
+    }
+    int64_t form = rc < 0 ? rc : form_of(writer, object, edges, count);
+    rc = form < 0 ? (int)form : spill_object(writer, object, (uint32_t)form, edges, count);
+    return rc < 0 ? failed(writer, rc) : 0;
+}
+
+int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type)
+{
+    if (writer->status)
+        return writer->status;
+    int64_t number = type_row(writer, type->address);
+    if (number < 0)
+        return failed(writer, (int)number);
+    *PYR_VEC_AT(&writer->types, struct pyr_snapshot_type_row, number) =
+        (struct pyr_snapshot_type_row){.address = type->address,
+                                       .basic_size = type->basic_size,
+                                       .item_size = type->item_size,
+                                       .object = PYR_SNAPSHOT_NONE,
+                                       .module = type->module,
+                                       .name = type->name,
+                                       .flags = type->flags,
+                                       .instance_dict = type->instance_dict};
+    return 0;
+}
+
+int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_root *root)
+{
+    return push(writer, &writer->roots, root);
+}
+
+int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site)
+{
+    return push(writer, &writer->sites, site);
+}
+
+int pyr_snapshot_writer_pool(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_pool *pool)
+{
+    return push(writer, &writer->pools, pool);
+}
+
+int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_arena *arena)
+{
+    return push(writer, &writer->arenas, arena);
+}
+
+/* ---- the end ---- */
+
+void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer)
+{
+    pyr_spill_release(&writer->objects);
+    pyr_vec_release(&writer->chunks);
+    pyr_snapshot_index_release(&writer->index);
+    pyr_snapshot_texts_release(&writer->texts);
+    pyr_intern_release(&writer->forms);
+    pyr_intern_release(&writer->shapes);
+    pyr_vec_release(&writer->runs);
+    pyr_map_release(&writer->type_rows);
+    pyr_vec_release(&writer->types);
+    pyr_vec_release(&writer->roots);
+    pyr_vec_release(&writer->sites);
+    pyr_vec_release(&writer->pools);
+    pyr_vec_release(&writer->arenas);
+    pyr_free(writer->path);
+    pyr_free(writer);
+}
+
+void pyr_snapshot_writer_discard(struct pyr_snapshot_writer *writer)
+{
+    if (writer)
+        pyr_snapshot_writer_release(writer);
+}

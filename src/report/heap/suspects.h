@@ -1,0 +1,13 @@
+/* Suspects, for the view in words and for JSON. */
+#ifndef PYR_REPORT_HEAP_SUSPECTS_H
+#define PYR_REPORT_HEAP_SUSPECTS_H
+
+#include "report/heap/heap.h"
+
+/* Of struct pyr_suspect; makes what else naming them needs. */
+int pyr_heap_suspects(struct pyr_heap *heap, struct pyr_vec *suspects);
+
+/* One sentence, without its full stop. */
+void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspect, FILE *out);
+
+#endif
