@@ -1,4 +1,5 @@
-/* Reports from heap snapshots (.pyroheap). Functions may be called from several threads, for different files. */
+/* Heap snapshots (.pyroheap): taking them of live processes, and reports from them. Functions may be called from
+ * several threads, for different files. */
 #ifndef PYROMETER_HEAP_H
 #define PYROMETER_HEAP_H
 
@@ -7,6 +8,35 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
+
+struct pyr_heap_take_options {
+    bool force;      /* overwrite the file, when the new snapshot is complete */
+    bool or_stopped; /* where the process cannot be copied (no memory, no more processes, a seccomp filter …), read it
+                      * itself, stopped meanwhile, for ten seconds at most */
+    /* Called now and then with the number of objects so far; ends it (PYR_E_AGAIN) by returning non-zero. NULL: none.
+     */
+    int (*progress)(uint64_t objects, void *context);
+    void *context;
+};
+
+struct pyr_heap_taken {
+    uint64_t objects, references;
+    uint64_t torn;     /* objects that could not be read whole */
+    uint64_t guessed;  /* objects whose references were found by what looks like one */
+    uint64_t pause_ns; /* that the process stood still for */
+    uint64_t walk_ns;
+    bool stopped;     /* it was read itself, not a copy */
+    char reason[256]; /* why; "" for a copy */
+};
+
+/* Takes a snapshot of every object of a Python process. The process stands still while the kernel copies its page
+ * tables, and runs on while the copy is read (docs/snapshot.md). options and taken may be NULL.
+ * PYR_E_NOT_PYTHON; PYR_E_PERMISSION; PYR_E_AGAIN no moment without a collection in two seconds, or progress said so;
+ * PYR_E_LIMIT no memory or process to spare for a copy; PYR_E_UNSUPPORTED a Python or a machine that this cannot do;
+ * PYR_E_GONE; PYR_E_EXISTS and what else the file may fail with. Nothing is left behind on failure. */
+int pyr_heap_take(pid_t pid, const char *path, const struct pyr_heap_take_options *options,
+                  struct pyr_heap_taken *taken, struct pyr_err *err);
 
 enum pyr_heap_view {
     PYR_HEAP_CENSUS,     /* objects and bytes by type, module, size, generation, site */

@@ -3,10 +3,15 @@
 #include "svg.h"
 
 #include "pyrometer/heap.h"
+#include "pyrometer/launch.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct heap_args {
+    bool stop, quiet;
     bool census, suspects, top, dominators, cycles, duplicates, containers, arenas, gc, json;
     const char *paths, *dot, *output;
     bool force;
@@ -69,6 +74,69 @@ static int report_to(const struct pyr_cmd *cmd, const char *file, struct pyr_hea
     return rc < 0 ? pyr_say_failed(cmd, &err, rc) : PYR_EXIT_DONE;
 }
 
+/* ---- taking one ---- */
+
+static int show_progress(uint64_t objects, void *context)
+{
+    (void)context;
+    fprintf(stderr, "\r\033[K%.1f million objects", (double)objects / 1e6);
+    fflush(stderr);
+    return 0;
+}
+
+static void say_taken(const struct pyr_heap_taken *taken, const char *file)
+{
+    fprintf(stderr, "pyrometer: %" PRIu64 " objects in %s; the process stood still for %.1f ms, and was read in %.2f s",
+            taken->objects, file, (double)taken->pause_ns / 1e6, (double)taken->walk_ns / 1e9);
+    if (taken->torn)
+        fprintf(stderr, "; %" PRIu64 " objects could not be read whole", taken->torn);
+    fprintf(stderr, "\nSee it again with: pyrometer heap %s\n", file);
+    if (taken->stopped)
+        fprintf(stderr, "It could not be copied (%s), so it was stopped while it was read.\n", taken->reason);
+}
+
+static int take(const struct pyr_cmd *cmd, pid_t pid, const char *file, const struct heap_args *args)
+{
+    bool terminal = isatty(STDERR_FILENO) && !args->quiet;
+    const struct pyr_heap_take_options options = {
+        .force = args->force, .or_stopped = args->stop, .progress = terminal ? show_progress : NULL};
+    struct pyr_heap_taken taken;
+    struct pyr_err err = {0};
+    int rc = pyr_heap_take(pid, file, &options, &taken, &err);
+    if (terminal)
+        fputs("\r\033[K", stderr);
+    if (rc < 0)
+        return pyr_say_failed(cmd, &err, rc);
+    if (!args->quiet)
+        say_taken(&taken, file);
+    return PYR_EXIT_DONE;
+}
+
+static char *default_file(pid_t pid)
+{
+    char *recording = pyr_recording_name(NULL, pid), *file = NULL;
+    if (recording && asprintf(&file, "%sheap", recording) < 0) /* NAME.pyro and NAME.pyroheap */
+        file = NULL;
+    free(recording);
+    return file;
+}
+
+/* Takes it, and shows what of it was asked for. */
+static int take_and_show(const struct pyr_cmd *cmd, pid_t pid, const struct heap_args *args,
+                         struct pyr_heap_report_options *options)
+{
+    if (pid == getpid())
+        return pyr_say_wrong(cmd, "%ld is pyrometer itself", (long)pid);
+    char *file = args->output ? strdup(args->output) : default_file(pid);
+    if (!file)
+        return pyr_say_failed(cmd, NULL, PYR_E_NOMEM);
+    int status = take(cmd, pid, file, args);
+    if (status == PYR_EXIT_DONE)
+        status = report_to(cmd, file, options, args->dot, args->force);
+    free(file);
+    return status;
+}
+
 static bool is_address(const char *word)
 {
     return word[0] == '0' && (word[1] | 0x20) == 'x';
@@ -83,12 +151,15 @@ static int heap_run(const struct pyr_cmd *cmd, void *given, const struct pyr_wor
     int file = words->count == 2 && is_address(words->items[0]) ? 1 : 0;
     bool address = words->count == 2 && options.view == PYR_HEAP_DOMINATORS && is_address(words->items[!file]);
     if (words->count != 1 + address)
-        return pyr_say_wrong(cmd, "it wants one snapshot");
+        return pyr_say_wrong(cmd, "it wants one process or one snapshot");
     if (address)
         options.what = words->items[!file];
     if (args->dot && args->output)
         return pyr_say_wrong(cmd, "--dot names its file already");
     pyr_stdio_filter();
+    int64_t pid;
+    if (!address && pyr_read_pid(words->items[file], &pid) && access(words->items[file], F_OK) != 0)
+        return take_and_show(cmd, (pid_t)pid, args, &options);
     return report_to(cmd, words->items[file], &options, args->dot ? args->dot : args->output, args->force);
 }
 
@@ -122,8 +193,12 @@ static const struct pyr_option options[] = {
      .kind = PYR_OPTION_TEXT,
      .value = "OUT",
      .offset = AT(output),
-     .help = "write to this file, not to standard output"},
+     .help = "the snapshot of a process; of a FILE, what to write instead of to standard output"},
     {.name = "force", .offset = AT(force), .help = "overwrite OUT if it exists"},
+    {.name = "stop",
+     .offset = AT(stop),
+     .help = "stop a process that cannot be copied while it is read, for 10 s at most"},
+    {.letter = 'q', .name = "quiet", .offset = AT(quiet), .help = "print nothing but what was asked for"},
     {.letter = 'n',
      .name = "limit",
      .kind = PYR_OPTION_COUNT,
@@ -135,8 +210,8 @@ static const struct pyr_option options[] = {
 
 const struct pyr_cmd pyr_cmd_heap = {
     .name = "heap",
-    .summary = "Shows what a heap snapshot holds, and what keeps it",
-    .usage = (const char *const[]){"[OPTION...] FILE", "--dominators FILE [ADDRESS]", NULL},
+    .summary = "Takes a snapshot of a process's objects, and shows what keeps them",
+    .usage = (const char *const[]){"[OPTION...] PID", "[OPTION...] FILE", "--dominators FILE [ADDRESS]", NULL},
     .options = options,
     .args_size = sizeof(struct heap_args),
     .run = heap_run,
