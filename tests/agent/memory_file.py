@@ -120,6 +120,7 @@ class MemoryFile:
             self.texts = file.read(self.text_bytes)
         self.sites = list(SITE.iter_unpack(sites))
         self.running = self.state == RUNNING
+        self.places = {}
         self.base = MemoryFile(os.path.join(os.path.dirname(path), self.text_base_name)) if self.text_base else None
 
     def text(self, offset, kind):
@@ -131,6 +132,11 @@ class MemoryFile:
 
     def place(self, code, instruction):
         """(file, line, function)"""
+        if (code, instruction) not in self.places:
+            self.places[code, instruction] = self.find_place(code, instruction)
+        return self.places[code, instruction]
+
+    def find_place(self, code, instruction):
         body = self.text(code, CODE_KIND)
         file, name, first_line, size = CODE.unpack_from(body)
         table = body[CODE.size:CODE.size + size]
@@ -167,6 +173,25 @@ class MemoryFile:
             live = blocks - freed_blocks, size - freed
             figures = Figures(blocks, size, *live, *((peak_blocks, peak) if saved else live))
             yield (number if number < RESERVED else self.place(code, instruction)), figures
+
+    def stack(self, number, known):
+        """((file, line), …), innermost first; reserved sites as ((None, number),)."""
+        if number < RESERVED:
+            return () if number == NO_FRAME else ((None, number),)
+        if number not in known:
+            caller, code, instruction = self.sites[number][7:]
+            assert caller < number
+            known[number] = (self.place(code, instruction)[:2], *self.stack(caller, known))
+        return known[number]
+
+    def stacks(self):
+        """{stack: (bytes, blocks) live}, of those that hold anything."""
+        found, known = collections.defaultdict(lambda: (0, 0)), {}
+        for number, (_, figures) in enumerate(self.figures()):
+            if figures.live_blocks or figures.live_bytes:
+                stack = self.stack(number, known)
+                found[stack] = found[stack][0] + figures.live_bytes, found[stack][1] + figures.live_blocks
+        return dict(found)
 
     def lines(self):
         """{(file, line): Figures}; reserved sites as (None, number)."""
