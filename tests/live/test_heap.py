@@ -37,7 +37,8 @@ waiting = (each for each in plain)
 next(waiting)
 print("READY", flush=True)
 for line in sys.stdin:
-    print(sum(each.number for each in plain) + len(slotted) + sum(each["number"] for each in names.values()), flush=True)
+    named = sum(each["number"] for each in names.values())
+    print(sum(each.number for each in plain) + len(slotted) + named, flush=True)
 '''
 TOTAL = sum(range(1234)) + 567 + sum(range(89))
 
@@ -85,7 +86,8 @@ LEAKING = {
     "thread_local": ("list", r'(?=.*"pool-7")(?=.*<threading\.local).*\.connections', None, ITEMS),
     "closure": ("dict", r"__main__\.HANDLER\.__closure__\.<pending>", "a variable of a closure", ITEMS),
     "class_attribute": ("list", r"__main__\.Registry\.entries", "a class attribute", ITEMS),
-    "c_callback": ("list", r"<ctypes\..*CFunctionType at 0x\w+>\..*\.__closure__\.<bag>", "a variable of a closure", ITEMS),
+    "c_callback": ("list",
+                   r"<ctypes\..*CFunctionType at 0x\w+>\..*\.__closure__\.<bag>", "a variable of a closure", ITEMS),
     "exit_function": ("list", None, None, ITEMS),
     "profile_slot": ("list", r'<thread \w+ "MainThread">\.profile\.seen', "an attribute", ITEMS),
 }
@@ -122,14 +124,16 @@ def test_what_only_c_holds_is_said_to_be(start, take, leak, python):
 
 @pytest.mark.long(1)
 def test_cycles_with_the_collector_off_are_the_first_suspect(start, take, ask, python):
+    """All but one at most: up to 3.10 a word that the interpreter left in a list of free dicts may still lead to it."""
+    all_of_them = (RECORDS - 1, RECORDS) if python.info < (3, 11) else (RECORDS,)
     target = start(LEAKS, "cycle", RECORDS, stdin=subprocess.PIPE)
     found = take(target.pid)
     suspect, row = found["suspects"][0], found["cycles"][0]
-    assert suspect["garbage"] and suspect["type"] == "__main__.Node" and suspect["entries"] == RECORDS
+    assert suspect["garbage"] and suspect["type"] == "__main__.Node" and suspect["entries"] in all_of_them
     assert "the collector, which is off, has not come to" in suspect["text"]
-    assert row["cycles"] == RECORDS and "__main__.Node" in row["types"]
+    assert row["cycles"] in all_of_them and "__main__.Node" in row["types"]
     counts = {each["type"]: each["garbage"] for each in found["types"]}
-    assert counts["__main__.Node"] == counts["__main__.Record"] == RECORDS
+    assert counts["__main__.Node"] in all_of_them and counts["__main__.Record"] in all_of_them
     assert ask(target) == RECORDS * (RECORDS - 1) // 2
 
 
