@@ -168,7 +168,7 @@ def test_text_is_a_table(app):
     assert shown.splitlines()[1].endswith("KiB")
     shown = run("heap", path, "--query", "select * from str", "-n", "2").stdout.splitlines()
     assert shown[0].split() == ["address", "type", "size", "retained", "len", "name"]
-    assert len(shown) == 4 and shown[-1].startswith("and ") and shown[-1].endswith(" more rows")
+    assert len(shown) == 4 and shown[-1].startswith("and ") and shown[-1].endswith(" more")
 
 
 @pytest.mark.parametrize("query, column, words", [

@@ -121,7 +121,7 @@ static void write_table(struct pyr_heap *heap, const struct pyr_query *query, co
         put(heap, &columns[i % count], show(heap, &answer->values[i], columns[i % count].unit, text),
             (i + 1) % count == 0);
     if (answer->found > answer->rows)
-        fprintf(heap->out, "and %" PRIu64 " more rows\n", answer->found - answer->rows);
+        fprintf(heap->out, "and %" PRIu64 " more\n", answer->found - answer->rows);
 }
 
 /* ---- JSON ---- */
