@@ -26,10 +26,10 @@ int pyr_heap_open(struct pyr_heap *heap, const char *path, const struct pyr_heap
                   struct pyr_err *err);
 void pyr_heap_close(struct pyr_heap *heap);
 
-int pyr_heap_need_children(struct pyr_heap *heap); /* PYR_E_NOMEM, described */
-int pyr_heap_need_paths(struct pyr_heap *heap);    /* likewise */
+int pyr_heap_need_children(struct pyr_heap *heap);               /* PYR_E_NOMEM, described */
+int pyr_heap_need_paths(struct pyr_heap *heap);                  /* likewise */
 int pyr_heap_check_query(const char *text, struct pyr_err *err); /* PYR_E_MISUSE, described */
-int pyr_heap_no_memory(struct pyr_heap *heap);     /* describes and returns PYR_E_NOMEM */
+int pyr_heap_no_memory(struct pyr_heap *heap);                   /* describes and returns PYR_E_NOMEM */
 
 /* Every view: pyr_heap_write_NAME, in a file of its own, writes it and returns 0 or a negative status. */
 #define PYR_HEAP_WRITERS(X)                                                                                            \
