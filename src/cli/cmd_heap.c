@@ -13,7 +13,7 @@
 struct heap_args {
     bool stop, quiet;
     bool census, suspects, top, dominators, cycles, duplicates, containers, arenas, gc, json;
-    const char *paths, *dot, *output;
+    const char *paths, *query, *dot, *output;
     bool force;
     unsigned limit;
 };
@@ -49,6 +49,10 @@ static int chosen_views(const struct heap_args *args, enum pyr_heap_view *view)
             *view = flags[i].view;
             count++;
         }
+    if (args->query) { /* --json is then how it is answered */
+        count += *view == PYR_HEAP_JSON ? 0 : 1;
+        *view = PYR_HEAP_QUERY;
+    }
     if (args->paths || args->dot) {
         *view = args->dot ? PYR_HEAP_DOT : PYR_HEAP_PATHS;
         count++;
@@ -156,7 +160,8 @@ static bool is_address(const char *word)
 static int heap_run(const struct pyr_cmd *cmd, void *given, const struct pyr_words *words)
 {
     const struct heap_args *args = given;
-    struct pyr_heap_report_options options = {.what = args->paths, .limit = args->limit};
+    struct pyr_heap_report_options options = {
+        .what = args->query ? args->query : args->paths, .limit = args->limit, .json = args->json};
     if (chosen_views(args, &options.view) > 1)
         return pyr_say_wrong(cmd, "one view at a time");
     int file = words->count == 2 && is_address(words->items[0]) ? 1 : 0;
@@ -188,6 +193,11 @@ static const struct pyr_option options[] = {
      .value = "WHAT",
      .offset = AT(paths),
      .help = "shortest ways from roots to the objects of a type, or to the one at an address"},
+    {.name = "query",
+     .kind = PYR_OPTION_TEXT,
+     .value = "QUERY",
+     .offset = AT(query),
+     .help = "ask: 'select type, count(), sum(size) from * where garbage group by type'"},
     {.name = "cycles", .offset = AT(cycles), .help = "garbage that only the collector can free"},
     {.name = "duplicates", .offset = AT(duplicates), .help = "equal objects that there are several of"},
     {.name = "containers", .offset = AT(containers), .help = "memory that containers and instances need not take"},
