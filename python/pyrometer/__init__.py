@@ -15,10 +15,10 @@
 
 The measuring is done by the program `pyrometer` in a process of its own; nothing is installed into this one. Linux only.
 """
-from . import heap
+from . import heap, objgraph
 from ._binary import PyrometerError, find_binary
 from ._profile import Profile, profile
 from ._recording import (Collector, Column, Function, Line, Memory, Opcode, Process, Quality, Recording, Run, Thread, read)
 
 __all__ = ["Collector", "Column", "Function", "Line", "Memory", "Opcode", "Process", "Profile", "PyrometerError", "Quality",
-           "Recording", "Run", "Thread", "find_binary", "heap", "profile", "read"]
+           "Recording", "Run", "Thread", "find_binary", "heap", "objgraph", "profile", "read"]
