@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import time
 
@@ -153,6 +154,13 @@ def test_an_existing_file_is_kept_without_force(small, pyrometer, tmp_path, pyth
     pyrometer("heap", target.pid, "-o", file, "--force", "-q")
     assert "1234" in pyrometer("heap", file).stdout
     assert sorted(os.listdir(tmp_path)) == ["census.py", "here.pyroheap"]
+
+
+def test_what_is_no_regular_file_is_never_replaced(pyrometer, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    assert "no regular file" in pyrometer("heap", os.getpid(), "-o", path, "--force", status=1).stderr
+    assert stat.S_ISFIFO(path.stat().st_mode)
 
 
 def test_what_is_no_python_or_gone_is_said(pyrometer, tmp_path):
