@@ -283,8 +283,8 @@ static void *large_realloc(struct place place, void *block, size_t size)
     return large_counted(place, moved, size);
 }
 
-/* From a pool to anywhere else. What the old block was is uncounted first: for the peak they are one. All that the block
- * has room for is copied: a program that has written a byte too far has changed the tag, and with it the size. */
+/* From a pool to anywhere else. What the old block was is uncounted first: for the peak they are one. All that the
+ * block has room for is copied: a program that has written a byte too far has changed the tag, and with it the size. */
 static NOINLINE void *small_move(struct place place, void *block, size_t size)
 {
     struct pyr_pool *pool = pyr_pool_of(block);
