@@ -29,7 +29,12 @@ extern PYR_WEAK void *_PyThreadState_UncheckedGet(void);
 extern PYR_WEAK void *PyGILState_GetThisThreadState(void);
 extern PYR_WEAK void *PyInterpreterState_Main(void);
 extern PYR_WEAK int Py_IsFinalizing(void);
-extern PYR_WEAK int _Py_IsFinalizing(void); /* up to 3.12 */
+extern PYR_WEAK int _Py_IsFinalizing(void);         /* up to 3.12 */
+extern PYR_WEAK void *PyFrame_GetBack(void *frame); /* 3.9+ */
+extern PYR_WEAK int PyGC_Disable(void);             /* 3.10+ */
+extern PYR_WEAK int PyGC_Enable(void);
+extern PYR_WEAK void Py_DecRef(void *object);
+extern PYR_WEAK char PyFrame_Type[];
 extern PYR_WEAK char _PyRuntime[];
 extern PYR_WEAK char PyCode_Type[];
 

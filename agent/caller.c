@@ -4,6 +4,7 @@
 #include "entry.h"
 #include "inside.h"
 #include "sites.h"
+#include "stacks.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -56,8 +57,16 @@ static __attribute__((noinline)) uint32_t learn(const void *frame)
     return site;
 }
 
+static __attribute__((noinline)) uint32_t stack_held(const void *frame)
+{
+    uint32_t tag;
+    return pyr_chain_find(frame, pyr_inside.chain, &tag) ? tag >> PYR_TAG_SITE_SHIFT : learn(frame);
+}
+
 static inline uint32_t site_held(const void *frame)
 {
+    if (PYR_UNLIKELY(pyr_stacks.on))
+        return stack_held(frame);
     uint64_t key = pyr_key_of(frame, pyr_inside.chain);
     const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, pyr_inside.chain == PYR_CHAIN_OBJECT);
     if (PYR_UNLIKELY(slot->key != key)) {

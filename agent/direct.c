@@ -3,6 +3,7 @@
 
 #include "share.h"
 #include "sites.h"
+#include "system.h"
 
 #include <pthread.h>
 
@@ -18,6 +19,9 @@ static _Thread_local int64_t loose[PYR_DOMAINS];
 static int64_t pending[PYR_DOMAINS];
 static uint64_t own_headroom[PYR_DOMAINS]; /* as the heap's; that of PYR_DOMAIN_RAW is the heap's */
 
+/* By site the number of its first figures, 0: none. A fork copies it. */
+static uint32_t *first_of;
+
 static struct pyr_heap_direct *figures_at(uint32_t number)
 {
     return (struct pyr_heap_direct *)(void *)pyr_main_heap.direct_window.at + number;
@@ -27,7 +31,7 @@ static struct pyr_heap_direct *figures_at(uint32_t number)
 
 uint32_t pyr_direct_find(uint32_t site, enum pyr_heap_domain domain)
 {
-    uint32_t number = __atomic_load_n(&pyr_main_heap.sites[site].direct, __ATOMIC_ACQUIRE);
+    uint32_t number = __atomic_load_n(&first_of[site], __ATOMIC_ACQUIRE);
     while (number && figures_at(number)->domain != domain)
         number = figures_at(number)->next;
     return number;
@@ -47,8 +51,8 @@ static uint32_t add(uint32_t site, enum pyr_heap_domain domain)
         return 0;
     figures_at(number)->site = site;
     figures_at(number)->domain = domain;
-    figures_at(number)->next = pyr_main_heap.sites[site].direct;
-    __atomic_store_n(&pyr_main_heap.sites[site].direct, number, __ATOMIC_RELEASE);
+    figures_at(number)->next = first_of[site];
+    __atomic_store_n(&first_of[site], number, __ATOMIC_RELEASE);
     __atomic_store_n(&pyr_main_heap.file->direct_count, number + 1, __ATOMIC_RELEASE);
     return number;
 }
@@ -76,6 +80,10 @@ uint32_t pyr_direct_of(uint32_t site, enum pyr_heap_domain domain)
 
 bool pyr_direct_open(void)
 {
+    first_of = pyr_system_mmap(NULL, PYR_SITES_MAX * sizeof *first_of, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (first_of == MAP_FAILED)
+        return false;
     pyr_main_heap.file->direct_count = 1;
     for (uint32_t site = 0; site < PYR_SITES_RESERVED; site++)
         for (uint32_t domain = 0; domain < PYR_DOMAINS; domain++)

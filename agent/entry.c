@@ -9,6 +9,7 @@
 #include "inside.h"
 #include "next.h"
 #include "sites.h"
+#include "stacks.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -87,9 +88,25 @@ static struct place rare_place(const void *tstate)
     return place_of(&pyr_main_heap, site);
 }
 
+static void make_marks(size_t size);
+
+/* Of the main heap, by a walk along its stack. Marks are made here only: for the stack that was just walked. */
+static NOINLINE bool walked_place(struct place *place, const void *frame, size_t size)
+{
+    int inside = pyr_inside_agent;
+    pyr_inside_agent = 1;
+    uint32_t site = pyr_stack_of(&pyr_main_heap, frame);
+    if (PYR_UNLIKELY(pyr_stacks.marks_due))
+        make_marks(size);
+    pyr_inside_agent = inside;
+    *place = place_of(&pyr_main_heap, site);
+    return site != PYR_SITE_NO_FRAME;
+}
+
 /* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
  * code of their own, so that what is in the main heap's cache is the main one's. */
-static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain)
+static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain, bool stacks,
+                                       size_t size)
 {
     const void *tstate = pyr_tstate(access);
     if (PYR_UNLIKELY(!tstate))
@@ -97,6 +114,12 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
     const void *frame = pyr_frame_of(tstate, chain);
     if (PYR_UNLIKELY(!frame))
         return false;
+    if (stacks) {
+        place->heap = &pyr_main_heap;
+        return PYR_LIKELY(pyr_chain_find(frame, chain, &place->tag)) ||
+               (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter &&
+                walked_place(place, frame, size));
+    }
     uint64_t key = pyr_key_of(frame, chain);
     const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
     if (PYR_UNLIKELY(slot->key != key)) {
@@ -178,10 +201,10 @@ static NOINLINE void *rare_malloc(size_t size)
     return size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
 }
 
-static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain)
+static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain, bool stacks)
 {
     struct place place;
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain)))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain, stacks, size)))
         return rare_malloc(size);
     struct pyr_pool *pool = pyr_main_heap.pools[pyr_main_heap.class_of[size]];
     return PYR_LIKELY(pool->free) ? pool_malloc(pool, place, size) : rare_malloc(size);
@@ -206,7 +229,7 @@ static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
 /* A code object, or a tag that something has written over: the block is freed all the same. */
 static NOINLINE void odd_free(struct pyr_pool *pool, void *block, uint32_t tag)
 {
-    if (tag & PYR_TAG_CODE) {
+    if ((tag & PYR_TAG_MARK) == PYR_TAG_CODE) {
         pyr_code_died(pool->heap, block);
         tag &= ~PYR_TAG_CODE;
     }
@@ -331,10 +354,11 @@ static NOINLINE void *rare_realloc(void *block, size_t size)
     return large_realloc(place, block, size ? size : 1);
 }
 
-static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_access access, enum pyr_chain chain)
+static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_access access, enum pyr_chain chain,
+                                           bool stacks)
 {
     struct place place;
-    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0 || !common_place(&place, access, chain)))
+    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0 || !common_place(&place, access, chain, stacks, size)))
         return rare_realloc(block, size);
     return small_realloc(place, block, size);
 }
@@ -366,13 +390,57 @@ static void raw_free(void *context, void *block)
     pyr_counted_free(block);
 }
 
+/* ---- marks (stacks.h) ---- */
+
+/* While one is made, and only that: the frame object that becomes it is nothing that the program asked for. */
+static void *mark_malloc(void *context, size_t size)
+{
+    (void)context;
+    uint32_t class = size && size <= PYR_SMALL_MAX ? pyr_class_of(size) : PYR_CLASSES;
+    struct pyr_pool *pool = class < PYR_CLASSES ? pyr_pool_refill(&pyr_main_heap, class) : NULL;
+    if (!pool)
+        return PyMem_RawMalloc(size);
+    void *block = pool->free;
+    pool->free = *(void **)block;
+    pool->used++;
+    *pyr_tag_at(pool, block) = PYR_TAG_MARK | pyr_stacks.mark_site << PYR_TAG_SITE_SHIFT | pyr_tag_rest(size);
+    return block;
+}
+
+static void *mark_calloc(void *context, size_t count, size_t size)
+{
+    (void)context;
+    return PyMem_RawCalloc(count, size);
+}
+
+static void *mark_realloc(void *context, void *block, size_t size)
+{
+    (void)context;
+    return rare_realloc(block, size);
+}
+
+/* The stack that was walked last. What is being allocated must not be a frame object: two for a frame cannot be. */
+static NOINLINE void make_marks(size_t size)
+{
+    static const struct pyr_py_allocator marking = {NULL, mark_malloc, mark_calloc, mark_realloc, heap_free};
+    struct pyr_py_allocator now, own = marking;
+    if (pyr_inside.chain != PYR_CHAIN_OBJECT &&
+        (!PyFrame_GetBack || !Py_DecRef ||
+         size >= (size_t)(uintptr_t)pyr_at(PyFrame_Type, pyr_inside.layout.type_basicsize)))
+        return;
+    PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &now);
+    PyMem_SetAllocator(PYR_PY_DOMAIN_OBJ, &own);
+    pyr_stacks_mark();
+    PyMem_SetAllocator(PYR_PY_DOMAIN_OBJ, &now);
+}
+
 /* ---- one set of functions for each way to the site ---- */
 
-#define ENTRY(name, access, chain)                                                                                     \
+#define ENTRY(name, access, chain, stacks)                                                                             \
     static void *name##_malloc(void *context, size_t size)                                                             \
     {                                                                                                                  \
         (void)context;                                                                                                 \
-        return malloc_through(size, access, chain);                                                                    \
+        return malloc_through(size, access, chain, stacks);                                                            \
     }                                                                                                                  \
     static void *name##_calloc(void *context, size_t count, size_t size)                                               \
     {                                                                                                                  \
@@ -380,40 +448,46 @@ static void raw_free(void *context, void *block)
         size_t bytes;                                                                                                  \
         if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes > PYR_SMALL_MAX))                        \
             return rare_calloc(count, size);                                                                           \
-        void *block = malloc_through(bytes, access, chain);                                                            \
+        void *block = malloc_through(bytes, access, chain, stacks);                                                    \
         return block ? memset(block, 0, bytes) : NULL;                                                                 \
     }                                                                                                                  \
     static void *name##_realloc(void *context, void *block, size_t size)                                               \
     {                                                                                                                  \
         (void)context;                                                                                                 \
-        return realloc_through(block, size, access, chain);                                                            \
+        return realloc_through(block, size, access, chain, stacks);                                                    \
     }
-
-ENTRY(object_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_OBJECT)
-ENTRY(object_call, PYR_ACCESS_CALL, PYR_CHAIN_OBJECT)
-ENTRY(cframe_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_CFRAME)
-ENTRY(cframe_tls, PYR_ACCESS_TLS, PYR_CHAIN_CFRAME)
-ENTRY(cframe_call, PYR_ACCESS_CALL, PYR_CHAIN_CFRAME)
-ENTRY(direct_tls, PYR_ACCESS_TLS, PYR_CHAIN_DIRECT)
-ENTRY(direct_call, PYR_ACCESS_CALL, PYR_CHAIN_DIRECT)
-ENTRY(usual_tls, PYR_ACCESS_TLS, PYR_CHAIN_USUAL)
 
 #define ALLOCATOR(name)                                                                                                \
     {                                                                                                                  \
         NULL, name##_malloc, name##_calloc, name##_realloc, heap_free                                                  \
     }
-static const struct pyr_py_allocator allocators[][3] = {
-    [PYR_CHAIN_OBJECT] = {[PYR_ACCESS_CALL] = ALLOCATOR(object_call), [PYR_ACCESS_GLOBAL] = ALLOCATOR(object_global)},
-    [PYR_CHAIN_CFRAME] = {[PYR_ACCESS_CALL] = ALLOCATOR(cframe_call),
-                          [PYR_ACCESS_GLOBAL] = ALLOCATOR(cframe_global),
-                          [PYR_ACCESS_TLS] = ALLOCATOR(cframe_tls)},
-    [PYR_CHAIN_DIRECT] = {[PYR_ACCESS_CALL] = ALLOCATOR(direct_call), [PYR_ACCESS_TLS] = ALLOCATOR(direct_tls)},
-    [PYR_CHAIN_USUAL] = {[PYR_ACCESS_CALL] = ALLOCATOR(direct_call), [PYR_ACCESS_TLS] = ALLOCATOR(usual_tls)},
+
+/* By line, and by stack. */
+#define ENTRIES(name, access, chain)                                                                                   \
+    ENTRY(name, access, chain, false)                                                                                  \
+    ENTRY(name##_stacks, access, chain, true)                                                                          \
+    static const struct pyr_py_allocator name[2] = {ALLOCATOR(name), ALLOCATOR(name##_stacks)};
+
+ENTRIES(object_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_OBJECT)
+ENTRIES(object_call, PYR_ACCESS_CALL, PYR_CHAIN_OBJECT)
+ENTRIES(cframe_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_CFRAME)
+ENTRIES(cframe_tls, PYR_ACCESS_TLS, PYR_CHAIN_CFRAME)
+ENTRIES(cframe_call, PYR_ACCESS_CALL, PYR_CHAIN_CFRAME)
+ENTRIES(direct_tls, PYR_ACCESS_TLS, PYR_CHAIN_DIRECT)
+ENTRIES(direct_call, PYR_ACCESS_CALL, PYR_CHAIN_DIRECT)
+ENTRIES(usual_tls, PYR_ACCESS_TLS, PYR_CHAIN_USUAL)
+
+static const struct pyr_py_allocator *const allocators[][3] = {
+    [PYR_CHAIN_OBJECT] = {[PYR_ACCESS_CALL] = object_call, [PYR_ACCESS_GLOBAL] = object_global},
+    [PYR_CHAIN_CFRAME] =
+        {[PYR_ACCESS_CALL] = cframe_call, [PYR_ACCESS_GLOBAL] = cframe_global, [PYR_ACCESS_TLS] = cframe_tls},
+    [PYR_CHAIN_DIRECT] = {[PYR_ACCESS_CALL] = direct_call, [PYR_ACCESS_TLS] = direct_tls},
+    [PYR_CHAIN_USUAL] = {[PYR_ACCESS_CALL] = direct_call, [PYR_ACCESS_TLS] = usual_tls},
 };
 
 static void set(enum pyr_access access)
 {
-    struct pyr_py_allocator allocator = allocators[pyr_inside.chain][access];
+    struct pyr_py_allocator allocator = allocators[pyr_inside.chain][access][pyr_stacks.on];
     PyMem_SetAllocator(PYR_PY_DOMAIN_MEM, &allocator);
     PyMem_SetAllocator(PYR_PY_DOMAIN_OBJ, &allocator);
 }

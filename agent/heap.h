@@ -27,6 +27,7 @@ enum {
  * bit says that it is a code object that sites know by address. */
 #define PYR_TAG_REST 15u
 #define PYR_TAG_CODE (1u << 31)
+#define PYR_TAG_FRAME (1u << 30) /* with it: a frame object that is a mark; see stacks.h */
 #define PYR_TAG_SITE_SHIFT 4
 
 static inline uint32_t pyr_tag_rest(size_t size)

@@ -102,7 +102,8 @@ static void copy_offsets(struct pyr_inside *inside)
                     : PYR_HAS(layout, cframe_current_frame) ? PYR_CHAIN_CFRAME
                                                             : PYR_CHAIN_DIRECT;
     if (inside->chain == PYR_CHAIN_DIRECT && layout->tstate_frame == PYR_USUAL_TSTATE_FRAME &&
-        layout->frame_instr == PYR_USUAL_FRAME_INSTR)
+        layout->frame_instr == PYR_USUAL_FRAME_INSTR && layout->frame_previous == PYR_USUAL_FRAME_PREVIOUS &&
+        layout->frame_frame_obj == PYR_USUAL_FRAME_OBJECT)
         inside->chain = PYR_CHAIN_USUAL;
     inside->tstate_interp = layout->tstate_interp;
     inside->tstate_frame = layout->tstate_frame;
@@ -112,6 +113,11 @@ static void copy_offsets(struct pyr_inside *inside)
     inside->frame_instr = layout->frame_instr;
     inside->frame_previous = layout->frame_previous;
     inside->frame_owner = layout->frame_owner;
+    inside->frame_object = layout->frame_frame_obj;
+    inside->frame_trace_lines = layout->frame_trace_lines;
+    inside->frame_blocks = layout->frame_blocks;
+    inside->frameobject_frame = layout->frameobject_frame;
+    inside->frame_owner_thread = layout->frame_owner_thread;
     inside->frame_code_mask = layout->frame_refs_tagged ? ~layout->frame_ref_mask : ~(uint64_t)0;
 }
 

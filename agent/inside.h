@@ -29,7 +29,9 @@ struct pyr_inside {
     void *const *global;
     intptr_t tls;
     int32_t tstate_interp, tstate_frame, tstate_cframe, cframe_frame; /* a thread state always has a cframe */
-    int32_t frame_code, frame_instr, frame_previous, frame_owner;
+    int32_t frame_code, frame_instr, frame_previous, frame_owner, frame_object, frame_trace_lines, frame_blocks;
+    int32_t frameobject_frame;
+    uint8_t frame_owner_thread;
     uint64_t frame_code_mask; /* bits to keep */
     struct pyr_layout layout;
 };
@@ -92,6 +94,17 @@ static inline __attribute__((always_inline)) uint64_t pyr_key_of(const void *fra
     }
     return (uint64_t)(uintptr_t)pyr_at(frame,
                                        chain == PYR_CHAIN_USUAL ? PYR_USUAL_FRAME_INSTR : pyr_inside.frame_instr);
+}
+
+/* The frame that called it; NULL: none. */
+static inline __attribute__((always_inline)) void *pyr_previous_of(const void *frame, enum pyr_chain chain)
+{
+    return pyr_at(frame, chain == PYR_CHAIN_USUAL ? PYR_USUAL_FRAME_PREVIOUS : pyr_inside.frame_previous);
+}
+
+static inline uint8_t pyr_owner_of(const void *frame)
+{
+    return pyr_inside.frame_owner == PYR_ABSENT ? 0 : ((const uint8_t *)frame)[pyr_inside.frame_owner];
 }
 
 /* Fills it. False if this is no Python that we know: then why is a sentence. */

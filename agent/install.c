@@ -10,6 +10,7 @@
 #include "next.h"
 #include "share.h"
 #include "sites.h"
+#include "stacks.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -35,6 +36,12 @@ static void start_direct(void)
     if (PyGILState_GetThisThreadState && !is_checked() && pyr_counted_are_called() && pyr_next.is_c_library &&
         pyr_next.usable_size)
         pyr_direct_counts = pyr_direct_open();
+}
+
+static bool stacks_wanted(void)
+{
+    const char *mode = getenv(PYR_SHARE_MODE);
+    return mode && strcmp(mode, "stacks") == 0;
 }
 
 /* fork copies the heap, and us, but shares what is mapped from the file. */
@@ -73,6 +80,8 @@ static void in_child(void)
 static void start(const char *directory)
 {
     struct pyr_err err;
+    if (stacks_wanted())
+        pyr_stacks_start();
     if (!pyr_inside_find(&pyr_inside, &err) || !pyr_region_open() ||
         pyr_share_open(&pyr_main_heap, directory, &err) < 0)
         return;

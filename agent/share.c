@@ -2,6 +2,7 @@
 
 #include "collector.h"
 #include "inside.h"
+#include "stacks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 enum {
     PAGE = 4096,
-    SITES_LIMIT = 64 << 20, /* a million */
+    SITES_LIMIT = PYR_SITES_MAX * (int)sizeof(struct pyr_heap_site),
     TEXTS_LIMIT = 256 << 20,
     DIRECT_LIMIT = 64 << 20,
     PAUSES_LIMIT = 192 << 10, /* PYR_HEAP_PAUSES, and what the window's steps need */
@@ -85,6 +86,7 @@ static void header_fill(struct pyr_heap *heap)
     file->started_ns = now_ns();
     file->state = PYR_HEAP_RUNNING;
     file->interpreter = heap->number;
+    file->stacks = pyr_stacks.on;
     file->linetable_kind = pyr_inside.layout.linetable_kind;
     file->site_count = PYR_SITES_RESERVED;
     file->sites_at = sites_at;

@@ -8,6 +8,8 @@
 
 /* Environment variable: the directory that the files go to. Unset, the agent does nothing. */
 #define PYR_SHARE_DIRECTORY "PYROMETER_MEMORY_DIR"
+/* "stacks": a site is a whole stack; else it is a line. */
+#define PYR_SHARE_MODE "PYROMETER_MEMORY_MODE"
 
 /* Makes the file PID.N.memory and maps it. 0 or a negative status. */
 int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err *err);

@@ -3,6 +3,7 @@
 #include "api.h"
 #include "direct.h"
 #include "inside.h"
+#include "stacks.h"
 
 #include <pthread.h>
 
@@ -16,7 +17,7 @@ enum { FRAMES_MAX = 64 };
 
 struct site_key {
     struct pyr_node node;
-    uint32_t site;
+    uint32_t site; /* in stacks mode: spot */
     uint32_t next_of_code;
     uint64_t key;
     bool cached; /* may be found through the cache */
@@ -120,6 +121,8 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
     uint32_t n = code_find(heap, code);
     if (!n)
         return;
+    if (pyr_stacks.on)
+        pyr_stacks_forget();
     const struct live_code *live = pyr_nodes_at(&heap->index.codes, n);
     for (uint32_t k = live->first_key, next; k; k = next) {
         const struct site_key *known = pyr_nodes_at(&heap->index.keys, k);
@@ -157,11 +160,12 @@ void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t s
     return block;
 }
 
-static uint32_t site_new(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
+static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record, uint32_t instruction)
 {
     uint32_t number = heap->site_count;
     if (!pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)))
         return PYR_SITE_OTHER;
+    heap->sites[number].caller = caller;
     heap->sites[number].code = record;
     heap->sites[number].instruction = instruction;
     heap->site_count = number + 1;
@@ -170,8 +174,8 @@ static uint32_t site_new(struct pyr_heap *heap, uint32_t record, uint32_t instru
     return number;
 }
 
-/* The same code made anew is the same place. */
-static uint32_t site_placed(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
+/* The same code made anew is the same place. Its number among the placed ones; 0: out of memory. */
+static uint32_t place(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
 {
     struct pyr_nodes *placed = &heap->index.placed;
     uint64_t hash = pyr_mix(record, instruction);
@@ -179,16 +183,37 @@ static uint32_t site_placed(struct pyr_heap *heap, uint32_t record, uint32_t ins
     for (; n; n = pyr_nodes_next(placed, n)) {
         const struct placed_site *at = pyr_nodes_at(placed, n);
         if (at->record == record && at->instruction == instruction)
-            return at->site;
+            return n;
     }
-    uint32_t site = site_new(heap, record, instruction);
-    if (site == PYR_SITE_OTHER || !(n = pyr_nodes_add(placed, hash)))
-        return site;
+    if (!(n = pyr_nodes_add(placed, hash)))
+        return 0;
     struct placed_site *at = pyr_nodes_at(placed, n);
-    at->site = site;
+    at->site = PYR_SITE_OTHER;
     at->record = record;
     at->instruction = instruction;
-    return site;
+    return n;
+}
+
+static uint32_t site_placed(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
+{
+    uint32_t n = place(heap, record, instruction);
+    struct placed_site *at = pyr_nodes_at(&heap->index.placed, n);
+    if (n && at->site == PYR_SITE_OTHER)
+        at->site = site_new(heap, PYR_SITE_NO_FRAME, record, instruction);
+    return n ? at->site : PYR_SITE_OTHER;
+}
+
+/* Spots have numbers of their own, behind those of the reserved sites. */
+static uint32_t spot_placed(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
+{
+    uint32_t n = place(heap, record, instruction);
+    return n ? n - 1 + PYR_SITES_RESERVED : PYR_SITE_OTHER;
+}
+
+uint32_t pyr_site_new(struct pyr_heap *heap, uint32_t caller, uint32_t spot)
+{
+    const struct placed_site *at = pyr_nodes_at(&heap->index.placed, spot + 1 - PYR_SITES_RESERVED);
+    return site_new(heap, caller, at->record, at->instruction);
 }
 
 /* Bytes from the first instruction. */
@@ -205,15 +230,11 @@ static uint32_t instruction_of(const void *frame, const char *code)
     return offset < 0 || offset > INT32_MAX ? UINT32_MAX : (uint32_t)offset;
 }
 
-static uint8_t owner_of(const void *frame)
-{
-    return pyr_inside.frame_owner == PYR_ABSENT ? 0 : ((const uint8_t *)frame)[pyr_inside.frame_owner];
-}
-
-static bool is_incomplete(const void *frame, const char *code)
+bool pyr_frame_is_incomplete(const void *frame)
 {
     const struct pyr_layout *layout = &pyr_inside.layout;
-    if (!PYR_HAS(layout, code_firsttraceable) || owner_of(frame) == layout->frame_owner_generator)
+    const char *code = pyr_code_of(frame);
+    if (!PYR_HAS(layout, code_firsttraceable) || pyr_owner_of(frame) == layout->frame_owner_generator)
         return false;
     const char *first = code + layout->code_adaptive + 2 * (int64_t)pyr_int_in(code, layout->code_firsttraceable);
     return (const char *)pyr_at(frame, layout->frame_instr) < first;
@@ -250,7 +271,7 @@ uint32_t pyr_site_left(struct pyr_heap *heap, const void *frame)
     const void *code = pyr_code_of(frame);
     if (!code || pyr_at(code, pyr_inside.layout.object_type) != PyCode_Type)
         return PYR_SITE_OTHER;
-    if (is_incomplete(frame, code))
+    if (pyr_frame_is_incomplete(frame))
         return PYR_SITE_SKIP;
     pyr_learn_begin();
     uint32_t record = pyr_text_code(heap, code);
@@ -269,7 +290,10 @@ static uint32_t key_learn(struct pyr_heap *heap, const void *frame, uint64_t key
     if (!live_number)
         return 0;
     struct live_code *live = pyr_nodes_at(&heap->index.codes, live_number);
-    uint32_t site = is_incomplete(frame, code) ? skip : site_placed(heap, live->record, instruction_of(frame, code));
+    uint32_t record = live->record, instruction = instruction_of(frame, code);
+    uint32_t site = pyr_frame_is_incomplete(frame) ? skip
+                    : pyr_stacks.on                ? spot_placed(heap, record, instruction)
+                                                   : site_placed(heap, record, instruction);
     uint32_t n = site == PYR_SITE_OTHER ? 0 : pyr_nodes_add(&heap->index.keys, pyr_mix(key, 0));
     if (!n)
         return 0;
@@ -283,10 +307,28 @@ static uint32_t key_learn(struct pyr_heap *heap, const void *frame, uint64_t key
     return n;
 }
 
+uint32_t pyr_spot_of(struct pyr_heap *heap, const void *frame, uint64_t key)
+{
+    if (pyr_owner_of(frame) >= pyr_inside.layout.frame_owner_cstack)
+        return skip;
+    uint32_t number = key_find(heap, key);
+    if (!number && !(number = key_learn(heap, frame, key)))
+        return PYR_SITE_OTHER;
+    return ((const struct site_key *)pyr_nodes_at(&heap->index.keys, number))->site;
+}
+
+bool pyr_code_is_own(const struct pyr_heap *heap, const void *code)
+{
+    uint32_t n = code_find(heap, code);
+    return n && ((const struct live_code *)pyr_nodes_at(&heap->index.codes, n))->ours;
+}
+
 uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
 {
+    if (pyr_stacks.on)
+        return pyr_stack_of(heap, frame);
     for (int n = 0; frame && n < FRAMES_MAX; n++, frame = pyr_at(frame, pyr_inside.frame_previous)) {
-        if (owner_of(frame) >= pyr_inside.layout.frame_owner_cstack)
+        if (pyr_owner_of(frame) >= pyr_inside.layout.frame_owner_cstack)
             continue;
         uint64_t key = pyr_key_of(frame, pyr_inside.chain);
         const struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index());

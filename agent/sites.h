@@ -8,7 +8,8 @@
 uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame);
 
 /* The same of one frame, for a thread that holds no GIL but has not left the frame: PYR_SITE_SKIP if the frame is not
- * complete. Without the index of live code: whoever asks keeps the answer. */
+ * complete. Without the index of live code: whoever asks keeps the answer. Where stacks are kept it is one without
+ * callers. */
 uint32_t pyr_site_left(struct pyr_heap *heap, const void *frame);
 #define PYR_SITE_SKIP UINT32_MAX
 
@@ -22,6 +23,18 @@ void pyr_code_died(struct pyr_heap *heap, const void *code);
 
 /* The headroom has gone below zero: there is a new maximum. */
 void pyr_peak_raised(struct pyr_heap *heap);
+
+/* Of stacks: a spot is a code and an instruction in it, whatever called it. PYR_SITE_OTHER: it cannot be told apart;
+ * PYR_SITE_SKIP: the frame is not complete or not Python's. */
+uint32_t pyr_spot_of(struct pyr_heap *heap, const void *frame, uint64_t key);
+
+/* A new site; PYR_SITE_OTHER when there is no room. Both while learning. */
+uint32_t pyr_site_new(struct pyr_heap *heap, uint32_t caller, uint32_t spot);
+
+/* Its block is in this heap. False also where no site in it is known. */
+bool pyr_code_is_own(const struct pyr_heap *heap, const void *code);
+
+bool pyr_frame_is_incomplete(const void *frame);
 
 /* Tables of an empty heap. */
 void pyr_sites_init(struct pyr_heap *heap);

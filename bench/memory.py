@@ -65,14 +65,16 @@ class Ground:
         shutil.copy(agent, self.folder)
         self.inside = "/" + os.path.relpath(self.folder, python.root)
 
-    def with_agent(self):
+    def with_agent(self, mode):
         files = os.path.join(self.folder, "files")
         shutil.rmtree(files, ignore_errors=True)
         os.mkdir(files)
-        return {"LD_PRELOAD": f"{self.inside}/{AGENT.name}", "PYROMETER_MEMORY_DIR": f"{self.inside}/files"}
+        return {"LD_PRELOAD": f"{self.inside}/{AGENT.name}", "PYROMETER_MEMORY_DIR": f"{self.inside}/files",
+                "PYROMETER_MEMORY_MODE": mode}
 
-    def run(self, name, scale, agent):
-        return Run(self.python, self.folder, name + ".py", scale, self.with_agent() if agent else {})
+    def run(self, name, scale, mode):
+        """mode: None, without the agent; "lines" or "stacks"."""
+        return Run(self.python, self.folder, name + ".py", scale, self.with_agent(mode) if mode else {})
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -84,23 +86,22 @@ def usable(python, names):
             yield name
 
 
-def pairs_of(ground, name, scale, count, chooser):
+def pairs_of(ground, name, scale, count, chooser, mode):
     """(plain, with the agent), as often as asked; which goes first is left to chance."""
     for _ in range(count):
         found = {}
-        for agent in chooser.sample([False, True], 2):
-            found[agent] = ground.run(name, scale, agent)
-        if found[False].answer != found[True].answer:
+        for how in chooser.sample([None, mode], 2):
+            found[how] = ground.run(name, scale, how)
+        if found[None].answer != found[mode].answer:
             raise RuntimeError(f"{name}: the answers differ")
-        yield found[False], found[True]
+        yield found[None], found[mode]
 
 
 def percent(ratio):
     return f"{ratio:.3f}"
 
 
-def lines(setting):
-    """Every allocation attributed to its line: time and memory beside the plain run's, interleaved."""
+def table(setting, mode):
     yield "python", "workload", "pairs", "CPU time", "95 % interval", "of the fastest", "peak RSS", "peak RSS, MB more"
     chooser = random.Random(1)
     for python in setting.pythons:
@@ -108,7 +109,7 @@ def lines(setting):
         medians, fastest, sizes = [], [], []
         try:
             for name in usable(python, setting.workloads):
-                pairs = list(pairs_of(ground, name, setting.scale, setting.pairs, chooser))
+                pairs = list(pairs_of(ground, name, setting.scale, setting.pairs, chooser, mode))
                 ratios = [agent.cpu_s / plain.cpu_s for plain, agent in pairs]
                 low, high = stats.bootstrap(ratios, statistics.median)
                 best = min(agent.cpu_s for _, agent in pairs) / min(plain.cpu_s for plain, _ in pairs)
@@ -124,4 +125,14 @@ def lines(setting):
             ground.close()
 
 
-MEASUREMENTS = {"memory-lines": lines}
+def lines(setting):
+    """Every allocation attributed to its line: time and memory beside the plain run's, interleaved."""
+    return table(setting, "lines")
+
+
+def stacks(setting):
+    """Every allocation attributed to its whole stack: time and memory beside the plain run's, interleaved."""
+    return table(setting, "stacks")
+
+
+MEASUREMENTS = {"memory-lines": lines, "memory-stacks": stacks}

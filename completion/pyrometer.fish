@@ -32,7 +32,7 @@ complete -c pyrometer -n "$measuring; or __fish_seen_subcommand_from report" -l 
 complete -c pyrometer -n $measuring -l no-children -d 'Leave out the processes it starts'
 complete -c pyrometer -n $measuring -l no-stop -d 'Never stop the program'
 
-complete -c pyrometer -n '__fish_seen_subcommand_from run' -l memory -x -a 'lines off' -d 'What to record of allocations'
+complete -c pyrometer -n '__fish_seen_subcommand_from run' -l memory -x -a 'lines stacks off' -d 'What to record of allocations'
 complete -c pyrometer -n '__fish_seen_subcommand_from run' -l python -r -d 'The Python that runs scripts'
 complete -c pyrometer -n '__fish_seen_subcommand_from run' -s m -x -d 'Run a module'
 complete -c pyrometer -n '__fish_seen_subcommand_from run' -s c -x -d 'Run code'

@@ -94,6 +94,9 @@ FIELDS = {
     "frame.globals": at("_PyInterpreterFrame.f_globals", "PyFrameObject.f_globals"),
     "frame.gen": at("PyFrameObject.f_gen"),
     "frame.executing": at("PyFrameObject.f_executing", "PyFrameObject.f_state"),
+    "frame.trace_lines": at("PyFrameObject.f_trace_lines"),
+    "frame.blocks": at("PyFrameObject.f_blockstack"),
+    "frame.block_count": at("PyFrameObject.f_iblock"),
     "frame.tlbc_index": at("_PyInterpreterFrame.tlbc_index"),
     "frame.locals": at("_PyInterpreterFrame.f_locals", "PyFrameObject.f_locals"),
     "frame.frame_obj": at("_PyInterpreterFrame.frame_obj"),
@@ -215,8 +218,9 @@ FIELDS = {
     "generator.state": at("PyGenObject.gi_frame_state"),
 }
 
-# A field that has a meaning only where another is there: 3.10 has a cframe, but not the frame in it.
-ONLY_WITH = {"tstate.cframe": "cframe.current_frame"}
+# A field that has a meaning only where another is there: 3.10 has a cframe, but not the frame in it; from 3.11 on a frame
+# object is not the frame.
+ONLY_WITH = {"tstate.cframe": "cframe.current_frame", "frame.trace_lines": "frame.blocks"}
 
 SIZES = {
     "interp_size": ["sizeof(PyInterpreterState)"],

@@ -68,8 +68,9 @@ void pyr_files_raise(void);
  * small process that waits for it sees to that. */
 struct pyr_preload;
 
-/* PYR_E_NOT_FOUND: the agent is not installed; PYR_E_UNSUPPORTED, PYR_E_IO, PYR_E_LIMIT: it cannot be used. */
-int pyr_preload_open(struct pyr_preload **out, struct pyr_err *err);
+/* stacks: allocations belong to their whole stacks, else to their lines.
+ * PYR_E_NOT_FOUND: the agent is not installed; PYR_E_UNSUPPORTED, PYR_E_IO, PYR_E_LIMIT: it cannot be used. */
+int pyr_preload_open(struct pyr_preload **out, bool stacks, struct pyr_err *err);
 const char *pyr_preload_directory(const struct pyr_preload *preload);
 char *const *pyr_preload_environment(const struct pyr_preload *preload); /* for struct pyr_program; until close */
 void pyr_preload_close(struct pyr_preload *preload);                     /* removes the directory; NULL is allowed */

@@ -80,6 +80,7 @@ static void add_heap(struct pyr_allocations *sums, const struct pyr_shown *view,
     sums->at_main_end = heap->at_main_end && (!sums->heaps || sums->at_main_end);
     sums->heaps++;
     sums->cut |= heap->cut;
+    sums->whole |= heap->stacks;
     sums->allocated_blocks += heap->allocated_blocks;
     sums->allocated_bytes += heap->allocated_bytes;
     sums->live_blocks += heap->live_blocks;
@@ -306,6 +307,12 @@ int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_wei
                          struct pyr_vec *order)
 {
     return pyr_allocations_rank_lines(&allocations->lines, weight, limit, order);
+}
+
+int pyr_allocations_rank_stacks(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
+                                struct pyr_vec *order)
+{
+    return pyr_allocations_rank_lines(&allocations->merged, weight, limit, order);
 }
 
 const struct pyr_allocation *pyr_allocations_line(const struct pyr_vec *lines, uint32_t place)

@@ -29,6 +29,7 @@ struct pyr_allocations {
     uint64_t peak_ns;    /* of the largest heap; 0: not known */
     uint64_t arena_bytes, lost_allocations;
     bool at_main_end;      /* all of live is as it was when the main module had ended */
+    bool whole;            /* some heap's sites are whole stacks */
     bool cut;              /* the recording ends before some of the sites */
     struct pyr_vec stacks; /* of struct pyr_allocation, in order of process and leaf */
     struct pyr_vec merged; /* of struct pyr_allocation: by leaf, of all processes */
@@ -53,6 +54,10 @@ int pyr_allocations_rank_lines(const struct pyr_vec *lines, enum pyr_weigh weigh
 /* The same of the heap's lines. */
 int pyr_allocations_rank(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
                          struct pyr_vec *order);
+
+/* The same of stacks, all processes merged. */
+int pyr_allocations_rank_stacks(const struct pyr_allocations *allocations, enum pyr_weigh weight, size_t limit,
+                                struct pyr_vec *order);
 
 /* The line of a place among some lines; NULL if nothing was allocated there. */
 const struct pyr_allocation *pyr_allocations_line(const struct pyr_vec *lines, uint32_t place);

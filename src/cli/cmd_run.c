@@ -29,7 +29,8 @@ static const struct pyr_option options[] = {
      .value = "HOW",
      .offset = AT(profile.memory),
      .choices = pyr_memory_choices,
-     .help = "lines: count every allocation, of Python and of C code, at its line, which is the default; off: do not"},
+     .help = "lines: count every allocation, of Python and of C code, at its line, the default; stacks: with all its "
+             "callers; off: do not"},
     {.name = "python",
      .kind = PYR_OPTION_TEXT,
      .value = "EXE",

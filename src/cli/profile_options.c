@@ -11,7 +11,7 @@ const struct pyr_choice pyr_mode_choices[] = {
     {"wall", PYR_MODE_WALL, false}, {"cpu", PYR_MODE_CPU, false}, {"gil", PYR_MODE_GIL, false}, {NULL, 0, false}};
 
 const struct pyr_choice pyr_memory_choices[] = {
-    {"lines", MEMORY_LINES, false}, {"off", MEMORY_OFF, false}, {"stacks", MEMORY_STACKS, true}, {NULL, 0, false}};
+    {"lines", MEMORY_LINES, false}, {"off", MEMORY_OFF, false}, {"stacks", MEMORY_STACKS, false}, {NULL, 0, false}};
 
 const struct pyr_choice pyr_truth_choices[] = {{"auto", PYR_TRUTH_AUTO, false},
                                                {"exact", PYR_TRUTH_EXACT, false},

@@ -14,7 +14,7 @@ static int prepare_memory(struct run *run)
 {
     int how = run->args->profile.memory;
     struct pyr_err *err = how == MEMORY_DEFAULT ? &run->memory_err : &run->err;
-    int rc = how == MEMORY_OFF ? 0 : pyr_preload_open(&run->preload, err);
+    int rc = how == MEMORY_OFF ? 0 : pyr_preload_open(&run->preload, how == MEMORY_STACKS, err);
     if (rc < 0 && how == MEMORY_DEFAULT)
         return 0;
     if (run->preload)

@@ -21,6 +21,7 @@
 
 #define AGENT "libpyrometer-agent.so"
 #define DIRECTORY_VARIABLE "PYROMETER_MEMORY_DIR"
+#define MODE_VARIABLE "PYROMETER_MEMORY_MODE"
 #define PREFIX "pyrometer-memory-"
 #define LOCK "lock" /* held while its pyrometer lives */
 #define SHARED_MEMORY "/dev/shm"
@@ -34,8 +35,8 @@ struct pyr_preload {
     int guardian; /* closing it ends the guardian */
     pid_t guard;
     char *agent;
-    char *variables[2];
-    char **environment; /* the words are borrowed, but for the two above */
+    char *variables[3]; /* the last one only in stacks mode */
+    char **environment; /* the words are borrowed, but for those above */
 };
 
 /* ---- the agent ---- */
@@ -194,7 +195,7 @@ static char *variable(const char *name, const char *before, const char *value)
 }
 
 /* Ours, with the agent behind what is preloaded already. */
-static int make_environment(struct pyr_preload *preload)
+static int make_environment(struct pyr_preload *preload, bool stacks)
 {
     size_t count = 0, kept = 0;
     const char *preloaded = getenv("LD_PRELOAD");
@@ -203,20 +204,23 @@ static int make_environment(struct pyr_preload *preload)
         count++;
     preload->variables[0] = variable("LD_PRELOAD", preloaded ? preloaded : "", there ? "" : preload->agent);
     preload->variables[1] = variable(DIRECTORY_VARIABLE, "", preload->directory);
-    preload->environment = pyr_alloc((count + 3) * sizeof *preload->environment);
-    if (!preload->variables[0] || !preload->variables[1] || !preload->environment)
+    preload->variables[2] = stacks ? variable(MODE_VARIABLE, "", "stacks") : NULL;
+    preload->environment = pyr_alloc((count + 4) * sizeof *preload->environment);
+    if (!preload->variables[0] || !preload->variables[1] || (stacks && !preload->variables[2]) || !preload->environment)
         return PYR_E_NOMEM;
     for (size_t i = 0; i < count; i++)
-        if (!is_variable(environ[i], "LD_PRELOAD") && !is_variable(environ[i], DIRECTORY_VARIABLE))
+        if (!is_variable(environ[i], "LD_PRELOAD") && !is_variable(environ[i], DIRECTORY_VARIABLE) &&
+            !is_variable(environ[i], MODE_VARIABLE))
             preload->environment[kept++] = environ[i];
     preload->environment[kept++] = preload->variables[0];
-    preload->environment[kept] = preload->variables[1];
+    preload->environment[kept++] = preload->variables[1];
+    preload->environment[kept] = preload->variables[2];
     return 0;
 }
 
 /* ---- all of it ---- */
 
-int pyr_preload_open(struct pyr_preload **out, struct pyr_err *err)
+int pyr_preload_open(struct pyr_preload **out, bool stacks, struct pyr_err *err)
 {
     struct pyr_preload *preload = pyr_alloc(sizeof *preload);
     if (!preload)
@@ -227,7 +231,7 @@ int pyr_preload_open(struct pyr_preload **out, struct pyr_err *err)
         rc = make_directory(preload, err);
     if (rc == 0)
         rc = start_guardian(preload, err);
-    if (rc == 0 && (rc = make_environment(preload)) < 0)
+    if (rc == 0 && (rc = make_environment(preload, stacks)) < 0)
         pyr_err_set(err, rc, "%s", pyr_status_text(rc));
     if (rc < 0)
         pyr_preload_close(preload);
@@ -258,6 +262,7 @@ void pyr_preload_close(struct pyr_preload *preload)
         close(preload->lock);
     pyr_free(preload->variables[0]);
     pyr_free(preload->variables[1]);
+    pyr_free(preload->variables[2]);
     pyr_free(preload->environment);
     pyr_free(preload->agent);
     pyr_free(preload);

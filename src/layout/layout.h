@@ -73,6 +73,9 @@
     X(frame, globals)                                                                                                  \
     X(frame, gen)                   /* f_gen, up to 3.10: the generator it belongs to */                               \
     X(frame, executing)             /* f_executing up to 3.9, f_state in 3.10 */                                       \
+    X(frame, trace_lines)           /* f_trace_lines, up to 3.10 */                                                    \
+    X(frame, blocks)                /* f_blockstack, up to 3.10 */                                                     \
+    X(frame, block_count)           /* f_iblock, up to 3.10 */                                                         \
     X(frame, tlbc_index)            /* free-threaded 3.14+ */                                                          \
     X(frame, locals)                /* f_locals */                                                                     \
     X(frame, frame_obj)             /* 3.11+ */                                                                        \

@@ -108,6 +108,8 @@ struct writing {
         struct pyr_vec sites; /* of struct pyr_memory_site */
         struct pyr_memory_facts facts;
     } kinds[PYR_MEMORY_KINDS];
+    struct pyr_map nodes; /* of the recording, by number of the site; of stacks only */
+    bool stacks;
 };
 
 static int64_t code_number(struct writing *writing, const struct pyr_heap_place *place)
@@ -122,20 +124,29 @@ static int64_t code_number(struct writing *writing, const struct pyr_heap_place 
     return rc < 0 ? rc : number;
 }
 
+static int64_t node_number(struct writing *writing, const struct pyr_heap_place *place)
+{
+    if (!place->code && !place->other)
+        return PYR_NODE_EMPTY;
+    const uint64_t *caller = place->caller ? pyr_map_find(&writing->nodes, place->caller) : NULL;
+    uint32_t parent = caller ? (uint32_t)*caller : PYR_NODE_EMPTY;
+    int64_t code = code_number(writing, place);
+    return code < 0 ? code : pyr_writer_node(writing->writer, parent, (uint32_t)code, place->instruction);
+}
+
 /* In lines mode a site has no stack: a stack of one frame. */
 static int take_site(void *context, const struct pyr_heap_place *place, const struct pyr_memory_site *figures)
 {
     struct writing *writing = context;
     struct pyr_memory_site site = *figures;
-    site.node = PYR_NODE_EMPTY;
-    if (place->code || place->other) {
-        int64_t code = code_number(writing, place);
-        int64_t node =
-            code < 0 ? code : pyr_writer_node(writing->writer, PYR_NODE_EMPTY, (uint32_t)code, place->instruction);
-        if (node < 0)
-            return (int)node;
-        site.node = (uint32_t)node;
-    }
+    int64_t node = node_number(writing, place);
+    if (node < 0)
+        return (int)node;
+    if (writing->stacks && pyr_map_put(&writing->nodes, place->number, (uint64_t)node) < 0)
+        return PYR_E_NOMEM;
+    if (!site.allocated_blocks)
+        return 0;
+    site.node = (uint32_t)node;
     struct pyr_memory_facts *facts = &writing->kinds[place->kind].facts;
     facts->allocated_blocks += site.allocated_blocks;
     facts->allocated_bytes += site.allocated_bytes;
@@ -152,6 +163,7 @@ static struct pyr_memory_facts facts_of(const struct pyr_watched_heap *heap, enu
         .process = heap->process,
         .interpreter = heap->head.interpreter,
         .at_main_end = heap->head.at_main_end,
+        .stacks = heap->head.stacks,
         .time_ns = time_ns,
         .peak_bytes = heap->head.peak_bytes[kind],
         .peak_ns = heap->peak_ns[kind],
@@ -185,6 +197,7 @@ int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, 
 {
     struct writing writing = {.writer = writer};
     pyr_watched_look(heap, time_ns, true);
+    writing.stacks = heap->head.stacks;
     for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++) {
         writing.kinds[kind].sites = PYR_VEC(struct pyr_memory_site);
         writing.kinds[kind].facts = facts_of(heap, kind, time_ns);
@@ -195,6 +208,7 @@ int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, 
     if (rc == 0)
         rc = pyr_collections_write(&heap->collections, heap->reader, &heap->head, writer, heap->process, time_ns);
     pyr_map_release(&writing.codes);
+    pyr_map_release(&writing.nodes);
     for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++)
         pyr_vec_release(&writing.kinds[kind].sites);
     return rc;

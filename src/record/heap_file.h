@@ -2,7 +2,7 @@
  * shared, and read by others meanwhile or after its end, however it ended. docs/heap.md describes it.
  *
  *     page 0            struct pyr_heap_file
- *     sites_at          struct pyr_heap_site [site_count], in order of appearance
+ *     sites_at          struct pyr_heap_site [site_count], in order of appearance: callers before what they call
  *     texts_at          records of code objects and strings, only ever appended
  *     direct_at         struct pyr_heap_direct [direct_count]: what was not taken from the private heap
  *     pauses_at         struct pyr_heap_pause [PYR_HEAP_PAUSES]: the last collections, the nth at n % PYR_HEAP_PAUSES
@@ -24,6 +24,7 @@ enum {
     PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */
     PYR_SITE_OTHER = 1,    /* no more sites could be told apart */
     PYR_SITES_RESERVED = 2,
+    PYR_SITES_MAX = 1 << 20,
     PYR_TEXT_NONE = 0, /* no record has this offset */
     PYR_GENERATIONS = 3,
     PYR_HEAP_PAUSES = 4096,
@@ -41,9 +42,9 @@ struct pyr_heap_site {
     uint64_t allocated_blocks, allocated_bytes; /* bytes as asked for */
     uint64_t freed_blocks, freed_bytes;
     uint64_t peak_blocks, peak_bytes;
-    uint32_t saved;       /* 0, or the next site of a list that only the process follows */
-    uint32_t direct;      /* number of its first struct pyr_heap_direct; 0: none */
-    uint32_t code;        /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
+    uint32_t saved;  /* 0, or the next site of a list that only the process follows */
+    uint32_t caller; /* the site of the frame that called this one; PYR_SITE_NO_FRAME: none, or no stacks are kept */
+    uint32_t code;   /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
 };
 
@@ -133,6 +134,7 @@ struct pyr_heap_file {
     uint64_t pause_count;                 /* ever written; after the record */
     uint32_t thresholds[PYR_GENERATIONS]; /* of the generations, at the last collection */
     uint32_t automatic;                   /* enum pyr_heap_automatic, likewise */
+    uint32_t stacks;                      /* 1: a site is a whole stack; 0: a line */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site, or struct pyr_heap_direct, held when the main module had ended: of struct

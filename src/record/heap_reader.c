@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* Of each at most so many, whatever the file says. */
-#define SITES_MAX (1u << 20)
+#define SITES_MAX ((uint32_t)PYR_SITES_MAX)
 #define STRING_MAX 65536u
 #define LINETABLE_MAX (8u << 20)
 #define TEXTS_READ_MAX ((uint64_t)512 << 20) /* of one file in all */
@@ -176,6 +176,7 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .interpreter = file.interpreter,
         .started_ns = file.started_ns,
         .ended = file.state == PYR_HEAP_ENDED,
+        .stacks = file.stacks != 0,
         .at_main_end = file.live_record != PYR_TEXT_NONE,
         .counts_others = file.direct_count > 0,
         .peak_bytes = {[PYR_MEMORY_HEAP] = file.peak_bytes,
@@ -308,7 +309,8 @@ static int64_t code_at(struct pyr_heap_reader *reader, uint32_t offset)
 static int place_of(struct pyr_heap_reader *reader, uint32_t number, const struct pyr_heap_site *site,
                     struct pyr_heap_place *place)
 {
-    *place = (struct pyr_heap_place){.instruction = -1};
+    *place = (struct pyr_heap_place){.number = number, .instruction = -1};
+    place->caller = site->caller < number ? site->caller : PYR_SITE_NO_FRAME;
     if (number == PYR_SITE_NO_FRAME)
         return 0;
     int64_t code = number == PYR_SITE_OTHER ? 0 : code_at(reader, site->code);
@@ -459,7 +461,7 @@ static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_fil
                 figures.live_blocks = live[i].blocks;
                 figures.live_bytes = live[i].bytes;
             }
-            int rc = sites[i].allocated_blocks ? place_of(reader, first + i, &sites[i], &place) : 1;
+            int rc = sites[i].allocated_blocks || file->stacks ? place_of(reader, first + i, &sites[i], &place) : 1;
             if (rc == 0)
                 rc = visit(context, &place, &figures);
             if (rc < 0)

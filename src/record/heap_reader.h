@@ -16,6 +16,7 @@ struct pyr_heap_head {
     uint64_t started_ns; /* since 1970 */
     bool counts_others;  /* not only the heap */
     bool ended;          /* it has exited; false also if it was killed */
+    bool stacks;         /* sites have callers */
     bool at_main_end;    /* what is live is told as of when the main module had ended */
     uint64_t peak_bytes[PYR_MEMORY_KINDS];
     uint64_t peak_arena_bytes;
@@ -44,6 +45,8 @@ int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes);
 
 /* A site, its code and its instruction. */
 struct pyr_heap_place {
+    uint32_t number;
+    uint32_t caller; /* the number of the site that called it, which is lower; 0: none, or lines only */
     const struct pyr_code_facts *code; /* NULL: no Python code ran. Borrowed until the reader is closed */
     uint32_t code_number;              /* the same for the same code */
     enum pyr_memory_kind kind;         /* of the figures */
@@ -53,9 +56,9 @@ struct pyr_heap_place {
 
 typedef int (*pyr_heap_visit)(void *context, const struct pyr_heap_place *place, const struct pyr_memory_site *figures);
 
-/* Calls visit for every site that has allocated anything, of each kind, perhaps more than once, until it returns a
- * negative status, which is returned. Of figures->node nothing is known. Sites whose code cannot be read count as
- * `other`. */
+/* Calls visit for every site, in order of their numbers, until it returns a negative status, which is returned; of
+ * lines, for those that have allocated anything. Then again for what sites hold of other kinds. Of figures->node
+ * nothing is known. Sites whose code cannot be read count as `other`. */
 int pyr_heap_reader_sites(struct pyr_heap_reader *reader, pyr_heap_visit visit, void *context);
 
 /* One collection. Its place is that of the site whose code ran when it began. */

@@ -44,7 +44,9 @@ static int take_head(struct pyr_reader *reader, struct pyr_cursor *head, struct 
     facts->interpreter = pyr_cursor_varint32(head);
     *part = pyr_cursor_varint(head);
     *total = pyr_cursor_varint32(head);
-    facts->at_main_end = pyr_cursor_varint(head) & PYR_MEMORY_AT_MAIN_END;
+    uint64_t flags = pyr_cursor_varint(head);
+    facts->at_main_end = flags & PYR_MEMORY_AT_MAIN_END;
+    facts->stacks = flags & PYR_MEMORY_STACKS;
     uint64_t *figures[] = {&facts->time_ns,     &facts->allocated_blocks, &facts->allocated_bytes,
                            &facts->live_blocks, &facts->live_bytes,       &facts->peak_bytes,
                            &facts->peak_ns,     &facts->arena_bytes,      &facts->lost_allocations,

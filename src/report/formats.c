@@ -53,7 +53,7 @@ static int check_options(const struct pyr_report_options *options, struct pyr_er
 /* Which weights go with which formats. */
 static int check_weight(const struct pyr_report_options *options, const char *name, struct pyr_err *err)
 {
-    static const char *const weighed[] = {"collapsed", "speedscope", "pprof"};
+    static const char *const weighed[] = {"collapsed", "speedscope", "pprof", "tree"};
     bool can = options->weight == PYR_WEIGH_TIME;
     if (options->weight == PYR_WEIGH_TEMPORARY)
         return pyr_err_set(err, PYR_E_UNSUPPORTED,
@@ -63,7 +63,7 @@ static int check_weight(const struct pyr_report_options *options, const char *na
         can |= strcmp(name, weighed[i]) == 0;
     if (!can)
         return pyr_err_set(err, PYR_E_MISUSE,
-                           "The %s report weighs time only; bytes go with collapsed, speedscope and pprof, and "
+                           "The %s report weighs time only; bytes go with collapsed, speedscope, pprof and tree, and "
                            "-f memory shows them by line",
                            name);
     bool whole = !options->thread && options->from_s <= 0 && options->to_s <= 0;

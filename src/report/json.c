@@ -14,6 +14,8 @@
 
 #include <time.h>
 
+#define STACK_ROWS 50
+
 /* The expressions and the instructions on lines, and where they stand. */
 struct columns {
     struct pyr_vec expressions; /* grouped by the place of their line */
@@ -190,27 +192,34 @@ static void write_function(struct pyr_json *json, const struct pyr_model *model,
     pyr_json_end_object(json);
 }
 
-static void write_line_memory(struct pyr_json *json, const struct pyr_allocations *memory, uint32_t place)
+static void write_figures(struct pyr_json *json, const struct pyr_memory_site *figures)
 {
-    static const struct pyr_allocation nothing;
-    const struct pyr_allocation *line = memory->heaps ? pyr_allocations_of(memory, place) : NULL;
-    const struct pyr_memory_site *figures = &(line ? line : &nothing)->figures;
-    if (!memory->heaps)
-        return;
     pyr_json_uint(json, "allocations", figures->allocated_blocks);
     pyr_json_uint(json, "allocated_bytes", figures->allocated_bytes);
     pyr_json_uint(json, "live_bytes", figures->live_bytes);
     pyr_json_uint(json, "live_blocks", figures->live_blocks);
     pyr_json_uint(json, "peak_bytes", figures->peak_bytes);
-    if (!memory->others[PYR_MEMORY_C].heaps)
-        return;
-    line = pyr_allocations_line(&memory->others[PYR_MEMORY_C].lines, place);
-    figures = &(line ? line : &nothing)->figures;
+}
+
+static void write_c_figures(struct pyr_json *json, const struct pyr_memory_site *figures)
+{
     pyr_json_uint(json, "c_allocations", figures->allocated_blocks);
     pyr_json_uint(json, "c_allocated_bytes", figures->allocated_bytes);
     pyr_json_uint(json, "c_live_bytes", figures->live_bytes);
     pyr_json_uint(json, "c_live_blocks", figures->live_blocks);
     pyr_json_uint(json, "c_peak_bytes", figures->peak_bytes);
+}
+
+static void write_line_memory(struct pyr_json *json, const struct pyr_allocations *memory, uint32_t place)
+{
+    static const struct pyr_allocation nothing;
+    const struct pyr_allocation *line = memory->heaps ? pyr_allocations_of(memory, place) : NULL;
+    if (memory->heaps)
+        write_figures(json, &(line ? line : &nothing)->figures);
+    if (!memory->heaps || !memory->others[PYR_MEMORY_C].heaps)
+        return;
+    line = pyr_allocations_line(&memory->others[PYR_MEMORY_C].lines, place);
+    write_c_figures(json, &(line ? line : &nothing)->figures);
     line = pyr_allocations_line(&memory->others[PYR_MEMORY_FILES].lines, place);
     pyr_json_uint(json, "mapped_peak_bytes", line ? line->figures.peak_bytes : 0);
 }
@@ -396,11 +405,62 @@ static void write_timeline(struct pyr_json *json, const struct pyr_allocations *
     pyr_json_end_array(json);
 }
 
-static void write_memory(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *memory)
+static void write_frames(struct pyr_json *json, const struct pyr_model *model, const struct pyr_vec *path)
+{
+    pyr_json_row_array(json, "frames");
+    for (size_t i = path->count; i-- > 0;) {
+        const struct pyr_place *place = pyr_model_place(model, *PYR_VEC_AT(path, uint32_t, i));
+        const struct pyr_function *function = pyr_model_function(model, place->function);
+        pyr_json_row(json, NULL);
+        pyr_json_string(json, "function", function->name);
+        pyr_json_string(json, "file", function->file);
+        pyr_json_uint(json, "line", place->line);
+        pyr_json_end_object(json);
+    }
+    pyr_json_end_array(json);
+}
+
+/* Those with the most of one weight, innermost frame first. */
+static int write_stacks_by(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *memory,
+                           const char *name, enum pyr_weigh weight)
+{
+    struct pyr_vec order = PYR_VEC(const struct pyr_allocation *), path = PYR_VEC(uint32_t);
+    size_t limit = report->options->limit ? report->options->limit : STACK_ROWS;
+    int rc = pyr_allocations_rank_stacks(memory, weight, limit, &order);
+    pyr_json_array(json, name);
+    for (size_t i = 0; rc == 0 && i < order.count; i++) {
+        const struct pyr_allocation *stack = *PYR_VEC_AT(&order, const struct pyr_allocation *, i);
+        rc = pyr_tree_path(&report->view->tree, stack->leaf, &path);
+        pyr_json_row(json, NULL);
+        write_frames(json, &report->view->model, &path);
+        write_figures(json, &stack->figures);
+        pyr_json_end_object(json);
+    }
+    pyr_json_end_array(json);
+    pyr_vec_release(&order);
+    pyr_vec_release(&path);
+    return rc;
+}
+
+static int write_stacks(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *memory)
+{
+    if (!memory->whole)
+        return 0;
+    pyr_json_object(json, "stacks");
+    int rc = write_stacks_by(report, json, memory, "peak", PYR_WEIGH_PEAK);
+    if (rc == 0)
+        rc = write_stacks_by(report, json, memory, "live", PYR_WEIGH_LIVE);
+    if (rc == 0)
+        rc = write_stacks_by(report, json, memory, "allocated", PYR_WEIGH_ALLOCATED);
+    pyr_json_end_object(json);
+    return rc;
+}
+
+static int write_memory(struct pyr_report *report, struct pyr_json *json, const struct pyr_allocations *memory)
 {
     const struct pyr_model *model = &report->view->model;
     if (!memory->heaps && !memory->why)
-        return;
+        return 0;
     pyr_json_object(json, "memory");
     pyr_json_uint(json, "peak_bytes", memory->peak_bytes);
     write_known(json, "peak_at_s", memory->peak_ns > 0, (double)memory->peak_ns / 1e9);
@@ -417,7 +477,9 @@ static void write_memory(struct pyr_report *report, struct pyr_json *json, const
         if (model->processes[pyr_reader_heap(model->reader, i)->process].selected)
             write_heap(json, model, pyr_reader_heap(model->reader, i));
     pyr_json_end_array(json);
+    int rc = write_stacks(report, json, memory);
     pyr_json_end_object(json);
+    return rc;
 }
 
 static void write_pauses(struct pyr_json *json, const struct pyr_collected *collected)
@@ -539,7 +601,8 @@ int pyr_write_json(struct pyr_report *report)
     pyr_vec_release(&columns.expressions);
     pyr_opcodes_release(&columns.opcodes);
     pyr_free(columns.ranges);
-    write_memory(report, &json, &memory);
+    if (rc == 0)
+        rc = write_memory(report, &json, &memory);
     if (rc == 0)
         rc = write_gc(report, &json);
     pyr_json_end_object(&json);

@@ -7,6 +7,7 @@
 
 #define ROWS 20
 #define PROCESS_ROWS 20
+#define STACK_ROWS 5
 #define COMMAND_WIDTH 60
 
 int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *allocations)
@@ -136,6 +137,20 @@ static size_t rows(const struct pyr_report *report)
     return report->options->limit ? report->options->limit : ROWS;
 }
 
+static int write_stacks(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight)
+{
+    return pyr_text_memory_stacks(report, allocations, weight,
+                                  report->options->limit ? report->options->limit : STACK_ROWS);
+}
+
+/* Stacks are told of the heap. */
+static int write_lines_and_stacks(struct pyr_report *report, const struct pyr_allocations *allocations,
+                                  enum pyr_memory_kind kind, enum pyr_weigh weight)
+{
+    int rc = pyr_text_memory_lines(report, allocations, kind, weight, rows(report));
+    return rc == 0 && kind == PYR_MEMORY_HEAP ? write_stacks(report, allocations, weight) : rc;
+}
+
 int pyr_write_memory(struct pyr_report *report)
 {
     struct pyr_allocations allocations = {0};
@@ -147,9 +162,9 @@ int pyr_write_memory(struct pyr_report *report)
     if (allocations.heaps > 1 || allocations.why)
         write_processes(report);
     for (unsigned kind = 0; rc == 0 && kind < PYR_MEMORY_KINDS; kind++) {
-        rc = pyr_text_memory_lines(report, &allocations, kind, PYR_WEIGH_PEAK, rows(report));
+        rc = write_lines_and_stacks(report, &allocations, kind, PYR_WEIGH_PEAK);
         if (rc == 0 && kind != PYR_MEMORY_FILES)
-            rc = pyr_text_memory_lines(report, &allocations, kind, PYR_WEIGH_ALLOCATED, rows(report));
+            rc = write_lines_and_stacks(report, &allocations, kind, PYR_WEIGH_ALLOCATED);
     }
     pyr_allocations_release(&allocations);
     return rc;
@@ -172,9 +187,9 @@ int pyr_write_leaks(struct pyr_report *report)
         pyr_text_bytes(text, sizeof text, c->live_bytes);
         fprintf(report->out, "  C memory beside it: %s in %" PRIu64 " blocks.\n", text, c->live_blocks);
     }
-    rc = pyr_text_memory_lines(report, &allocations, PYR_MEMORY_HEAP, PYR_WEIGH_LIVE, rows(report));
+    rc = write_lines_and_stacks(report, &allocations, PYR_MEMORY_HEAP, PYR_WEIGH_LIVE);
     if (rc == 0)
-        rc = pyr_text_memory_lines(report, &allocations, PYR_MEMORY_C, PYR_WEIGH_LIVE, rows(report));
+        rc = write_lines_and_stacks(report, &allocations, PYR_MEMORY_C, PYR_WEIGH_LIVE);
     pyr_allocations_release(&allocations);
     return rc;
 }

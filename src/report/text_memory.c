@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #define SUMMARY_ROWS 5
+#define FRAMES_SHOWN 12
 
 static void write_bytes(FILE *out, const char *before, uint64_t bytes)
 {
@@ -128,6 +129,75 @@ int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocation
     return rc;
 }
 
+/* ---- stacks ---- */
+
+static const char *const stack_headings[] = {
+    [PYR_WEIGH_ALLOCATED] = "Stacks that allocate most",
+    [PYR_WEIGH_LIVE] = "Stacks whose memory is still allocated",
+    [PYR_WEIGH_PEAK] = "Stacks that hold most at the peak",
+};
+
+static void write_frame(struct pyr_report *report, uint32_t number)
+{
+    const struct pyr_place *place = pyr_model_place(&report->view->model, number);
+    const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
+    pyr_put_clean(report->out, function->name, NULL, PYR_TEXT_NAME_WIDTH);
+    fputs(*function->file ? "  " : "", report->out);
+    pyr_text_location(report->out, function->file, place->line);
+    fputc('\n', report->out);
+}
+
+/* `path` begins with the outermost. The outermost one is always shown. */
+static void write_frames(struct pyr_report *report, const struct pyr_vec *path)
+{
+    size_t shown = path->count > FRAMES_SHOWN ? FRAMES_SHOWN - 2 : path->count;
+    for (size_t i = 0; i < shown; i++) {
+        if (i)
+            fprintf(report->out, "  %29s", "from  ");
+        write_frame(report, *PYR_VEC_AT(path, uint32_t, path->count - 1 - i));
+    }
+    if (shown == path->count)
+        return;
+    fprintf(report->out, "  %29s… %zu frames\n", "", path->count - shown - 1);
+    fprintf(report->out, "  %29s", "from  ");
+    write_frame(report, *PYR_VEC_AT(path, uint32_t, 0));
+}
+
+static int write_stack(struct pyr_report *report, const struct pyr_allocations *allocations,
+                       const struct pyr_allocation *stack, enum pyr_weigh weight, struct pyr_vec *path)
+{
+    char bytes[40];
+    const struct pyr_memory_site sum = all_of(allocations, PYR_MEMORY_HEAP);
+    uint64_t all = pyr_allocation_bytes(&sum, weight), own = pyr_allocation_bytes(&stack->figures, weight);
+    int rc = pyr_tree_path(&report->view->tree, stack->leaf, path);
+    if (rc < 0)
+        return rc;
+    pyr_text_bytes(bytes, sizeof bytes, own);
+    fprintf(report->out, "  %10s %9" PRIu64 " %6.1f  ", bytes, pyr_allocation_blocks(&stack->figures, weight),
+            all ? 100 * (double)own / (double)all : 0);
+    if (path->count)
+        write_frames(report, path);
+    else
+        fputs("<no Python frame>\n", report->out);
+    return 0;
+}
+
+int pyr_text_memory_stacks(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight,
+                           size_t rows)
+{
+    struct pyr_vec order = PYR_VEC(const struct pyr_allocation *), path = PYR_VEC(uint32_t);
+    int rc = allocations->whole ? pyr_allocations_rank_stacks(allocations, weight, rows, &order) : 0;
+    if (rc == 0 && order.count) {
+        pyr_text_heading(report, "%s", stack_headings[weight]);
+        fprintf(report->out, "  %10s %9s %6s  %s\n", "bytes", "blocks", "%", "stack, innermost frame first");
+    }
+    for (size_t i = 0; rc == 0 && i < order.count; i++)
+        rc = write_stack(report, allocations, *PYR_VEC_AT(&order, const struct pyr_allocation *, i), weight, &path);
+    pyr_vec_release(&order);
+    pyr_vec_release(&path);
+    return rc;
+}
+
 void pyr_text_memory_notes(struct pyr_report *report, const struct pyr_allocations *allocations)
 {
     if (allocations->why) {
@@ -136,8 +206,8 @@ void pyr_text_memory_notes(struct pyr_report *report, const struct pyr_allocatio
         fputs(".\n", report->out);
     }
     if (allocations->lost_allocations)
-        fprintf(report->out, "  %" PRIu64 " allocations were of more lines than could be told apart.\n",
-                allocations->lost_allocations);
+        fprintf(report->out, "  %" PRIu64 " allocations were of more %s than could be told apart.\n",
+                allocations->lost_allocations, allocations->whole ? "stacks" : "lines");
     if (allocations->cut)
         fputs("  The recording ends before some of the lines: their sum is less than the whole.\n", report->out);
 }

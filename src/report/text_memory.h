@@ -12,6 +12,10 @@ void pyr_text_memory_figures(struct pyr_report *report, const struct pyr_allocat
 int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocations *allocations,
                           enum pyr_memory_kind kind, enum pyr_weigh weight, size_t rows);
 
+/* The stacks with the most of a weight, innermost frame first; nothing where only lines were recorded. */
+int pyr_text_memory_stacks(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight,
+                           size_t rows);
+
 /* What is to be known beside the figures: processes without any, allocations that could not be told apart. */
 void pyr_text_memory_notes(struct pyr_report *report, const struct pyr_allocations *allocations);
 

@@ -1,4 +1,5 @@
 /* The call tree, outermost frame first, without the branches that do not matter. */
+#include "analyze/allocations.h"
 #include "analyze/totals.h"
 #include "base/alloc.h"
 #include "report/text.h"
@@ -23,6 +24,16 @@ static int compare_shown(const void *left, const void *right)
     return a->node > b->node ? -1 : a->node < b->node;
 }
 
+static void write_figure(struct pyr_report *report, double value, double all)
+{
+    char bytes[40];
+    pyr_text_bytes(bytes, sizeof bytes, value > 0 ? (uint64_t)value : 0);
+    if (report->options->weight == PYR_WEIGH_TIME)
+        fprintf(report->out, "%10.3f %6.1f ", value, 100 * value / all);
+    else
+        fprintf(report->out, "%10s %6.1f ", bytes, 100 * value / all);
+}
+
 static void write_node(struct pyr_report *report, uint32_t number, const struct pyr_sum *sums)
 {
     const struct pyr_tree_node *node = pyr_tree_at(&report->view->tree, number);
@@ -30,9 +41,9 @@ static void write_node(struct pyr_report *report, uint32_t number, const struct 
     const struct pyr_function *function = pyr_model_function(&report->view->model, place->function);
     double all = sums[0].total_s;
     uint32_t depth = node->depth - 1;
-    fprintf(report->out, "%10.3f %6.1f %10.3f %6.1f  ", sums[number].total_s, 100 * sums[number].total_s / all,
-            sums[number].self_s, 100 * sums[number].self_s / all);
-    fprintf(report->out, "%*s", (int)(depth < INDENT_MAX ? depth * 2 : INDENT_MAX * 2), "");
+    write_figure(report, sums[number].total_s, all);
+    write_figure(report, sums[number].self_s, all);
+    fprintf(report->out, " %*s", (int)(depth < INDENT_MAX ? depth * 2 : INDENT_MAX * 2), "");
     if (depth > INDENT_MAX)
         fprintf(report->out, "[%u] ", depth);
     pyr_put_clean(report->out, function->name, NULL, NAME_WIDTH);
@@ -73,14 +84,46 @@ static int write_nodes(struct pyr_report *report, const struct pyr_tree_links *l
     return rc;
 }
 
+/* Bytes in the place of seconds. Parents have lower numbers than what they called. */
+static int sum_bytes(struct pyr_report *report, struct pyr_sum **out)
+{
+    struct pyr_allocations allocations = {0};
+    int rc = pyr_report_allocations(report, &allocations);
+    if (rc < 0)
+        return rc;
+    struct pyr_sum *sums = pyr_alloc(report->view->tree.nodes.count * sizeof *sums);
+    for (size_t i = 0; sums && i < allocations.merged.count; i++) {
+        const struct pyr_allocation *row = PYR_VEC_AT(&allocations.merged, struct pyr_allocation, i);
+        double bytes = (double)pyr_allocation_bytes(&row->figures, report->options->weight);
+        sums[row->leaf].self_s += bytes;
+        sums[row->leaf].total_s += bytes;
+    }
+    for (size_t i = sums ? report->view->tree.nodes.count : 0; i-- > 1;)
+        sums[pyr_tree_at(&report->view->tree, (uint32_t)i)->parent].total_s += sums[i].total_s;
+    pyr_allocations_release(&allocations);
+    *out = sums;
+    return sums ? 0 : PYR_E_NOMEM;
+}
+
+static int sum(struct pyr_report *report, struct pyr_sum **out)
+{
+    if (report->options->weight != PYR_WEIGH_TIME)
+        return sum_bytes(report, out);
+    *out = pyr_node_sums(report->view, &report->selection);
+    return *out ? 0 : PYR_E_NOMEM;
+}
+
 int pyr_write_tree(struct pyr_report *report)
 {
     struct pyr_tree_links links = {0};
-    struct pyr_sum *sums = pyr_node_sums(report->view, &report->selection);
-    int rc = sums ? pyr_tree_links_build(&links, &report->view->tree) : PYR_E_NOMEM;
+    struct pyr_sum *sums = NULL;
+    int rc = sum(report, &sums);
+    if (rc == 0)
+        rc = pyr_tree_links_build(&links, &report->view->tree);
     if (rc == 0) {
+        bool is_time = report->options->weight == PYR_WEIGH_TIME;
         fprintf(report->out, "%10s %6s %10s %6s  function, and the line that it was at (less than %g %% is left out)\n",
-                "total s", "%", "self s", "%", SHARE_MIN * 100);
+                is_time ? "total s" : "total", "%", is_time ? "self s" : "self", "%", SHARE_MIN * 100);
         rc = write_nodes(report, &links, sums);
     }
     pyr_tree_links_release(&links);

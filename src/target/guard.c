@@ -154,6 +154,17 @@ static int check_seccomp(struct pyr_guard *guard, const struct pyr_injection *cl
     return pyr_seccomp_allows(clone->tid, calls, sizeof calls / sizeof *calls, err);
 }
 
+/* The frames that the thread is lent with are left by `ret` if a call is cut short: a shadow stack knows none of it. */
+static int check_shadow_stack(pid_t tid, struct pyr_err *err)
+{
+    char text[4096];
+    if (pyr_proc_read(tid, "status", text, sizeof text) > 0 &&
+        pyr_proc_status_has(text, "x86_Thread_features:", "shstk"))
+        return pyr_err_set(err, PYR_E_UNSUPPORTED, "thread %d has a shadow stack, with which none can be copied",
+                           (int)tid);
+    return 0;
+}
+
 static int explain_clone(struct pyr_guard *guard, long error, struct pyr_err *err)
 {
     int pid = (int)pyr_target_pid(guard->target);
@@ -172,6 +183,8 @@ static int have_it_forked(struct pyr_guard *guard, pid_t tid, struct pyr_err *er
     clone.arguments[0] = CLONE_FILES;
     clone.forks = true;
     int rc = check_seccomp(guard, &clone, err);
+    if (rc == 0)
+        rc = check_shadow_stack(tid, err);
     if (rc < 0)
         return rc;
     uint64_t begin_ns = pyr_now_ns();

@@ -188,7 +188,8 @@ static const char *skip_blank(const char *p)
     return p;
 }
 
-bool pyr_proc_status_field(const char *status, const char *field, bool last, uint64_t *value)
+/* What follows the name of a field; NULL if there is none. */
+static const char *status_line(const char *status, const char *field)
 {
     size_t length = strlen(field);
     const char *line = status;
@@ -196,10 +197,26 @@ bool pyr_proc_status_field(const char *status, const char *field, bool last, uin
         line = strchr(line, '\n');
         line = line ? line + 1 : NULL;
     }
+    return line ? line + length : NULL;
+}
+
+bool pyr_proc_status_has(const char *status, const char *field, const char *word)
+{
+    const char *line = status_line(status, field), *at = line ? strstr(line, word) : NULL;
+    size_t length = strlen(word);
+    for (; at && at < line + strcspn(line, "\n"); at = strstr(at + 1, word))
+        if ((at == line || at[-1] == ' ' || at[-1] == '\t') && (!at[length] || strchr(" \t\n", at[length])))
+            return true;
+    return false;
+}
+
+bool pyr_proc_status_field(const char *status, const char *field, bool last, uint64_t *value)
+{
+    const char *line = status_line(status, field);
     if (!line)
         return false;
     bool found = false;
-    for (const char *p = skip_blank(line + length); *p >= '0' && *p <= '9'; p = skip_blank(p)) {
+    for (const char *p = skip_blank(line); *p >= '0' && *p <= '9'; p = skip_blank(p)) {
         uint64_t number = 0;
         for (; *p >= '0' && *p <= '9'; p++)
             number = number * 10 + (uint64_t)(*p - '0');

@@ -42,6 +42,9 @@ int pyr_proc_stat_read(pid_t pid, struct pyr_proc_stat *stat);
 /* The number after `field` ("NSpid:", "VmRSS:") in the text of a status file; the last one of its line if last. */
 bool pyr_proc_status_field(const char *status, const char *field, bool last, uint64_t *value);
 
+/* Whether the line of `field` has the word. */
+bool pyr_proc_status_has(const char *status, const char *field, const char *word);
+
 /* A thread of the process that has not ended, or a negative status: the first thread may end before the process. */
 pid_t pyr_proc_live_thread(pid_t pid);
 

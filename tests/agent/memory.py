@@ -83,5 +83,12 @@ class Ground:
         return {(file, int(line)): tuple(answer["lines"][f"{file}:{line}"]) for file, _, line in split}, answer["live"], \
             answer["peak"]
 
+    def traced_stacks(self, *words):
+        """The same by stack: {((file, line), …), innermost first: (bytes, blocks)}."""
+        done = self.run("-X", "tracemalloc=1000", *words, agent=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return {tuple(zip(stack[::2], stack[1::2])): (size, blocks)
+                for stack, size, blocks in json.loads(done.stdout)["stacks"]}
+
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -120,6 +120,7 @@ class MemoryFile:
             self.texts = file.read(self.text_bytes)
         self.sites = list(SITE.iter_unpack(sites))
         self.running = self.state == RUNNING
+        self.places = {}
         self.base = MemoryFile(os.path.join(os.path.dirname(path), self.text_base_name)) if self.text_base else None
 
     def text(self, offset, kind):
@@ -131,6 +132,11 @@ class MemoryFile:
 
     def place(self, code, instruction):
         """(file, line, function)"""
+        if (code, instruction) not in self.places:
+            self.places[code, instruction] = self.find_place(code, instruction)
+        return self.places[code, instruction]
+
+    def find_place(self, code, instruction):
         body = self.text(code, CODE_KIND)
         file, name, first_line, size = CODE.unpack_from(body)
         table = body[CODE.size:CODE.size + size]
@@ -141,8 +147,8 @@ class MemoryFile:
         *_, code, instruction = self.sites[number]
         return number if number < RESERVED else self.place(code, instruction)
 
-    def direct_figures(self, wanted):
-        """(place or the number of a reserved site, Figures) per site, of the raw domain, C memory or mapped files."""
+    def direct_by_number(self, wanted):
+        """(site, Figures) of the raw domain, C memory or mapped files."""
         epoch = (self.raw_epoch, self.c_epoch, self.files_epoch)[wanted]
         for row in self.direct[1:]:
             blocks, size, freed_blocks, freed, peak_blocks, peak, saved, site, _, *loose, domain = row
@@ -150,7 +156,11 @@ class MemoryFile:
                                                  zip((blocks, size, freed_blocks, freed), loose))
             live = blocks - freed_blocks, size - freed
             if domain == wanted:
-                yield self.place_of(site), Figures(blocks, size, *live, *((peak_blocks, peak) if saved == epoch else live))
+                yield site, Figures(blocks, size, *live, *((peak_blocks, peak) if saved == epoch else live))
+
+    def direct_figures(self, wanted):
+        """The same with the place, or the number of a reserved site."""
+        return ((self.place_of(site), figures) for site, figures in self.direct_by_number(wanted))
 
     def c_lines(self, domain=C):
         """{(file, line): Figures} of C memory."""
@@ -159,14 +169,37 @@ class MemoryFile:
             found[place[:2] if isinstance(place, tuple) else (None, place)].add(figures)
         return found
 
-    def figures(self):
-        """(place or the number of a reserved site, Figures) per site: the private heap, and the raw domain."""
-        yield from self.direct_figures(RAW)
+    def figures_by_number(self):
+        """(site, Figures): the private heap, and the raw domain."""
+        yield from self.direct_by_number(RAW)
         for number, site in enumerate(self.sites):
-            blocks, size, freed_blocks, freed, peak_blocks, peak, saved, _, code, instruction = site
+            blocks, size, freed_blocks, freed, peak_blocks, peak, saved, *_ = site
             live = blocks - freed_blocks, size - freed
             figures = Figures(blocks, size, *live, *((peak_blocks, peak) if saved else live))
-            yield (number if number < RESERVED else self.place(code, instruction)), figures
+            yield number, figures
+
+    def figures(self):
+        """The same with the place, or the number of a reserved site."""
+        return ((self.place_of(number), figures) for number, figures in self.figures_by_number())
+
+    def stack(self, number, known):
+        """((file, line), …), innermost first; reserved sites as ((None, number),)."""
+        if number < RESERVED:
+            return () if number == NO_FRAME else ((None, number),)
+        if number not in known:
+            caller, code, instruction = self.sites[number][7:]
+            assert caller < number
+            known[number] = (self.place(code, instruction)[:2], *self.stack(caller, known))
+        return known[number]
+
+    def stacks(self):
+        """{stack: (bytes, blocks) live}, of those that hold anything."""
+        found, known = collections.defaultdict(lambda: (0, 0)), {}
+        for number, figures in self.figures_by_number():
+            if figures.live_blocks or figures.live_bytes:
+                stack = self.stack(number, known)
+                found[stack] = found[stack][0] + figures.live_bytes, found[stack][1] + figures.live_blocks
+        return dict(found)
 
     def lines(self):
         """{(file, line): Figures}; reserved sites as (None, number)."""

@@ -42,7 +42,7 @@ def test_no_command(pyrometer):
 
 @pytest.mark.parametrize("args", [
     ["attach", "4194304"], ["dump", "4194304"], ["report", "nosuch.pyro"], ["run", "--native", "true"],
-    ["run", "--memory", "stacks", "true"], ["report", "-f", "collapsed", "--weight", "temporary", "x.pyro"], ["report", "--weight", "live", "x.pyro"],
+    ["report", "-f", "collapsed", "--weight", "temporary", "x.pyro"], ["report", "--weight", "live", "x.pyro"],
 ])
 def test_failures(pyrometer, args):
     done = pyrometer(*args)

@@ -386,6 +386,75 @@ def test_size_depends_on_lines_not_on_events(local):
     assert sizes[1] < sizes[0] + 20000
 
 
+CALLED = """
+N = 2000
+def fill(where, first):
+    for i in range(first, first + N):
+        where[i] = bytes(1000)  # FILL
+def deep(where, first, depth):
+    return deep(where, first, depth - 1) if depth else fill(where, first)  # DEEP
+keep = [None] * 3 * N
+fill([None] * N, 0)  # what calls need once is there
+fill(keep, 0)  # ONE
+deep(keep, N, 300)  # TWO
+for i in range(2):
+    deep(keep, 2 * N, 300)  # THREE
+"""
+
+
+def test_stacks(place):
+    script = place.write(CALLED)
+    report = place.run(script, options=["--memory", "stacks", "-r", "0"])
+    line = {mark: line_of(mark, CALLED) for mark in ("FILL", "DEEP", "ONE", "TWO", "THREE")}
+
+    def lines(stack):
+        return tuple(frame["line"] for frame in stack["frames"] if frame["file"] == str(script))
+    size, way = SIZE[1000], (line["DEEP"],) * 301
+    live = {lines(stack): (stack["allocations"], stack["live_blocks"], stack["live_bytes"])
+            for stack in report["memory"]["stacks"]["live"]}
+    assert live[line["FILL"], line["ONE"]] == (BLOCKS, BLOCKS, BLOCKS * size)
+    assert live[line["FILL"], *way, line["TWO"]] == (BLOCKS, BLOCKS, BLOCKS * size)
+    assert live[line["FILL"], *way, line["THREE"]] == (2 * BLOCKS, BLOCKS, BLOCKS * size)
+    assert rows_of(report, script)[line["FILL"]]["live_bytes"] == 3 * BLOCKS * size
+    collapsed = place.report("-f", "collapsed", "--weight", "live", "--no-threads")
+    (deepest,) = [row for row in collapsed.splitlines() if f":{line['TWO']})" in row and f":{line['FILL']})" in row]
+    frames, _, weight = deepest.rpartition(" ")
+    assert int(weight) == BLOCKS * size and frames.count(";") == 302 and f";fill ({script}:{line['FILL']})" in frames
+    tree = place.report("-f", "tree", "--weight", "peak").splitlines()
+    assert any(f":{line['THREE']}" in row for row in tree)
+    for form in ("memory", "leaks"):
+        text = place.report("-f", form)
+        assert "stack, innermost frame first" in text and f":{line['FILL']}" in text and "frames" in text
+
+
+def test_stacks_of_workers_and_threads(local):
+    text = """
+import os, threading, time
+def keep(where):
+    where.append([bytes(1000) for _ in range(500)])  # KEEP
+def worker(where):
+    keep(where)
+def child(where):
+    keep(where)
+kept = []
+threads = [threading.Thread(target=worker, args=(kept,)) for _ in range(4)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+pid = os.fork()
+if not pid:
+    child(kept)
+    time.sleep(0.5)
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+    script = local.write(text)
+    local.run(script, options=["--memory", "stacks", "-r", "0"])
+    rows = [row.rpartition(" ") for row in local.report("-f", "collapsed", "--weight", "live").splitlines()]
+    size = 500 * SIZE[1000]
+    found = [(name, round(int(weight) / size, 1)) for row, _, weight in rows for name in ("worker", "child")
+             if f";{name} ({script}" in row and int(weight) >= size]
+    assert sorted(found) == [("child", 1), ("worker", 4), ("worker", 4)]  # the child has what its parent had
+
+
 def test_duration_ends_the_counting_and_the_program_runs_on(local):
     script, result = local.write(SLOW), local.folder / "result"
     process = local.start(script, result, options=["--duration", "500ms"])

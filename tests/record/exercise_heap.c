@@ -48,7 +48,7 @@ static void put_file(const char *name, const void *bytes, size_t size)
 static int check_site(void *context, const struct pyr_heap_place *place, const struct pyr_memory_site *figures)
 {
     unsigned *count = context, sum = 0;
-    PROMISE(figures->allocated_blocks > 0 && figures->live_blocks <= figures->allocated_blocks);
+    PROMISE(figures->live_blocks <= figures->allocated_blocks && (!place->caller || place->caller < place->number));
     PROMISE(figures->live_bytes <= figures->allocated_bytes && place->instruction >= -1);
     PROMISE(!(place->code && place->other) && place->kind < PYR_MEMORY_KINDS);
     if (place->code) {

@@ -76,7 +76,7 @@ def test_pprof(tmp_path):
 
 @pytest.mark.parametrize("scenario, form, options, said", [
     ("memory", "collapsed", {"weight": "temporary"}, "temporary"),
-    ("memory", "lines", {"weight": "live"}, "collapsed, speedscope and pprof"),
+    ("memory", "lines", {"weight": "live"}, "collapsed, speedscope, pprof and tree"),
     ("memory", "collapsed", {"weight": "live", "to": "0.5"}, "whole runs"),
     ("memory", "memory", {"thread": "100"}, ""), ("memory", "memory", {"pid": "102"}, "PYTHONMALLOC"),
     ("plain", "memory", {}, "pyrometer run"), ("plain", "leaks", {}, "pyrometer run"),

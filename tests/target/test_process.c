@@ -1,6 +1,7 @@
 /* Facts about processes. */
 #include "base/vec.h"
 #include "child.h"
+#include "target/proc.h"
 #include "target/target.h"
 
 #include <pthread.h>
@@ -247,14 +248,28 @@ static void knows_its_own_number(void **state)
     shared_free(s);
 }
 
+static void status_words(void **state)
+{
+    (void)state;
+    const char *text =
+        "Name:\tshstk\nSeccomp:\t2\nx86_Thread_features:\tshstk wrss\nx86_Thread_features_locked:\tibt\n";
+    assert_true(pyr_proc_status_has(text, "x86_Thread_features:", "shstk"));
+    assert_true(pyr_proc_status_has(text, "x86_Thread_features:", "wrss"));
+    assert_false(pyr_proc_status_has(text, "x86_Thread_features:", "ibt"));
+    assert_false(pyr_proc_status_has(text, "x86_Thread_features:", "wrs"));
+    assert_false(pyr_proc_status_has(text, "Speculation:", "shstk"));
+    assert_false(pyr_proc_status_has("", "Seccomp:", "2"));
+    uint64_t mode = 0;
+    assert_true(pyr_proc_status_field(text, "Seccomp:", false, &mode));
+    assert_int_equal(mode, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(describes_a_zombie),
-        cmocka_unit_test(escapes_the_command),
-        cmocka_unit_test(finds_children_of_all_threads),
-        cmocka_unit_test(measures_usage),
-        cmocka_unit_test(tells_that_it_became_another_program),
+        cmocka_unit_test(status_words),         cmocka_unit_test(describes_a_zombie),
+        cmocka_unit_test(escapes_the_command),  cmocka_unit_test(finds_children_of_all_threads),
+        cmocka_unit_test(measures_usage),       cmocka_unit_test(tells_that_it_became_another_program),
         cmocka_unit_test(knows_its_own_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
