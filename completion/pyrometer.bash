@@ -40,7 +40,7 @@ _pyrometer() {
     dump) options="--locals --json --help" ;;
     report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --pid --from --to --limit
         --help" ;;
-    heap) options="--census --suspects --top --dominators --paths --cycles --duplicates --containers --arenas --gc --dot
+    heap) options="--census --suspects --top --dominators --paths --query --cycles --duplicates --containers --arenas --gc --dot
         --json --output --force --limit --help" ;;
     diff) options="--output --force --limit --help" ;;
     doctor) options="--json --help" ;;

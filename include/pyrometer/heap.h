@@ -51,18 +51,22 @@ enum pyr_heap_view {
     PYR_HEAP_GC,         /* the collector's generations */
     PYR_HEAP_DOT,        /* the ways to `what`, or the top of the dominator tree, for Graphviz */
     PYR_HEAP_JSON,       /* everything, for programs */
+    PYR_HEAP_QUERY,      /* the answer to a question in the query language (docs/heap-snapshot.md) */
     PYR_HEAP_VIEWS
 };
 
 struct pyr_heap_report_options {
     enum pyr_heap_view view;
-    const char *what; /* DOMINATORS: "0x…" or NULL. PATHS: a type's name or "0x…". DOT: as PATHS, or NULL */
+    const char *what; /* DOMINATORS: "0x…" or NULL. PATHS: a type's name or "0x…". DOT: as PATHS, or NULL. QUERY: the
+                       * text */
     unsigned limit;   /* rows of tables; 0: default */
     bool colour;
+    bool json; /* QUERY: JSON, not a table */
 };
 
 /* Writes what a snapshot says to out. PYR_E_NOT_FOUND: no such file, type or object; PYR_E_FORMAT: no snapshot, or
- * damaged; PYR_E_UNSUPPORTED: of a later version; PYR_E_NOMEM; PYR_E_IO. */
+ * damaged; PYR_E_UNSUPPORTED: of a later version; PYR_E_MISUSE: no query; PYR_E_LIMIT: one with too many groups;
+ * PYR_E_NOMEM; PYR_E_IO. */
 int pyr_heap_report(const char *snapshot, const struct pyr_heap_report_options *options, FILE *out,
                     struct pyr_err *err);
 

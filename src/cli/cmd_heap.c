@@ -13,7 +13,7 @@
 struct heap_args {
     bool stop, quiet;
     bool census, suspects, top, dominators, cycles, duplicates, containers, arenas, gc, json;
-    const char *paths, *dot, *output;
+    const char *paths, *query, *dot, *output;
     bool force;
     unsigned limit;
 };
@@ -49,6 +49,10 @@ static int chosen_views(const struct heap_args *args, enum pyr_heap_view *view)
             *view = flags[i].view;
             count++;
         }
+    if (args->query) { /* --json is then how it is answered */
+        count += *view == PYR_HEAP_JSON ? 0 : 1;
+        *view = PYR_HEAP_QUERY;
+    }
     if (args->paths || args->dot) {
         *view = args->dot ? PYR_HEAP_DOT : PYR_HEAP_PATHS;
         count++;
@@ -76,12 +80,19 @@ static int report_to(const struct pyr_cmd *cmd, const char *file, struct pyr_hea
 
 /* ---- taking one ---- */
 
-static int show_progress(uint64_t objects, void *context)
+struct taking {
+    struct pyr_signals signals;
+    bool show;
+};
+
+static int go_on(uint64_t objects, void *context)
 {
-    (void)context;
-    fprintf(stderr, "\r\033[K%.1f million objects", (double)objects / 1e6);
-    fflush(stderr);
-    return 0;
+    const struct taking *taking = context;
+    if (taking->show) {
+        fprintf(stderr, "\r\033[K%.1f million objects", (double)objects / 1e6);
+        fflush(stderr);
+    }
+    return pyr_signals_end_wanted(&taking->signals);
 }
 
 static void say_taken(const struct pyr_heap_taken *taken, const char *file)
@@ -97,13 +108,17 @@ static void say_taken(const struct pyr_heap_taken *taken, const char *file)
 
 static int take(const struct pyr_cmd *cmd, pid_t pid, const char *file, const struct heap_args *args)
 {
-    bool terminal = isatty(STDERR_FILENO) && !args->quiet;
+    struct taking taking = {.show = isatty(STDERR_FILENO) && !args->quiet};
     const struct pyr_heap_take_options options = {
-        .force = args->force, .or_stopped = args->stop, .progress = terminal ? show_progress : NULL};
+        .force = args->force, .or_stopped = args->stop, .progress = go_on, .context = &taking};
     struct pyr_heap_taken taken;
     struct pyr_err err = {0};
-    int rc = pyr_heap_take(pid, file, &options, &taken, &err);
-    if (terminal)
+    int rc = pyr_signals_take(&taking.signals, &err);
+    if (rc == 0) {
+        rc = pyr_heap_take(pid, file, &options, &taken, &err);
+        pyr_signals_restore(&taking.signals);
+    }
+    if (taking.show)
         fputs("\r\033[K", stderr);
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);
@@ -145,7 +160,8 @@ static bool is_address(const char *word)
 static int heap_run(const struct pyr_cmd *cmd, void *given, const struct pyr_words *words)
 {
     const struct heap_args *args = given;
-    struct pyr_heap_report_options options = {.what = args->paths, .limit = args->limit};
+    struct pyr_heap_report_options options = {
+        .what = args->query ? args->query : args->paths, .limit = args->limit, .json = args->json};
     if (chosen_views(args, &options.view) > 1)
         return pyr_say_wrong(cmd, "one view at a time");
     int file = words->count == 2 && is_address(words->items[0]) ? 1 : 0;
@@ -177,6 +193,11 @@ static const struct pyr_option options[] = {
      .value = "WHAT",
      .offset = AT(paths),
      .help = "shortest ways from roots to the objects of a type, or to the one at an address"},
+    {.name = "query",
+     .kind = PYR_OPTION_TEXT,
+     .value = "QUERY",
+     .offset = AT(query),
+     .help = "ask: 'select type, count(), sum(size) from * where garbage group by type'"},
     {.name = "cycles", .offset = AT(cycles), .help = "garbage that only the collector can free"},
     {.name = "duplicates", .offset = AT(duplicates), .help = "equal objects that there are several of"},
     {.name = "containers", .offset = AT(containers), .help = "memory that containers and instances need not take"},

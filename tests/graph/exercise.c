@@ -137,6 +137,11 @@ static const struct pyr_heap_report_options questions[] = {
     {.view = PYR_HEAP_GC},
     {.view = PYR_HEAP_DOT},
     {.view = PYR_HEAP_JSON},
+    {.view = PYR_HEAP_QUERY, .what = "select * from * where owner like '*a*' or name > text order by text desc, gen"},
+    {.view = PYR_HEAP_QUERY,
+     .json = true,
+     .what = "select count(), sum(retained * len), avg(address), max(site), min(function) from * group by type, owner, "
+             "file, line, refs, capacity / len order by type"},
     {.view = PYR_HEAP_PATHS, .what = "dict"},
     {.view = PYR_HEAP_DOT, .what = "0x7f1234560040"},
     {.view = PYR_HEAP_PATHS, .what = "0x7f1234560080"},

@@ -114,12 +114,17 @@ const char *pyr_heap_step(struct pyr_heap *heap, uint32_t from, uint32_t to, enu
     return finish_name(name);
 }
 
-const char *pyr_heap_text(struct pyr_heap *heap, pyr_snapshot_text text)
+const char *pyr_heap_string(struct pyr_heap *heap, const char *bytes, size_t size)
 {
     struct pyr_buf *name = new_name(heap);
-    struct pyr_snapshot_string string = pyr_snapshot_string(heap->snapshot, text);
-    pyr_buf_append(name, string.bytes, string.size);
+    pyr_buf_append(name, bytes, size);
     return finish_name(name);
+}
+
+const char *pyr_heap_text(struct pyr_heap *heap, pyr_snapshot_text text)
+{
+    struct pyr_snapshot_string string = pyr_snapshot_string(heap->snapshot, text);
+    return pyr_heap_string(heap, string.bytes, string.size);
 }
 
 const char *pyr_heap_site(struct pyr_heap *heap, uint32_t site)
@@ -242,7 +247,10 @@ static int write_view(struct pyr_heap *heap)
 int pyr_heap_report(const char *snapshot, const struct pyr_heap_report_options *options, FILE *out, struct pyr_err *err)
 {
     struct pyr_heap heap;
-    int rc = pyr_heap_open(&heap, snapshot, options, out, err);
+    /* Before the work of opening a big one. */
+    int rc = options->view == PYR_HEAP_QUERY ? pyr_heap_check_query(options->what, err) : 0;
+    if (rc == 0)
+        rc = pyr_heap_open(&heap, snapshot, options, out, err);
     if (rc < 0)
         return rc;
     rc = write_view(&heap);

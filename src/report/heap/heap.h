@@ -26,9 +26,10 @@ int pyr_heap_open(struct pyr_heap *heap, const char *path, const struct pyr_heap
                   struct pyr_err *err);
 void pyr_heap_close(struct pyr_heap *heap);
 
-int pyr_heap_need_children(struct pyr_heap *heap); /* PYR_E_NOMEM, described */
-int pyr_heap_need_paths(struct pyr_heap *heap);    /* likewise */
-int pyr_heap_no_memory(struct pyr_heap *heap);     /* describes and returns PYR_E_NOMEM */
+int pyr_heap_need_children(struct pyr_heap *heap);               /* PYR_E_NOMEM, described */
+int pyr_heap_need_paths(struct pyr_heap *heap);                  /* likewise */
+int pyr_heap_check_query(const char *text, struct pyr_err *err); /* PYR_E_MISUSE, described */
+int pyr_heap_no_memory(struct pyr_heap *heap);                   /* describes and returns PYR_E_NOMEM */
 
 /* Every view: pyr_heap_write_NAME, in a file of its own, writes it and returns 0 or a negative status. */
 #define PYR_HEAP_WRITERS(X)                                                                                            \
@@ -43,7 +44,8 @@ int pyr_heap_no_memory(struct pyr_heap *heap);     /* describes and returns PYR_
     X(ARENAS, arenas)                                                                                                  \
     X(GC, gc)                                                                                                          \
     X(DOT, dot)                                                                                                        \
-    X(JSON, json)
+    X(JSON, json)                                                                                                      \
+    X(QUERY, query)
 
 #define PYR_HEAP_WRITER(view, name) int pyr_heap_write_##name(struct pyr_heap *heap);
 PYR_HEAP_WRITERS(PYR_HEAP_WRITER)
@@ -58,6 +60,7 @@ const char *pyr_heap_root(struct pyr_heap *heap, uint32_t object);
 const char *pyr_heap_step(struct pyr_heap *heap, uint32_t from, uint32_t to, enum pyr_name_state *state);
 const char *pyr_heap_site(struct pyr_heap *heap, uint32_t site); /* "app/views.py:88"; "" for 0 */
 const char *pyr_heap_text(struct pyr_heap *heap, pyr_snapshot_text text);
+const char *pyr_heap_string(struct pyr_heap *heap, const char *bytes, size_t size);
 
 /* ---- figures ---- */
 
