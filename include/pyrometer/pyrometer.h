@@ -50,6 +50,7 @@ struct pyr_profile_summary {
     uint64_t samples, samples_unresolved, samples_failed, samples_stopped, samples_truncated, deadlines_missed;
     uint32_t processes, python_processes, threads;
     uint64_t file_bytes;
+    uint64_t rss_bytes;       /* of the processes together, when it was last looked at */
     uint32_t left_running;    /* processes that it started and that live on, where the root process has ended */
     pid_t left_pid;           /* one of them */
     char python[32];          /* version of the first Python process, "" if none was seen */
@@ -112,6 +113,8 @@ struct pyr_report_options {
     int64_t pid;         /* only this process; 0: all */
     double from_s, to_s; /* to_s 0: the end */
     unsigned limit;      /* rows of tables in text formats; 0: default */
+    bool by_total;       /* text: functions and lines in order of total time, not of their own */
+    const char *filter;  /* text: only functions and lines with this in their names or files, in any case; NULL: all */
     bool colour;
     struct pyr_err *notice; /* the caller's; gets what else there is to know of a report that was made; may be NULL */
 };
@@ -140,8 +143,8 @@ int pyr_follow_open(struct pyr_follow **out, const char *recording, double windo
  * time. */
 int pyr_follow_read(struct pyr_follow *follow, struct pyr_err *err);
 
-/* Writes the text report of what was taken in, of the last window_s or of all. Of options mode, by, include_idle, limit
- * and colour count. */
+/* Writes the text report of what was taken in, of the last window_s or of all. Of options mode, by, include_idle,
+ * limit, by_total, filter and colour count. */
 int pyr_follow_report(struct pyr_follow *follow, const struct pyr_report_options *options, bool all, FILE *out,
                       struct pyr_err *err);
 void pyr_follow_close(struct pyr_follow *follow); /* NULL is allowed */

@@ -33,6 +33,7 @@ static int begin(struct top *top, pid_t pid, struct pyr_err *err)
 static int end(struct top *top, int rc, struct pyr_err *err)
 {
     pyr_live_close(top->live);
+    free(top->text);
     pyr_follow_close(top->follow);
     if (top->session && rc == 0)
         rc = pyr_session_end(top->session, err);
@@ -130,8 +131,9 @@ const struct pyr_cmd pyr_cmd_top = {
     .name = "top",
     .summary = "Shows live where the time of a process goes",
     .usage = (const char *const[]){"[OPTION...] PID", "[OPTION...] -- COMMAND [ARG...]", NULL},
-    .details = "q ends it, m changes the mode, a shows all of the time or the recent. A COMMAND runs without the\n"
-               "terminal, its streams are /dev/null, and it is terminated at the end.\n",
+    .details = "q ends it, m changes the mode, a shows all of the time or the recent, s sorts by total time or by\n"
+               "own, / shows only what has what you type in its name or file, p stops the view but not the measuring.\n"
+               "A COMMAND runs without the terminal, its streams are /dev/null, and it is terminated at the end.\n",
     .options = options,
     .args_size = sizeof(struct top_args),
     .defaults = &defaults,

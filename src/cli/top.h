@@ -23,7 +23,12 @@ struct top {
     struct pyr_live *live;
     struct pyr_follow *follow; /* NULL: not begun yet */
     int mode;
-    bool whole; /* all of the time, not the last window */
+    bool whole;    /* all of the time, not the last window */
+    bool by_total; /* in order of total time */
+    bool paused;   /* what is shown stays; sampling goes on */
+    bool typing;   /* keys are the filter's */
+    char filter[40];
+    char *text; /* shown last */
     char directory[64], file[80];
 };
 

@@ -2,6 +2,8 @@
 #include "model/estimate.h"
 #include "report/text.h"
 
+#include <string.h>
+
 #define ROWS 15
 #define IDLE_ROWS 5
 
@@ -56,19 +58,41 @@ static size_t rows(const struct pyr_report *report)
     return report->options->limit ? report->options->limit : ROWS;
 }
 
-/* Rows that were only passed through are not hot. */
-static bool is_hot(const struct pyr_totals *totals, uint32_t number)
+/* In order of their own time, rows that were only passed through are not hot. */
+static bool is_hot(const struct pyr_report *report, const struct pyr_totals *totals, uint32_t number)
 {
-    return totals->sums[number].self_s > 0;
+    return totals->sums[number].self_s > 0 || report->options->by_total;
+}
+
+static bool is_wanted(const struct pyr_report *report, uint32_t function)
+{
+    const char *filter = report->options->filter;
+    const struct pyr_function *at = pyr_model_function(&report->view->model, function);
+    return !filter || !*filter || strcasestr(at->name, filter) || strcasestr(at->file, filter);
+}
+
+/* The hottest keys that are wanted, at most rows of them. functions: keys are functions, else places. */
+static int choose(struct pyr_report *report, const struct pyr_totals *totals, bool functions, struct pyr_vec *order)
+{
+    const struct pyr_model *model = &report->view->model;
+    size_t kept = 0, limit = report->options->filter ? SIZE_MAX : rows(report);
+    int rc = pyr_totals_rank(totals, report->options->by_total, limit, order);
+    for (size_t i = 0; rc == 0 && i < order->count && kept < rows(report); i++) {
+        uint32_t key = *PYR_VEC_AT(order, uint32_t, i);
+        if (is_hot(report, totals, key) && is_wanted(report, functions ? key : pyr_model_place(model, key)->function))
+            *PYR_VEC_AT(order, uint32_t, kept++) = key;
+    }
+    order->count = rc == 0 ? kept : 0;
+    return rc;
 }
 
 static int write_functions(struct pyr_report *report, const struct pyr_totals *totals)
 {
     struct pyr_vec order = PYR_VEC(uint32_t);
-    int rc = pyr_totals_rank(totals, false, rows(report), &order);
+    int rc = choose(report, totals, true, &order);
     pyr_text_heading(report, "Hottest functions: %.3f s %s", totals->all.self_s, counted(report));
     write_columns(report->out, "function");
-    for (size_t i = 0; i < order.count && is_hot(totals, *PYR_VEC_AT(&order, uint32_t, i)); i++)
+    for (size_t i = 0; i < order.count; i++)
         write_function(report, totals, *PYR_VEC_AT(&order, uint32_t, i));
     pyr_vec_release(&order);
     return rc;
@@ -78,10 +102,10 @@ static int write_lines(struct pyr_report *report, const struct pyr_totals *total
 {
     struct pyr_vec order = PYR_VEC(uint32_t);
     struct pyr_source source = {0};
-    int rc = pyr_totals_rank(totals, false, rows(report), &order);
+    int rc = choose(report, totals, false, &order);
     pyr_text_heading(report, "Hottest lines");
     write_columns(report->out, "line");
-    for (size_t i = 0; i < order.count && is_hot(totals, *PYR_VEC_AT(&order, uint32_t, i)); i++)
+    for (size_t i = 0; i < order.count; i++)
         write_line(report, totals, *PYR_VEC_AT(&order, uint32_t, i), &source);
     pyr_source_release(&source);
     pyr_vec_release(&order);

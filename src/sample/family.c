@@ -279,6 +279,14 @@ uint32_t pyr_family_left(struct pyr_family *family, pid_t *pid)
     return left;
 }
 
+uint64_t pyr_family_rss(const struct pyr_family *family)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < family->members.count; i++)
+        sum += PYR_VEC_AT(&family->members, struct pyr_member, i)->rss_bytes;
+    return sum;
+}
+
 void pyr_family_measure(struct pyr_family *family)
 {
     for (size_t i = 0; i < family->members.count; i++) {

@@ -57,6 +57,9 @@ bool pyr_family_has(const struct pyr_family *family, pid_t pid);
  * that end with it. */
 uint32_t pyr_family_left(struct pyr_family *family, pid_t *pid);
 
+/* Resident memory of all members, as last read. */
+uint64_t pyr_family_rss(const struct pyr_family *family);
+
 /* What they have used at the end. To be called while those that have ended are not reaped. */
 void pyr_family_measure(struct pyr_family *family);
 

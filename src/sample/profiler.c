@@ -564,6 +564,7 @@ static void summarise(const struct pyr_profiler *profiler, struct pyr_profile_su
         .python_processes = profiler->family.pythons,
         .threads = profiler->family.threads,
         .file_bytes = profiler->writer ? pyr_writer_bytes(profiler->writer) : 0,
+        .rss_bytes = pyr_family_rss(&profiler->family),
     };
     snprintf(summary->python, sizeof summary->python, "%s", profiler->family.python);
     snprintf(summary->problem, sizeof summary->problem, "%s", profiler->family.problem.text);

@@ -1,13 +1,17 @@
 """Signals reach the program as often as they would without pyrometer, and never cost the recording."""
+import fcntl
 import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 import pytest
@@ -108,6 +112,15 @@ while True:
             except OSError:
                 assert until is None, self.text
                 break
+        return self.text.decode()
+
+    def repaint(self, columns):
+        """What is shown, drawn anew because the size has changed."""
+        self.drain()
+        self.text = b""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", 60, columns, 0, 0))
+        self.read(b"Hottest lines")
+        self.drain()
         return self.text.decode()
 
     def drain(self):
@@ -358,6 +371,51 @@ def test_top_shows_what_is_new_within_a_second_and_forgets_what_is_old(pyrometer
         program.kill()
         program.wait()
     os.rmdir(folder)  # nothing is left in it
+
+
+CALLS = """
+import time
+def innermost(end):
+    while time.monotonic() < end: pass
+def outermost():
+    for _ in range(600): innermost(time.monotonic() + 0.1)
+print('up', flush=True)
+outermost()
+"""
+
+
+def functions_of(shown):
+    return shown.partition("Hottest functions")[2].partition("Hottest lines")[0]
+
+
+def test_top_sorts_filters_and_pauses(pyrometer, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("TMPDIR", str(pyrometer.directory))
+    program = subprocess.Popen([sys.executable, "-c", CALLS], stdout=subprocess.PIPE)
+    try:
+        program.stdout.readline()
+        terminal = Terminal(pyrometer, "top", "--interval", "200ms", str(program.pid))
+        terminal.read(b"innermost")
+        shown = terminal.repaint(200)
+        assert "by self" in shown and re.search(r" [1-9][0-9]* MiB resident", shown)
+        assert "innermost" in functions_of(shown) and "<module>" not in functions_of(shown)  # it only waits for others
+        terminal.type(b"s")
+        shown = terminal.repaint(201)
+        assert "by total" in shown and "<module>" in functions_of(shown)
+        terminal.type(b"/OUTERM\r")
+        shown = terminal.repaint(202)
+        assert "only OUTERM" in shown and "outermost" in functions_of(shown) and "innermost" not in functions_of(shown)
+        terminal.type(b"p")
+        paused = terminal.repaint(203)
+        time.sleep(0.5)
+        again = terminal.repaint(204)
+        head = re.compile(r"Hottest functions: [0-9.]+ s")
+        assert "(paused)" in paused and head.search(paused).group() == head.search(again).group()
+        terminal.type(b"p/\x1bq")
+        assert "ended 0" in terminal.read()
+    finally:
+        program.kill()
+        program.wait()
 
 
 def test_top_of_a_command_ends_it_even_if_it_will_not(pyrometer, monkeypatch):
