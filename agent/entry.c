@@ -306,19 +306,20 @@ static void *large_realloc(struct place place, void *block, size_t size)
     return large_counted(place, moved, size);
 }
 
-/* From a pool to anywhere else. What the old block was is uncounted first: for the peak they are one. */
+/* From a pool to anywhere else. What the old block was is uncounted first: for the peak they are one. All that the
+ * block has room for is copied: a program that has written a byte too far has changed the tag, and with it the size. */
 static NOINLINE void *small_move(struct place place, void *block, size_t size)
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
-    size_t old_size = pool->least + (tag & PYR_TAG_REST);
+    size_t old_size = pool->least + (tag & PYR_TAG_REST), room = pyr_pool_size(pool);
     bool known = tag < pool->heap->tag_end;
     if (known)
         small_uncount(pool, tag);
     void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
     if (!moved) /* it stays what it was */
         return known ? pyr_count_allocated(pool->heap, tag & ~PYR_TAG_REST, old_size, NULL) : NULL;
-    memcpy(moved, block, old_size < size ? old_size : size);
+    memcpy(moved, block, room < size ? room : size);
     if (known)
         small_free(pool, block);
     else

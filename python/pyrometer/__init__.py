@@ -10,11 +10,15 @@
     for function in recording.functions[:10]:
         print(function.self_s, function.name)
 
+    for suspect in pyrometer.heap.snapshot().suspects:
+        print(suspect.text)
+
 The measuring is done by the program `pyrometer` in a process of its own; nothing is installed into this one. Linux only.
 """
+from . import heap, objgraph
 from ._binary import PyrometerError, find_binary
 from ._profile import Profile, profile
 from ._recording import (Collector, Column, Function, Line, Memory, Opcode, Process, Quality, Recording, Run, Thread, read)
 
 __all__ = ["Collector", "Column", "Function", "Line", "Memory", "Opcode", "Process", "Profile", "PyrometerError", "Quality",
-           "Recording", "Run", "Thread", "find_binary", "profile", "read"]
+           "Recording", "Run", "Thread", "find_binary", "heap", "objgraph", "profile", "read"]

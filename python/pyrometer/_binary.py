@@ -6,6 +6,8 @@ import subprocess
 import sysconfig
 from typing import Optional, Union
 
+from ._tracer import started
+
 Path = Union[str, "os.PathLike[str]"]
 
 
@@ -44,3 +46,15 @@ def run(*arguments: str) -> bytes:
     if done.returncode != 0:
         raise complaint(done.stderr, done.returncode)
     return done.stdout
+
+
+def run_on_self(*arguments: str) -> bytes:
+    """The same for a run that looks into this process."""
+    try:
+        with started([find_binary(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+            stdout, stderr = child.communicate()
+    except OSError as error:
+        raise PyrometerError("pyrometer could not be started: %s" % error) from error
+    if child.returncode != 0:
+        raise complaint(stderr, child.returncode)
+    return stdout

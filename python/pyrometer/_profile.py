@@ -1,5 +1,4 @@
 """Profiling this process for a while: a pyrometer that is attached to it."""
-import ctypes
 import functools
 import inspect
 import os
@@ -12,10 +11,9 @@ import time
 from types import TracebackType
 from typing import IO, Any, Callable, List, Optional, Type, TypeVar, Union, overload
 
+from . import _tracer
 from ._binary import Path, PyrometerError, complaint, find_binary
 
-_PR_SET_PTRACER = 0x59616D61
-_ANY = ctypes.c_ulong(-1).value
 _READY_S = 20.0
 _LOOK_MS = 100
 
@@ -24,11 +22,6 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def _default_name(name: str) -> str:
     return "pyrometer-%s-%d.pyro" % (name, os.getpid())
-
-
-def _allow_tracer(pid: int) -> None:
-    """Lets this child of ours attach where the kernel (Yama) allows it to ancestors only. 0 takes that back."""
-    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(pid), 0, 0, 0)
 
 
 class Profile:
@@ -68,12 +61,9 @@ class Profile:
     def _launch(self, command: List[str]) -> None:
         self._errors = tempfile.TemporaryFile()
         ready, tell = os.pipe()
-        _allow_tracer(_ANY)  # until its pid is known
         try:
-            self._child = subprocess.Popen([*command, "--ready-fd", str(tell)], stdin=subprocess.DEVNULL,
-                                           stdout=subprocess.DEVNULL, stderr=self._errors, start_new_session=True,
-                                           pass_fds=[tell])
-            _allow_tracer(self._child.pid)
+            self._child = _tracer.start([*command, "--ready-fd", str(tell)], stdout=subprocess.DEVNULL, stderr=self._errors,
+                                        start_new_session=True, pass_fds=[tell])
             os.close(tell)
             tell = -1
             self._wait_ready(ready)
@@ -111,7 +101,8 @@ class Profile:
         self._forget()
 
     def _forget(self) -> None:
-        _allow_tracer(0)
+        if self._child is not None:
+            _tracer.disallow(self._child.pid)
         self._child = None
         if self._errors is not None:
             self._errors.close()

@@ -80,12 +80,19 @@ static int report_to(const struct pyr_cmd *cmd, const char *file, struct pyr_hea
 
 /* ---- taking one ---- */
 
-static int show_progress(uint64_t objects, void *context)
+struct taking {
+    struct pyr_signals signals;
+    bool show;
+};
+
+static int go_on(uint64_t objects, void *context)
 {
-    (void)context;
-    fprintf(stderr, "\r\033[K%.1f million objects", (double)objects / 1e6);
-    fflush(stderr);
-    return 0;
+    const struct taking *taking = context;
+    if (taking->show) {
+        fprintf(stderr, "\r\033[K%.1f million objects", (double)objects / 1e6);
+        fflush(stderr);
+    }
+    return pyr_signals_end_wanted(&taking->signals);
 }
 
 static void say_taken(const struct pyr_heap_taken *taken, const char *file)
@@ -101,13 +108,17 @@ static void say_taken(const struct pyr_heap_taken *taken, const char *file)
 
 static int take(const struct pyr_cmd *cmd, pid_t pid, const char *file, const struct heap_args *args)
 {
-    bool terminal = isatty(STDERR_FILENO) && !args->quiet;
+    struct taking taking = {.show = isatty(STDERR_FILENO) && !args->quiet};
     const struct pyr_heap_take_options options = {
-        .force = args->force, .or_stopped = args->stop, .progress = terminal ? show_progress : NULL};
+        .force = args->force, .or_stopped = args->stop, .progress = go_on, .context = &taking};
     struct pyr_heap_taken taken;
     struct pyr_err err = {0};
-    int rc = pyr_heap_take(pid, file, &options, &taken, &err);
-    if (terminal)
+    int rc = pyr_signals_take(&taking.signals, &err);
+    if (rc == 0) {
+        rc = pyr_heap_take(pid, file, &options, &taken, &err);
+        pyr_signals_restore(&taking.signals);
+    }
+    if (taking.show)
         fputs("\r\033[K", stderr);
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);

@@ -20,6 +20,11 @@ static bool equals(struct pyr_snapshot_string string, const char *text)
     return string.size == strlen(text) && memcmp(string.bytes, text, string.size) == 0;
 }
 
+static bool begins(struct pyr_snapshot_string string, const char *text)
+{
+    return string.size >= strlen(text) && memcmp(string.bytes, text, strlen(text)) == 0;
+}
+
 void pyr_name_type(const struct pyr_snapshot *snapshot, uint32_t type, struct pyr_buf *name)
 {
     const struct pyr_snapshot_type_row *row = &snapshot->type_rows[type];
@@ -72,10 +77,12 @@ void pyr_name_object(const struct pyr_snapshot *snapshot, uint32_t object, struc
 static void put_holder(const struct pyr_snapshot *snapshot, const char *what, const struct pyr_snapshot_root_row *row,
                        struct pyr_buf *name)
 {
-    bool holder = pyr_snapshot_string(snapshot, row->holder).size > 0;
+    struct pyr_snapshot_string holder = pyr_snapshot_string(snapshot, row->holder);
     put(name, "<");
-    put(name, what);
-    put(name, holder ? " " : "");
+    if (!begins(holder, what)) { /* "thread 17" says it by itself */
+        put(name, what);
+        put(name, holder.size ? " " : "");
+    }
     put_text(snapshot, row->holder, name);
     put(name, ">");
     if (pyr_snapshot_string(snapshot, row->name).size) {
@@ -95,7 +102,8 @@ void pyr_name_root(const struct pyr_snapshot *snapshot, const struct pyr_graph_r
         put_text(snapshot, row->holder, name);
     } else {
         put_holder(snapshot, whats[row->kind], row, name);
-        put(name, row->kind == PYR_ROOT_FRAME && !pyr_snapshot_string(snapshot, row->name).size ? ".<stack>" : "");
+        if (!pyr_snapshot_string(snapshot, row->name).size)
+            put(name, row->kind == PYR_ROOT_FRAME ? ".<stack>" : ".<field>");
     }
 }
 
@@ -118,6 +126,36 @@ static void put_between(const struct pyr_snapshot *snapshot, const char *before,
     put(name, before);
     put_text(snapshot, text, name);
     put(name, after);
+}
+
+/* ---- what threading.local() has for each thread: up to 3.12 in the thread's dict, then in the local's own ---- */
+
+#define LOCAL_KEY "thread.local."
+
+static const struct pyr_snapshot_root_row *thread_of(const struct pyr_snapshot *snapshot, uint32_t object)
+{
+    for (uint32_t row = 0; row < snapshot->roots; row++)
+        if (snapshot->root_rows[row].object == object && snapshot->root_rows[row].kind == PYR_ROOT_THREAD)
+            return &snapshot->root_rows[row];
+    return NULL;
+}
+
+static bool put_thread_local(const struct pyr_snapshot *snapshot, uint32_t key, struct pyr_buf *name)
+{
+    if (key == PYR_SNAPSHOT_NONE)
+        return false;
+    if (is_type(snapshot, key, "_localdummy")) {
+        const struct pyr_snapshot_root_row *thread = thread_of(snapshot, key);
+        put(name, ".<threading.local");
+        put(name, thread ? " of " : "");
+        put_text(snapshot, thread ? thread->holder : 0, name);
+        put(name, ">");
+        return true;
+    }
+    if (!is_type(snapshot, key, "str") || !begins(pyr_snapshot_string(snapshot, snapshot->text[key]), LOCAL_KEY))
+        return false;
+    put(name, ".<threading.local>");
+    return true;
 }
 
 /* Of a dict: an attribute if the dict is an object's own, else an item. */
@@ -146,12 +184,27 @@ static void put_nth(uint32_t nth, struct pyr_buf *name)
     put(name, text);
 }
 
-static void put_member(const struct pyr_snapshot *snapshot, pyr_snapshot_text label, struct pyr_buf *name)
+/* Members that Python reads by functions, so that their type does not tell of them. */
+static const char *member_by_types(const struct pyr_snapshot *snapshot, uint32_t from, uint32_t to)
 {
-    if (pyr_snapshot_string(snapshot, label).size)
-        put_between(snapshot, ".", label, "", name);
+    bool from_traceback = is_type(snapshot, from, "traceback"), from_frame = is_type(snapshot, from, "frame");
+    if (to == PYR_SNAPSHOT_NONE)
+        return NULL;
+    if (is_type(snapshot, to, "traceback") && !from_frame)
+        return from_traceback ? ".tb_next" : ".__traceback__";
+    if (is_type(snapshot, to, "frame"))
+        return from_frame ? ".f_back" : from_traceback ? ".tb_frame" : NULL;
+    return is_type(snapshot, from, "_local") ? "" : NULL;
+}
+
+static void put_member(const struct pyr_snapshot *snapshot, uint32_t from, const struct pyr_edge_cursor *edge,
+                       struct pyr_buf *name)
+{
+    const char *known = member_by_types(snapshot, from, edge->to);
+    if (pyr_snapshot_string(snapshot, edge->label).size)
+        put_between(snapshot, ".", edge->label, "", name);
     else
-        put(name, ".<reference>");
+        put(name, known ? known : ".<reference>");
 }
 
 /* Of a function that functools.lru_cache decorates. */
@@ -170,7 +223,10 @@ void pyr_name_step(const struct pyr_snapshot *snapshot, uint32_t from, const str
         *state = PYR_NAME_DICT;
         break;
     case PYR_EDGE_VALUE:
-        put_value(snapshot, edge, before == PYR_NAME_DICT, name);
+        if (put_thread_local(snapshot, edge->key, name))
+            *state = is_type(snapshot, edge->key, "str") ? PYR_NAME_LOCAL : PYR_NAME_DICT;
+        else
+            put_value(snapshot, edge, before == PYR_NAME_DICT, name);
         break;
     case PYR_EDGE_ITEM:
         put_nth(edge->nth, name);
@@ -200,7 +256,9 @@ void pyr_name_step(const struct pyr_snapshot *snapshot, uint32_t from, const str
     default:
         if (edge->to != PYR_SNAPSHOT_NONE && is_cache(snapshot, from, edge->to))
             put(name, ".<cache>");
+        else if (before == PYR_NAME_LOCAL)
+            *state = PYR_NAME_DICT;
         else if (before != PYR_NAME_CELL)
-            put_member(snapshot, edge->label, name);
+            put_member(snapshot, from, edge, name);
     }
 }

@@ -92,6 +92,13 @@ const struct pyr_graph_root *pyr_paths_root(const struct pyr_paths *paths, uint3
     return bsearch(&key, paths->roots.items, paths->roots.count, sizeof key, by_object);
 }
 
+uint32_t pyr_paths_beginning(const struct pyr_paths *paths, uint32_t object)
+{
+    while (paths->from[object] < PYR_GRAPH_ROOT)
+        object = paths->from[object];
+    return object;
+}
+
 /* ---- names ---- */
 
 /* The first edge from one to the other. */
@@ -118,10 +125,12 @@ static uint32_t steps_to(const struct pyr_paths *paths, uint32_t object)
 static void name_steps(const struct pyr_paths *paths, const uint32_t *way, uint32_t count, enum pyr_name_state *state,
                        struct pyr_buf *name)
 {
+    const struct pyr_snapshot *snapshot = paths->graph->snapshot;
     struct pyr_edge_cursor edge;
     for (uint32_t i = count; i-- > 0;)
-        if (find_edge(paths->graph->snapshot, way[i + 1], way[i], &edge))
-            pyr_name_step(paths->graph->snapshot, way[i + 1], &edge, state, name);
+        if (find_edge(snapshot, way[i + 1], way[i], &edge) &&
+            !(i + 2 <= count && pyr_name_closure(snapshot, way[i + 2], way[i + 1], &edge, state, name)))
+            pyr_name_step(snapshot, way[i + 1], &edge, state, name);
 }
 
 /* way[0 .. count]: the object and `count` before it. */
@@ -190,12 +199,31 @@ static const char *role_in_dict(const struct pyr_paths *paths, uint32_t dict)
     return pyr_snapshot_form(snapshot, owner)->flags & PYR_SNAPSHOT_TYPE ? "a class attribute" : "an attribute";
 }
 
-static bool is_cell(const struct pyr_paths *paths, uint32_t object)
+static const char *role_by_type(const struct pyr_paths *paths, uint32_t from)
 {
-    struct pyr_edge_cursor edge;
-    uint32_t from = paths->from[object];
-    return from < PYR_GRAPH_ROOT && find_edge(paths->graph->snapshot, from, object, &edge) &&
-           (edge.kind & PYR_EDGE_KIND_MASK) == PYR_EDGE_CELL;
+    static const struct {
+        const char *type, *role;
+    } roles[] = {
+        {"cell", "a variable of a closure"},
+        {"_lru_cache_wrapper", "the results that functools.lru_cache keeps"},
+    };
+    const struct pyr_snapshot *snapshot = paths->graph->snapshot;
+    uint32_t type = pyr_graph_type(paths->graph, from);
+    struct pyr_snapshot_string name = pyr_snapshot_string(snapshot, snapshot->type_rows[type].name);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (name.size == strlen(roles[i].type) && memcmp(name.bytes, roles[i].type, name.size) == 0)
+            return roles[i].role;
+    return "";
+}
+
+/* A frame object that something refers to: mostly a traceback. */
+static const char *role_of_local(const struct pyr_paths *paths, uint32_t frame)
+{
+    const struct pyr_snapshot *snapshot = paths->graph->snapshot;
+    uint32_t type = pyr_graph_type(paths->graph, frame);
+    struct pyr_snapshot_string name = pyr_snapshot_string(snapshot, snapshot->type_rows[type].name);
+    return name.size == 5 && memcmp(name.bytes, "frame", 5) == 0 ? "a local of a frame that is kept"
+                                                                 : "a local of a suspended generator or coroutine";
 }
 
 const char *pyr_paths_role(const struct pyr_paths *paths, uint32_t object)
@@ -214,10 +242,10 @@ const char *pyr_paths_role(const struct pyr_paths *paths, uint32_t object)
     case PYR_EDGE_ATTRIBUTE:
         return "an attribute";
     case PYR_EDGE_LOCAL:
-        return "a local of a suspended generator or coroutine";
+        return role_of_local(paths, from);
     case PYR_EDGE_CELL:
         return "a variable of a closure";
     default:
-        return is_cell(paths, from) ? "a variable of a closure" : "";
+        return role_by_type(paths, from);
     }
 }

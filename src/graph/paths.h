@@ -20,6 +20,9 @@ void pyr_paths_release(struct pyr_paths *paths);
 /* Why a root is one; NULL if it is none. Borrowed. */
 const struct pyr_graph_root *pyr_paths_root(const struct pyr_paths *paths, uint32_t object);
 
+/* The root at which its way begins; of garbage: itself. */
+uint32_t pyr_paths_beginning(const struct pyr_paths *paths, uint32_t object);
+
 /* How many of the objects for which `is` is true the shortest ways through each object lead to, itself included: by
  * object, the caller's to free with pyr_free. NULL: no memory. */
 uint32_t *pyr_paths_through(const struct pyr_paths *paths, bool (*is)(void *context, uint32_t object), void *context);
@@ -42,11 +45,16 @@ void pyr_name_object(const struct pyr_snapshot *snapshot, uint32_t object, struc
 void pyr_name_root(const struct pyr_snapshot *snapshot, const struct pyr_graph_root *root, struct pyr_buf *name);
 
 /* What the object that was come to last is to the one named before it: then it has no name of its own. */
-enum pyr_name_state { PYR_NAME_PLAIN, PYR_NAME_DICT, PYR_NAME_CELL };
+enum pyr_name_state { PYR_NAME_PLAIN, PYR_NAME_DICT, PYR_NAME_CELL, PYR_NAME_LOCAL };
 
 /* The step of an edge of `from`: ".body", "['/x']", "[3]". *state: of where it begins, then of where it leads; at first
  * PLAIN. */
 void pyr_name_step(const struct pyr_snapshot *snapshot, uint32_t from, const struct pyr_edge_cursor *edge,
                    enum pyr_name_state *state, struct pyr_buf *name);
+
+/* The step from the tuple of a function's cells to one of them, by the name of the variable. False: it is no such step,
+ * or the name is not known. */
+bool pyr_name_closure(const struct pyr_snapshot *snapshot, uint32_t function, uint32_t closure,
+                      const struct pyr_edge_cursor *edge, enum pyr_name_state *state, struct pyr_buf *name);
 
 #endif

@@ -69,6 +69,14 @@ static uint32_t usual_site(const struct hunt *hunt, uint32_t i, uint32_t type)
     return best;
 }
 
+static uint32_t first_of_type(const struct hunt *hunt, uint32_t i, uint32_t type)
+{
+    for (uint32_t c = hunt->children->at[i]; c < hunt->children->at[i + 1]; c++)
+        if (pyr_graph_type(hunt->graph, hunt->children->list[c]) == type)
+            return hunt->children->list[c];
+    return PYR_SNAPSHOT_NONE;
+}
+
 static int accuse(struct hunt *hunt, uint32_t object)
 {
     const struct pyr_snapshot *snapshot = hunt->graph->snapshot;
@@ -76,6 +84,7 @@ static int accuse(struct hunt *hunt, uint32_t object)
         .object = object, .type = pyr_graph_type(hunt->graph, object), .retained = hunt->graph->retained[object]};
     int rc = sum_children(hunt, object);
     suspect.entries_type = heaviest_type(hunt);
+    suspect.entry = first_of_type(hunt, object, suspect.entries_type);
     if (suspect.entries_type != PYR_SNAPSHOT_NONE) {
         suspect.entries = hunt->count_by_type[suspect.entries_type];
         suspect.entries_retained = hunt->by_type[suspect.entries_type];
@@ -118,6 +127,7 @@ static int accuse_types(struct hunt *hunt)
         uint32_t type = *PYR_VEC_AT(&hunt->types, uint32_t, i);
         struct pyr_suspect suspect = {.object = PYR_SNAPSHOT_NONE, .type = type, .retained = hunt->by_type[type]};
         suspect.entries_type = type;
+        suspect.entry = PYR_SNAPSHOT_NONE;
         suspect.entries = hunt->count_by_type[type];
         suspect.entries_retained = suspect.retained;
         suspect.site = usual_site(hunt, hunt->graph->objects, type);
@@ -173,7 +183,7 @@ int pyr_suspects_find(const struct pyr_graph *graph, const struct pyr_children *
     struct hunt hunt = {.graph = graph,
                         .children = children,
                         .suspects = suspects,
-                        .threshold = (uint64_t)((double)graph->reachable_bytes * share),
+                        .threshold = (uint64_t)((double)graph->bytes * share),
                         .by_type = pyr_alloc(types * sizeof *hunt.by_type),
                         .count_by_type = pyr_alloc(types * sizeof *hunt.count_by_type),
                         .types = PYR_VEC(uint32_t)};

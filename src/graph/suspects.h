@@ -9,8 +9,10 @@ struct pyr_suspect {
     uint32_t object;   /* PYR_SNAPSHOT_NONE: no one object, but many of a type, kept in different ways */
     uint32_t type;     /* of the object, or of the many */
     uint64_t retained; /* bytes */
+    bool garbage;      /* the many wait for the collector: entries are cycles, retained is what hangs on them as well */
     /* Of what it keeps immediately, the type that retains most. Of the many: they themselves. */
     uint32_t entries_type; /* PYR_SNAPSHOT_NONE: it keeps nothing */
+    uint32_t entry;        /* one of them; PYR_SNAPSHOT_NONE */
     uint64_t entries, entries_retained;
     uint32_t site; /* row of sites + 1 at which most of the entries were allocated, else itself; 0: not known */
 };

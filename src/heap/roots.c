@@ -3,6 +3,7 @@
 
 #include "pyobj/frame.h"
 #include "pyobj/interp.h"
+#include "pyobj/thread_names.h"
 #include "pyobj/type.h"
 
 #include <stdio.h>
@@ -160,7 +161,56 @@ static void state_roots(struct walk *walk, unsigned kind, pyr_snapshot_text hold
     }
 }
 
-static void thread_roots(struct walk *walk, const struct pyr_thread_state *thread)
+/* The Thread objects of one interpreter, by ident; none where threading is not imported. */
+struct threading {
+    uint64_t interp;
+    struct pyr_map threads;
+};
+
+static void read_threading(struct walk *walk, pyr_addr interp, struct threading *threading)
+{
+    pyr_addr active;
+    if (threading->interp == interp.v)
+        return;
+    pyr_map_release(&threading->threads);
+    *threading = (struct threading){.interp = interp.v};
+    if (pyr_threading_active(walk->view, interp, &active) == 0)
+        pyr_threading_by_ident(walk->view, active, &threading->threads);
+}
+
+static void append_thread_name(struct walk *walk, const struct threading *threading, uint64_t ident,
+                               struct pyr_buf *holder)
+{
+    struct pyr_buf name = {0};
+    const uint64_t *at = pyr_map_find(&threading->threads, ident);
+    if (at && pyr_threading_name(walk->view, (pyr_addr){*at}, &name) == 0) {
+        pyr_buf_append(holder, " \"", 2);
+        pyr_buf_append(holder, name.bytes, name.size);
+        pyr_buf_append(holder, "\"", 1);
+    }
+    pyr_buf_release(&name);
+}
+
+static pyr_snapshot_text thread_holder(struct walk *walk, const struct pyr_thread_state *thread,
+                                       struct threading *threading)
+{
+    struct pyr_buf holder = {0};
+    char number[48];
+    pyr_snapshot_text result = 0;
+    if (thread->native_id)
+        snprintf(number, sizeof number, "thread %d", (int)thread->native_id);
+    else
+        snprintf(number, sizeof number, "thread 0x%llx", (unsigned long long)thread->ident);
+    pyr_buf_append(&holder, number, strlen(number));
+    read_threading(walk, thread->interp, threading);
+    append_thread_name(walk, threading, thread->ident, &holder);
+    if (!holder.failed)
+        result = pyr_snapshot_writer_text(walk->writer, holder.bytes, holder.size);
+    pyr_buf_release(&holder);
+    return result;
+}
+
+static void thread_roots(struct walk *walk, const struct pyr_thread_state *thread, struct threading *threading)
 {
     const struct pyr_layout *layout = walk->layout;
     const struct field fields[] = {
@@ -171,13 +221,9 @@ static void thread_roots(struct walk *walk, const struct pyr_thread_state *threa
         {layout->tstate_c_profileobj, "profile"},
         {layout->tstate_c_traceobj, "trace"},
     };
-    char name[48];
-    if (thread->native_id)
-        snprintf(name, sizeof name, "thread %d", (int)thread->native_id);
-    else
-        snprintf(name, sizeof name, "thread 0x%llx", (unsigned long long)thread->ident);
     uint64_t size = layout->tstate_size;
-    state_roots(walk, PYR_ROOT_THREAD, text(walk, name), thread->at.v, size, fields, sizeof fields / sizeof *fields);
+    state_roots(walk, PYR_ROOT_THREAD, thread_holder(walk, thread, threading), thread->at.v, size, fields,
+                sizeof fields / sizeof *fields);
     frames(walk, thread->at.v);
 }
 
@@ -289,11 +335,13 @@ void walk_immortal(struct walk *walk, uint64_t at)
 int walk_roots(struct walk *walk, const struct pyr_vec *interps)
 {
     struct pyr_vec threads = PYR_VEC(struct pyr_thread_state);
+    struct threading threading = {0};
     for (size_t i = 0; i < interps->count; i++)
         interp_roots(walk, PYR_VEC_AT(interps, struct pyr_interp, i));
     int rc = pyr_thread_states_read(walk->view, interps, &threads);
     for (size_t i = 0; i < threads.count && rc != PYR_E_NOMEM; i++)
-        thread_roots(walk, PYR_VEC_AT(&threads, struct pyr_thread_state, i));
+        thread_roots(walk, PYR_VEC_AT(&threads, struct pyr_thread_state, i), &threading);
+    pyr_map_release(&threading.threads);
     pyr_vec_release(&threads);
     if (rc == PYR_E_NOMEM)
         return rc;

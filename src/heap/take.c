@@ -14,6 +14,7 @@
 struct take {
     pid_t pid;
     const struct pyr_heap_take_options *options;
+    bool seen_collecting; /* at a moment that was tried */
     struct pyr_target *target;
     struct pyr_python python;
     struct pyr_copy *copy;
@@ -44,13 +45,14 @@ static bool is_collecting(const struct take *take, const struct pyr_interp *inte
 /* A collection moves the objects of a generation to lists of its own, and keeps other counts in their heads. */
 static int no_collection_runs(void *context)
 {
-    const struct take *take = context;
+    struct take *take = context;
     struct pyr_vec interps = PYR_VEC(struct pyr_interp);
     int rc = pyr_interps_read(view_of(take), &interps);
     bool safe = rc == 0;
     for (size_t i = 0; i < interps.count; i++)
         safe &= !is_collecting(take, PYR_VEC_AT(&interps, struct pyr_interp, i));
     pyr_vec_release(&interps);
+    take->seen_collecting |= rc == 0 && !safe;
     return rc == PYR_E_GONE || rc == PYR_E_NOMEM ? rc : safe;
 }
 
@@ -121,6 +123,11 @@ static int make_copy(struct take *take, struct pyr_err *err)
     if (rc == 0)
         rc = pyr_copy_make(&take->copy, take->target, &options, err);
     take->facts.taken_ns = pyr_wall_ns();
+    if (rc == PYR_E_AGAIN && take->seen_collecting)
+        return pyr_err_set(err, rc,
+                           "process %ld was collecting garbage at each moment that was tried, for two seconds: "
+                           "try again when it collects less",
+                           (long)take->pid);
     return rc;
 }
 
@@ -129,6 +136,8 @@ static int walk_copy(struct take *take, struct pyr_err *err)
     const struct pyr_heap_options options = {.progress = take->options->progress, .context = take->options->context};
     uint64_t start_ns = pyr_now_ns();
     int rc = pyr_heap_walk(pyr_copy_target(take->copy), &take->python, &options, take->writer, &take->walked, err);
+    if (rc == PYR_E_AGAIN)
+        rc = pyr_err_set(err, rc, "the snapshot was ended before it was complete; nothing was written");
     if (rc == 0 && pyr_copy_check(take->copy) < 0)
         rc = pyr_err_set(err, PYR_E_GONE, "The copy of process %ld was ended while it was read", (long)take->pid);
     if (rc == 0)

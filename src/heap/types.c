@@ -93,6 +93,9 @@ static void find_labels(struct walk *walk, struct type *type)
                    pyr_snapshot_writer_text(walk->writer, "__code__", 8));
         push_label(&labels, (uint64_t)walk->layout->function_dict,
                    pyr_snapshot_writer_text(walk->writer, "__dict__", 8));
+    } else if (strcmp(type->name, "code") == 0 && PYR_HAS(walk->layout, code_localsplusnames)) {
+        push_label(&labels, (uint64_t)walk->layout->code_localsplusnames,
+                   pyr_snapshot_writer_text(walk->writer, "co_localsplusnames", 18));
     } else if (strcmp(type->name, "cell") == 0 && !type->is_class) {
         push_label(&labels, (uint64_t)walk->layout->cell_value,
                    pyr_snapshot_writer_text(walk->writer, "cell_contents", 13));

@@ -5,14 +5,26 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #define SHAPES_BYTES_MAX ((size_t)64 << 20) /* beyond, new shapes lose kinds and labels */
 
+/* What is there already is replaced as a whole: a device must not be. */
+static int check_place(const char *path, bool force, struct pyr_err *err)
+{
+    struct stat status;
+    if (stat(path, &status) < 0)
+        return 0; /* what else may be wrong with it is found when it is made */
+    if (!S_ISREG(status.st_mode))
+        return pyr_err_set(err, PYR_E_EXISTS, "%s is there and no regular file; choose another name", path);
+    return force ? 0 : pyr_err_set(err, PYR_E_EXISTS, "%s exists; use --force to overwrite it", path);
+}
+
 int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path, bool force, struct pyr_err *err)
 {
-    if (!force && access(path, F_OK) == 0)
-        return pyr_err_set(err, PYR_E_EXISTS, "%s exists; use --force to overwrite it", path);
+    int rc = check_place(path, force, err);
+    if (rc < 0)
+        return rc;
     struct pyr_snapshot_writer *writer = pyr_alloc(sizeof *writer);
     if (!writer)
         return pyr_err_set(err, PYR_E_NOMEM, "out of memory");

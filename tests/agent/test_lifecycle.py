@@ -150,6 +150,30 @@ os._exit(0)
     assert file.total().peak_bytes == file.peak_bytes
 
 
+# What an allocator's rounding forgives: the byte behind a block is written, and the block is made larger.
+BYTE_TOO_FAR = """import ctypes
+address, size_t, api = ctypes.c_void_p, ctypes.c_size_t, ctypes.pythonapi
+for domain in "PyMem", "PyObject":
+    allocate, resize, free = (getattr(api, domain + name) for name in ("_Malloc", "_Realloc", "_Free"))
+    allocate.restype = resize.restype = address
+    allocate.argtypes, resize.argtypes, free.argtypes, free.restype = [size_t], [address, size_t], [address], None
+    for size in range(1, 512):
+        if size % 16:
+            for byte in (0, 255):
+                block = allocate(size)
+                ctypes.memmove(block, b"A" * size + bytes([byte]), size + 1)
+                block = resize(block, 3 * size)
+                assert ctypes.string_at(block, size) == b"A" * size, (domain, size, byte)
+                free(block)
+"""
+
+
+def test_a_byte_too_far(ground):
+    for agent in (False, True):
+        done = ground.run(ground.put(BYTE_TOO_FAR), agent=agent)
+        assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_not_python(ground):
     env = {"PATH": "/usr/bin:/bin"}
     words = ["/usr/bin/env", *(f"{name}={value}" for name, value in ground.preload().items()), "/bin/echo", "hello"]

@@ -83,7 +83,7 @@ def test_suspect_is_named_with_its_owner_and_line(app):
 
 @pytest.mark.parametrize("what, name", [
     ("batch", "app.generator.<local batch>"), ("work", "<frame main (app.py:3)>.work"),
-    ("kept", "app.function.<closure kept>"), ("in C", "<list at 0x"), ("only a root", "<interpreter interpreter 0>.hook"), ("/17", "app.cache.RESPONSES['/17'].body")])
+    ("kept", "app.function.<closure kept>"), ("in C", "<list at 0x"), ("only a root", "<interpreter 0>.hook"), ("/17", "app.cache.RESPONSES['/17'].body")])
 def test_names_read_like_python(app, what, name):
     path, _, _ = app
     everything = run("heap", path, "--top", "-n", "1000").stdout

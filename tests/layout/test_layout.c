@@ -143,6 +143,17 @@ static int32_t member(const struct pyr_layout *layout, size_t at)
     return value;
 }
 
+/* A word that is added or taken away: where it is a field itself, as that; else some word. */
+static uint64_t relative_to(const struct pyr_layout_source *source, uint8_t *bytes, size_t position)
+{
+    uint64_t value = 64;
+    for (size_t i = 0; i < source->debug_count; i++)
+        if (source->debug[i].position == position)
+            value = (uint64_t)member(source->layout, source->debug[i].at);
+    set_word(bytes, position, value);
+    return value;
+}
+
 /* What a process of just this table would say. */
 static uint8_t *debug_bytes(const struct pyr_layout_source *source)
 {
@@ -155,10 +166,10 @@ static uint8_t *debug_bytes(const struct pyr_layout_source *source)
         if (field->limit)
             set_word(bytes, field->limit, FAKE_SIZE);
         if (field->minus)
-            set_word(bytes, field->minus, 64);
-        set_word(bytes, field->position, value - (field->plus ? 64 : 0) + (field->minus ? 64 : 0));
+            value += relative_to(source, bytes, field->minus);
         if (field->plus)
-            set_word(bytes, field->plus, 64);
+            value -= relative_to(source, bytes, field->plus);
+        set_word(bytes, field->position, value);
     }
     return bytes;
 }

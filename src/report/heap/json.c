@@ -89,7 +89,9 @@ static int write_suspect(struct pyr_heap *heap, struct pyr_json *json, const str
         put_address(heap, json, "address", suspect->object);
         pyr_json_string(json, "path", pyr_heap_path(heap, suspect->object));
         pyr_json_string(json, "role", pyr_paths_role(&heap->paths, suspect->object));
+        pyr_json_string(json, "root", pyr_heap_root(heap, pyr_paths_beginning(&heap->paths, suspect->object)));
     }
+    pyr_json_bool(json, "garbage", suspect->garbage);
     if (suspect->entries_type != PYR_SNAPSHOT_NONE) {
         pyr_json_string(json, "entries_type", pyr_heap_type(heap, suspect->entries_type));
         pyr_json_uint(json, "entries", suspect->entries);

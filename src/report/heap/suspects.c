@@ -1,8 +1,71 @@
 #include "report/heap/suspects.h"
 
+#include "report/heap/cycles.h"
+
 #include <inttypes.h>
+#include <string.h>
 
 #define SHARE 0.1
+
+/* ---- garbage is kept by nothing, but it is there ---- */
+
+/* Of a cycle's objects, one of the program's own types tells more than its dict. */
+static uint32_t telling_member(struct pyr_heap *heap, const struct pyr_garbage *garbage, const struct pyr_cycle *cycle)
+{
+    for (uint32_t i = cycle->count; i-- > 0;) {
+        uint32_t member = garbage->members[cycle->first + i];
+        if (strchr(pyr_heap_type(heap, pyr_graph_type(heap->graph, member)), '.'))
+            return member;
+    }
+    return garbage->members[cycle->first + cycle->count - 1];
+}
+
+static struct pyr_suspect of_garbage(struct pyr_heap *heap, const struct pyr_garbage *garbage,
+                                     const struct pyr_heap_cycle_row *row)
+{
+    uint32_t member = telling_member(heap, garbage, row->example), type = pyr_graph_type(heap->graph, member);
+    return (struct pyr_suspect){.object = PYR_SNAPSHOT_NONE,
+                                .type = type,
+                                .retained = garbage->bytes,
+                                .garbage = true,
+                                .entries_type = type,
+                                .entry = member,
+                                .entries = row->cycles,
+                                .entries_retained = row->bytes,
+                                .site = pyr_heap_cycle_site(heap, garbage, row->example)};
+}
+
+/* In its place: the most first. */
+static int insert(struct pyr_vec *suspects, const struct pyr_suspect *suspect)
+{
+    if (!pyr_vec_push(suspects, suspect))
+        return PYR_E_NOMEM;
+    struct pyr_suspect *all = PYR_VEC_AT(suspects, struct pyr_suspect, 0);
+    size_t i = suspects->count - 1;
+    for (; i > 0 && all[i - 1].retained < suspect->retained; i--)
+        all[i] = all[i - 1];
+    all[i] = *suspect;
+    return 0;
+}
+
+static int accuse_garbage(struct pyr_heap *heap, struct pyr_vec *suspects)
+{
+    struct pyr_garbage garbage;
+    struct pyr_vec rows;
+    uint64_t bytes = heap->graph->bytes - heap->graph->reachable_bytes;
+    if (!bytes || (double)bytes < SHARE * (double)heap->graph->bytes)
+        return 0;
+    if (pyr_garbage_find(&garbage, heap->graph) < 0)
+        return PYR_E_NOMEM;
+    int rc = pyr_heap_cycle_rows(heap, &garbage, &rows);
+    if (rc == 0 && rows.count) {
+        struct pyr_suspect suspect = of_garbage(heap, &garbage, PYR_VEC_AT(&rows, struct pyr_heap_cycle_row, 0));
+        rc = insert(suspects, &suspect);
+    }
+    pyr_vec_release(&rows);
+    pyr_garbage_release(&garbage);
+    return rc;
+}
 
 int pyr_heap_suspects(struct pyr_heap *heap, struct pyr_vec *suspects)
 {
@@ -11,7 +74,28 @@ int pyr_heap_suspects(struct pyr_heap *heap, struct pyr_vec *suspects)
         rc = pyr_heap_need_paths(heap);
     if (rc < 0)
         return rc;
-    return pyr_suspects_find(heap->graph, &heap->children, SHARE, suspects) < 0 ? pyr_heap_no_memory(heap) : 0;
+    rc = pyr_suspects_find(heap->graph, &heap->children, SHARE, suspects);
+    if (rc == 0)
+        rc = accuse_garbage(heap, suspects);
+    if (rc == 0)
+        return 0;
+    pyr_vec_release(suspects);
+    return pyr_heap_no_memory(heap);
+}
+
+/* ---- in words ---- */
+
+/* The method that a bound one is of; NONE: it is none. */
+static uint32_t bound_function(struct pyr_heap *heap, uint32_t object)
+{
+    struct pyr_edge_cursor edge = {0};
+    if (object == PYR_SNAPSHOT_NONE || strcmp(pyr_heap_type(heap, pyr_graph_type(heap->graph, object)), "method") != 0)
+        return PYR_SNAPSHOT_NONE;
+    while (pyr_snapshot_next_edge(heap->snapshot, object, &edge))
+        if (edge.to != PYR_SNAPSHOT_NONE &&
+            strcmp(pyr_heap_type(heap, pyr_graph_type(heap->graph, edge.to)), "function") == 0)
+            return edge.to;
+    return PYR_SNAPSHOT_NONE;
 }
 
 /* What it holds most of, in a clause. */
@@ -22,14 +106,37 @@ static void put_entries(struct pyr_heap *heap, const struct pyr_suspect *suspect
         return;
     fprintf(out, ", %s %s of `%s`", pyr_heap_count(count, suspect->entries),
             suspect->entries == 1 ? "entry" : "entries", pyr_heap_type(heap, suspect->entries_type));
+    uint32_t function = bound_function(heap, suspect->entry);
+    if (function != PYR_SNAPSHOT_NONE)
+        fprintf(out, " such as `%s`", pyr_heap_object(heap, function));
+}
+
+/* What no Python object keeps has to be told of: nothing else leads to it. */
+static void put_beginning(struct pyr_heap *heap, const struct pyr_suspect *suspect, FILE *out)
+{
+    uint32_t root = pyr_paths_beginning(&heap->paths, suspect->object);
+    const struct pyr_graph_root *why = pyr_paths_root(&heap->paths, root);
+    bool held = why && (why->row == PYR_GRAPH_HELD || heap->snapshot->root_rows[why->row].kind == PYR_ROOT_HELD);
+    if (held && root != suspect->object)
+        fprintf(out, ", through `%s`, which is %s", pyr_heap_path(heap, root), pyr_paths_role(&heap->paths, root));
+}
+
+static void put_garbage(struct pyr_heap *heap, const struct pyr_suspect *suspect, FILE *out)
+{
+    char count[PYR_FIGURE];
+    fprintf(out, "garbage that the collector%s has not come to, most of it %s %s of `%s` and what hangs on them",
+            heap->snapshot->facts->collector_enabled ? "" : ", which is off,", pyr_heap_count(count, suspect->entries),
+            suspect->entries == 1 ? "cycle" : "cycles", pyr_heap_type(heap, suspect->type));
 }
 
 void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspect, FILE *out)
 {
     char bytes[PYR_FIGURE], count[PYR_FIGURE];
-    fprintf(out, "%s (%.0f %%) are kept by ", pyr_heap_bytes(bytes, suspect->retained),
-            pyr_heap_share(heap, suspect->retained));
-    if (suspect->object == PYR_SNAPSHOT_NONE) {
+    fprintf(out, "%s (%.0f %%) are %s", pyr_heap_bytes(bytes, suspect->retained),
+            pyr_heap_share(heap, suspect->retained), suspect->garbage ? "" : "kept by ");
+    if (suspect->garbage) {
+        put_garbage(heap, suspect, out);
+    } else if (suspect->object == PYR_SNAPSHOT_NONE) {
         fprintf(out, "%s objects of `%s`, which no single object keeps", pyr_heap_count(count, suspect->entries),
                 pyr_heap_type(heap, suspect->type));
     } else {
@@ -37,6 +144,7 @@ void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspe
         fprintf(out, "one %s, `%s`%s%s", pyr_heap_type(heap, suspect->type), pyr_heap_path(heap, suspect->object),
                 *role ? ", " : "", role);
         put_entries(heap, suspect, out);
+        put_beginning(heap, suspect, out);
     }
     if (suspect->site)
         fprintf(out, ", allocated at %s", pyr_heap_site(heap, suspect->site));
