@@ -178,9 +178,22 @@ static int check_arithmetic(struct checker *checker, node_t *node)
     return rc;
 }
 
+/* To name an object takes a look at all that its container refers to: for each object of a heap that has no end. */
+static int refuse_name(struct checker *checker, const node_t *node)
+{
+    if (!node->named)
+        return 0;
+    return pyr_query_wrong(
+        checker->query, node->at, checker->err,
+        "names are made only for rows that are shown: name and owner can be selected and grouped by, "
+        "not compared");
+}
+
 static int check_comparison(struct checker *checker, const node_t *node, uint16_t left_at, uint16_t right_at)
 {
     const node_t *left = node_at(checker, left_at), *right = node_at(checker, right_at);
+    if (left->named || right->named)
+        return refuse_name(checker, left->named ? left : right);
     bool ordered = node->op >= PYR_OP_LESS && node->op <= PYR_OP_GREATER_EQUAL;
     if (left->type != right->type && left->type != PYR_TYPE_ANY && right->type != PYR_TYPE_ANY)
         return pyr_query_wrong(checker->query, right->at, checker->err,
@@ -201,7 +214,8 @@ static int check_like(struct checker *checker, const node_t *node)
     if (pattern->value.size > PYR_QUERY_PATTERN_MAX)
         return pyr_query_wrong(checker->query, pattern->at, checker->err, "the pattern is too long; %d bytes will do",
                                PYR_QUERY_PATTERN_MAX);
-    return need_type(checker, node->left, PYR_TYPE_TEXT, "like compares");
+    int rc = refuse_name(checker, node_at(checker, node->left));
+    return rc < 0 ? rc : need_type(checker, node->left, PYR_TYPE_TEXT, "like compares");
 }
 
 static int check_in(struct checker *checker, const node_t *node)

@@ -1,7 +1,5 @@
 #include "query/private.h"
 
-#include <string.h>
-
 const char *pyr_query_no_object(uint32_t object)
 {
     return object == PYR_GRAPH_ROOT ? "<roots>" : object == PYR_GRAPH_GARBAGE ? "<garbage>" : NULL;
@@ -12,32 +10,12 @@ bool pyr_query_true(struct pyr_query_value value)
     return value.kind == PYR_QUERY_BOOL && value.integer;
 }
 
-/* The text that an OBJECT stands for, kept until another one is asked for at this place. */
-static struct pyr_query_value text_of(struct pyr_query_run *run, struct pyr_query_value value, unsigned place)
-{
-    const char *words = value.kind == PYR_QUERY_OBJECT ? pyr_query_no_object(value.object) : NULL;
-    if (words)
-        return pyr_query_string(words, strlen(words));
-    if (value.kind != PYR_QUERY_OBJECT)
-        return value;
-    struct pyr_buf *name = &run->names[place];
-    if (run->named[place] != value.object) {
-        pyr_buf_clear(name);
-        pyr_paths_name(run->paths, value.object, name);
-        run->named[place] = value.object;
-        run->no_memory |= name->failed;
-    }
-    return pyr_query_string((const char *)name->bytes, name->size);
-}
-
 /* None is equal to none alone, and neither less nor greater than anything. */
-static bool compares(struct pyr_query_run *run, uint8_t op, struct pyr_query_value a, struct pyr_query_value b)
+static bool compares(uint8_t op, struct pyr_query_value a, struct pyr_query_value b)
 {
     if (a.kind == PYR_QUERY_NONE || b.kind == PYR_QUERY_NONE)
         return op == PYR_OP_UNEQUAL ? a.kind != b.kind : op == PYR_OP_EQUAL && a.kind == b.kind;
-    int order = a.kind == PYR_QUERY_OBJECT || b.kind == PYR_QUERY_OBJECT
-                    ? pyr_query_compare(text_of(run, a, 0), text_of(run, b, 1))
-                    : pyr_query_compare(a, b);
+    int order = pyr_query_compare(a, b);
     switch (op) {
     case PYR_OP_EQUAL:
         return order == 0;
@@ -59,14 +37,14 @@ static bool is_in(const struct pyr_query_scope *scope, const struct pyr_query_no
     const struct pyr_query_node *nodes = scope->run->query->nodes;
     struct pyr_query_value value = pyr_query_evaluate(scope, node->left);
     for (uint16_t item = node->right; item != PYR_QUERY_NO_NODE; item = nodes[item].right)
-        if (compares(scope->run, PYR_OP_EQUAL, value, pyr_query_evaluate(scope, nodes[item].left)))
+        if (compares(PYR_OP_EQUAL, value, pyr_query_evaluate(scope, nodes[item].left)))
             return true;
     return false;
 }
 
 static bool is_like(const struct pyr_query_scope *scope, const struct pyr_query_node *node)
 {
-    struct pyr_query_value text = text_of(scope->run, pyr_query_evaluate(scope, node->left), 0);
+    struct pyr_query_value text = pyr_query_evaluate(scope, node->left);
     return text.kind == PYR_QUERY_TEXT && pyr_query_like(text, scope->run->query->nodes[node->right].value);
 }
 
@@ -85,8 +63,7 @@ static bool holds(const struct pyr_query_scope *scope, const struct pyr_query_no
     case PYR_OP_IN:
         return is_in(scope, node);
     default:
-        return compares(scope->run, node->op, pyr_query_evaluate(scope, node->left),
-                        pyr_query_evaluate(scope, node->right));
+        return compares(node->op, pyr_query_evaluate(scope, node->left), pyr_query_evaluate(scope, node->right));
     }
 }
 

@@ -118,16 +118,12 @@ struct pyr_query_run {
     const struct pyr_query *query;
     const struct pyr_graph *graph;
     const struct pyr_snapshot *snapshot;
-    const struct pyr_paths *paths;
     struct pyr_query_value *type_names; /* by row of types */
     struct pyr_query_value *site_names; /* by row of sites; NULL: not asked for */
     bool *wanted_types;                 /* by row of types; NULL: all */
     struct pyr_arena texts;             /* of those names */
     size_t text_bytes;
-    struct pyr_buf names[2]; /* the names that are compared */
-    uint32_t named[2];       /* whose they are */
-    bool no_memory;          /* for one of them */
-    uint32_t limit;          /* rows that are kept */
+    uint32_t limit; /* rows that are kept */
     struct pyr_err *err;
 };
 

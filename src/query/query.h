@@ -19,7 +19,7 @@ enum pyr_query_kind {
     PYR_QUERY_REAL, /* finite, and no integer below 2^53 */
     PYR_QUERY_BOOL,
     PYR_QUERY_TEXT,
-    PYR_QUERY_OBJECT, /* stands for its name, which is made when it is needed; or PYR_GRAPH_ROOT, PYR_GRAPH_GARBAGE */
+    PYR_QUERY_OBJECT, /* stands for its name, which is made where it is shown; or PYR_GRAPH_ROOT, PYR_GRAPH_GARBAGE */
 };
 
 struct pyr_query_value {
@@ -45,7 +45,7 @@ struct pyr_query;
 int pyr_query_open(struct pyr_query **out, const char *text, struct pyr_err *err);
 void pyr_query_close(struct pyr_query *query); /* NULL is allowed */
 
-bool pyr_query_needs_paths(const struct pyr_query *query); /* it asks for names */
+bool pyr_query_needs_paths(const struct pyr_query *query); /* its answer has OBJECTs, to be named */
 uint32_t pyr_query_columns(const struct pyr_query *query);
 const char *pyr_query_column(const struct pyr_query *query, uint32_t column, enum pyr_query_unit *unit);
 
@@ -57,11 +57,11 @@ struct pyr_query_answer {
     struct pyr_arena texts; /* what values point to */
 };
 
-/* paths: NULL where they are not needed. usual_limit: rows, where the query has no limit. PYR_E_NOT_FOUND: no such
+/* usual_limit: rows, where the query has no limit. PYR_E_NOT_FOUND: no such
  * type; PYR_E_LIMIT: too many groups; PYR_E_NOMEM. The query, the graph and its snapshot stay open as long as the
  * answer. */
 int pyr_query_run(struct pyr_query_answer *answer, const struct pyr_query *query, const struct pyr_graph *graph,
-                  const struct pyr_paths *paths, uint32_t usual_limit, struct pyr_err *err);
+                  uint32_t usual_limit, struct pyr_err *err);
 void pyr_query_answer_release(struct pyr_query_answer *answer);
 
 #endif

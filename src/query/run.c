@@ -170,7 +170,7 @@ static int pass(struct pyr_query_run *run, struct pyr_query_groups *groups, stru
         const struct pyr_query_scope scope = pyr_query_group(groups, run, i);
         rc = pyr_query_rows_add(rows, &scope, i);
     }
-    return rc == 0 && run->no_memory ? no_memory(run) : rc;
+    return rc;
 }
 
 static int fill(struct pyr_query_answer *answer, struct pyr_query_run *run, const struct pyr_query_groups *groups,
@@ -200,8 +200,6 @@ static void run_release(struct pyr_query_run *run)
     pyr_free(run->site_names);
     pyr_free(run->wanted_types);
     pyr_arena_release(&run->texts);
-    for (unsigned i = 0; i < 2; i++)
-        pyr_buf_release(&run->names[i]);
 }
 
 static uint32_t limit_of(const struct pyr_query *query, uint32_t usual)
@@ -211,15 +209,10 @@ static uint32_t limit_of(const struct pyr_query *query, uint32_t usual)
 }
 
 int pyr_query_run(struct pyr_query_answer *answer, const struct pyr_query *query, const struct pyr_graph *graph,
-                  const struct pyr_paths *paths, uint32_t usual_limit, struct pyr_err *err)
+                  uint32_t usual_limit, struct pyr_err *err)
 {
-    struct pyr_query_run run = {.query = query,
-                                .graph = graph,
-                                .snapshot = graph->snapshot,
-                                .paths = paths,
-                                .named = {PYR_SNAPSHOT_NONE, PYR_SNAPSHOT_NONE},
-                                .limit = limit_of(query, usual_limit),
-                                .err = err};
+    struct pyr_query_run run = {
+        .query = query, .graph = graph, .snapshot = graph->snapshot, .limit = limit_of(query, usual_limit), .err = err};
     struct pyr_query_groups groups = {0};
     struct pyr_query_rows rows = {0};
     int rc = name_types(&run);

@@ -137,7 +137,8 @@ static const struct pyr_heap_report_options questions[] = {
     {.view = PYR_HEAP_GC},
     {.view = PYR_HEAP_DOT},
     {.view = PYR_HEAP_JSON},
-    {.view = PYR_HEAP_QUERY, .what = "select * from * where owner like '*a*' or name > text order by text desc, gen"},
+    {.view = PYR_HEAP_QUERY,
+     .what = "select name, owner, site from * where site like '*a*' or type > text order by text desc, gen"},
     {.view = PYR_HEAP_QUERY,
      .json = true,
      .what = "select count(), sum(retained * len), avg(address), max(site), min(function) from * group by type, owner, "

@@ -341,7 +341,7 @@ static void every_allocation_may_fail(void **state)
     for (size_t v = 0; v < sizeof views / sizeof *views; v++) {
         struct pyr_heap_report_options options = {.view = views[v]};
         if (views[v] == PYR_HEAP_QUERY)
-            options.what = "select count(), max(site), owner, 'a' from * where name like '*x' or owner != text "
+            options.what = "select count(), max(site), owner, 'a' from * where type like '*x' or site != text "
                            "group by type, owner, len order by type, count()";
         int rc = -1;
         for (long n = 1; n < 3000 && rc < 0; n++) {

@@ -170,8 +170,8 @@ static int ask(struct pyr_heap *heap, const struct pyr_query *query)
     bool json = heap->options->json;
     int rc = pyr_query_needs_paths(query) ? pyr_heap_need_paths(heap) : 0;
     if (rc == 0)
-        rc = pyr_query_run(&answer, query, heap->graph, &heap->paths,
-                           pyr_heap_limit(heap, json ? USUAL_JSON_ROWS : USUAL_ROWS), heap->err);
+        rc = pyr_query_run(&answer, query, heap->graph, pyr_heap_limit(heap, json ? USUAL_JSON_ROWS : USUAL_ROWS),
+                           heap->err);
     if (rc == 0)
         (json ? write_json : write_table)(heap, query, &answer);
     pyr_query_answer_release(&answer);
