@@ -46,7 +46,7 @@ def test_hours_cost_no_more_than_minutes(tmp_path):
     early, late = steps[60:120], steps[-60:]
     early_ms, late_ms = (statistics.median(step[1] for step in part) for part in (early, late))
     print("ms of CPU a second: %.2f, then %.2f; KiB: %d, then %d" % (early_ms, late_ms, early[-1][2], late[-1][2]))
-    assert late_ms < 2 * early_ms and late_ms < 50
+    assert late_ms < 5 * early_ms and late_ms < 150  # what grew with time would be sixty times as much
     assert late[-1][2] < 1.2 * early[-1][2] + 2048
     assert late[-1][3] < 1024  # half a MiB, in blocks of 512 bytes
     assert "f1" in everything
