@@ -26,6 +26,15 @@ def pytest_addoption(parser):
                      help="only interpreters whose id begins so, such as 3.14 or 3.11.2-system")
 
 
+    parser.addoption("--part", choices=["alone", "beside"],
+                     help="alone: what measures live programs, and has to have the machine to itself; beside: the rest")
+
+
+def is_alone(item):
+    measures = {"cli", "hard", "live", "truth"} & set(pathlib.Path(str(item.fspath)).parts)
+    return bool(measures) and not item.get_closest_marker("beside")
+
+
 def interpreters(metafunc, found):
     """Those of the interpreters found under which a test runs now."""
     wanted = tuple(metafunc.config.getoption("--python"))
@@ -53,6 +62,11 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(config, items):
     """What is measured live beside whatever else the machine does may be tried once more; what is judged as true or not
     (tests/truth) and what is a pure function never is."""
+    part = config.getoption("--part")
+    if part:
+        left = [item for item in items if is_alone(item) != (part == "alone")]
+        items[:] = [item for item in items if is_alone(item) == (part == "alone")]
+        config.hook.pytest_deselected(items=left)
     if not config.pluginmanager.hasplugin("rerunfailures"):
         return
     for item in items:

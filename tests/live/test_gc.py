@@ -6,6 +6,8 @@ import pytest
 
 from .test_memory import local, place  # noqa: F401: fixtures
 
+pytestmark = pytest.mark.beside
+
 # Writes what its own callback saw: generation, start, stop, collected, uncollectable.
 LOGGED = """
 import gc, json, os, signal, time

@@ -11,6 +11,8 @@ import pytest
 
 from . import programs
 
+pytestmark = pytest.mark.beside
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 LEAKS = os.path.join(HERE, "leaks.py")
 RECORDS = 20_000

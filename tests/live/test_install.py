@@ -8,6 +8,8 @@ import pytest
 
 from conftest import ROOT
 
+pytestmark = pytest.mark.beside
+
 
 AGENT = "data/share/pyrometer/libpyrometer-agent.so"
 

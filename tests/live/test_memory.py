@@ -17,7 +17,7 @@ from tests.hard.support import is_over, wait_for
 
 from . import programs
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.beside]
 
 AGENT = "libpyrometer-agent.so"
 BLOCKS = 2000

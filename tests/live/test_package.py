@@ -9,6 +9,8 @@ import pytest
 import pythons
 from conftest import ROOT
 
+pytestmark = pytest.mark.beside
+
 PACKAGE = ROOT / "python"
 SAMPLE = {
     "pyrometer": "0.1.0", "format": 1, "later": 3,

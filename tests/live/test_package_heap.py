@@ -5,6 +5,8 @@ import pytest
 
 from .test_package import package, run_python  # noqa: F401
 
+pytestmark = pytest.mark.beside
+
 SAMPLE = {
     "snapshot": {"pid": 7, "python": "3.14.0", "objects": 3, "bytes": 100, "later": 1},
     "types": [{"type": "app.A", "count": 2, "shallow_bytes": 60, "retained_bytes": 90, "garbage": 0},

@@ -3,7 +3,7 @@ import statistics
 
 import pytest
 
-from .tool import report_path, run
+from .tool import TOOL, report_path, run
 
 
 def follow(path, seconds, discard=False):
@@ -40,6 +40,7 @@ def test_window_is_what_a_report_of_it_says(tmp_path):
     check(window, report_path(path, "text", limit=20, **{"from": 14.995}).decode())
 
 
+@pytest.mark.skipif("asan" in TOOL, reason="with sanitizers nothing costs what it costs")
 def test_hours_cost_no_more_than_minutes(tmp_path):
     """Fifty threads for an hour at 100 Hz; the last steps are as cheap as early ones, and the file takes no space."""
     steps, _, everything = follow(str(tmp_path / "a.pyro"), 3600, discard=True)
