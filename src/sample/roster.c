@@ -13,6 +13,7 @@
 #define NAMELESS_LOOKS 4
 #define REFRESH_NS 500000000u /* thread states may change under an unchanged list head */
 #define REFRESH_REST 200u     /* times as long as a look for nothing in particular took, none is made */
+#define SOON_REST 20u         /* the same for something incomplete: a thread may live for a moment only */
 
 static struct pyr_sampled *find(const struct pyr_process *process, pid_t tid)
 {
@@ -328,7 +329,8 @@ static uint64_t next_look_ns(struct pyr_process *process, bool moved, uint64_t t
         process->soon_ns = SOON_NS;
     else if (process->soon_ns < REFRESH_NS)
         process->soon_ns += process->soon_ns / 2;
-    uint64_t wait = process->soon_ns ? process->soon_ns : REFRESH_NS, rest = took_ns * REFRESH_REST;
+    uint64_t wait = process->soon_ns ? process->soon_ns : REFRESH_NS;
+    uint64_t rest = took_ns * (process->soon_ns ? SOON_REST : REFRESH_REST);
     return wait > rest ? wait : rest;
 }
 

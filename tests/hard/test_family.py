@@ -195,7 +195,8 @@ def test_daemon_outlives_the_program(tool):
 busy(0.2)
 if daemonise(): raise SystemExit(4)
 open("daemon", "w").write(str(os.getpid()))
-in_daemon(2)
+time.sleep(0.3)  # for the program to end
+in_daemon(1.7)
 open("done", "w").close()
 """)
     began = time.monotonic()
