@@ -86,6 +86,7 @@ print("FINE")
 """
 
 
+@pytest.mark.long
 def test_formats(outputs, python):
     recorded, paths = outputs
     assert check_collapsed(paths["collapsed"].read_text()) > 0.2
@@ -98,6 +99,7 @@ def test_formats(outputs, python):
         assert done.stdout.endswith("FINE\n"), done.stderr
 
 
+@pytest.mark.long
 def test_pprof(outputs, python):
     go = shutil.which("go", path="/usr/local/go/bin:/usr/bin:/usr/local/bin")
     if not go:

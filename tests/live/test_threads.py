@@ -254,7 +254,7 @@ def test_subinterpreters(record, python):
     assert [thread["name"] for thread in threads] == ["MainThread", "host"]
 
 
-@pytest.mark.long
+@pytest.mark.long(2)
 def test_threads_that_rest_and_wake(record):
     """Hundreds of threads that sleep, and run for a moment once in a while: no moment is overlooked."""
     recorded = record('''
