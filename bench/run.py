@@ -10,7 +10,7 @@ import platform
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests")]
+sys.path.append(str(ROOT / "tests"))
 import heap  # noqa: E402
 import memory  # noqa: E402
 import sampling  # noqa: E402
