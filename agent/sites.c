@@ -163,7 +163,8 @@ void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t s
 static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record, uint32_t instruction)
 {
     uint32_t number = heap->site_count;
-    if (!pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)))
+    if (!pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)) ||
+        !pyr_window_reserve(&heap->temporary_window, ((size_t)number + 1) * sizeof(struct pyr_heap_temporary)))
         return PYR_SITE_OTHER;
     heap->sites[number].caller = caller;
     heap->sites[number].code = record;

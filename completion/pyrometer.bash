@@ -65,7 +65,7 @@ _pyrometer() {
     --mode) COMPREPLY=($(compgen -W "wall cpu gil" -- "$current")); return ;;
     --by) COMPREPLY=($(compgen -W "line function" -- "$current")); return ;;
     --memory) COMPREPLY=($(compgen -W "lines stacks off" -- "$current")); return ;;
-    --weight) COMPREPLY=($(compgen -W "time allocated live peak" -- "$current")); return ;;
+    --weight) COMPREPLY=($(compgen -W "time allocated live peak temporary" -- "$current")); return ;;
     -f | --format)
         COMPREPLY=($(compgen -W "$(pyrometer report --help 2>/dev/null | sed -n '/^Formats:/,$s/^  \([a-z0-9]*\) .*/\1/p')" \
             -- "$current"))

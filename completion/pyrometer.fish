@@ -45,7 +45,7 @@ complete -c pyrometer -n '__fish_seen_subcommand_from dump report heap doctor' -
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -s f -l format -x -a '(__pyrometer_formats)' -d 'The format'
 complete -c pyrometer -n '__fish_seen_subcommand_from report heap diff' -s o -l output -r -F -d 'Write to this file'
 complete -c pyrometer -n '__fish_seen_subcommand_from report heap diff' -l force -d 'Overwrite the file'
-complete -c pyrometer -n '__fish_seen_subcommand_from report' -l weight -x -a 'time allocated live peak' -d 'What is counted'
+complete -c pyrometer -n '__fish_seen_subcommand_from report' -l weight -x -a 'time allocated live peak temporary' -d 'What is counted'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l by -x -a 'line function' -d 'How frames are told apart'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l opcodes -d 'Show the instructions of lines'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l no-threads -d 'Leave out thread frames'

@@ -97,7 +97,7 @@ enum pyr_weigh {
     PYR_WEIGH_ALLOCATED,
     PYR_WEIGH_LIVE,      /* when the main module had ended; else at the end */
     PYR_WEIGH_PEAK,      /* held at the moment of the highest total */
-    PYR_WEIGH_TEMPORARY, /* not recorded by this version: refused */
+    PYR_WEIGH_TEMPORARY, /* freed among the last so many allocations, which the recording tells */
 };
 
 struct pyr_report_options {

@@ -55,10 +55,6 @@ static int check_weight(const struct pyr_report_options *options, const char *na
 {
     static const char *const weighed[] = {"collapsed", "speedscope", "pprof", "tree"};
     bool can = options->weight == PYR_WEIGH_TIME;
-    if (options->weight == PYR_WEIGH_TEMPORARY)
-        return pyr_err_set(err, PYR_E_UNSUPPORTED,
-                           "Recordings of this version do not say what was temporary; --weight allocated less "
-                           "--weight live is what was freed again");
     for (size_t i = 0; i < sizeof weighed / sizeof *weighed; i++)
         can |= strcmp(name, weighed[i]) == 0;
     if (!can)

@@ -25,7 +25,7 @@ static int make(const char *name, const char *path, uint64_t size)
                                         .started_wall_ns = 1763712000000000000u,
                                         .rate_hz = 1000,
                                         .no_stop = scenario->no_stop,
-                                        .memory = strcmp(name, "memory") == 0 || strcmp(name, "gc") == 0,
+                                        .memory = strstr(name, "memory") || strcmp(name, "gc") == 0,
                                         .opcodes = strcmp(name, "opcodes") == 0,
                                         .command = command,
                                         .command_count = 3};
