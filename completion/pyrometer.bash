@@ -38,8 +38,8 @@ _pyrometer() {
     attach) options="$profile --ready-fd" ;;
     top) options="--rate --mode --interval --window --no-children --no-stop --help" ;;
     dump) options="--locals --json --help" ;;
-    report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --pid --from --to --limit
-        --help" ;;
+    report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --function --pid --from --to
+        --limit --help" ;;
     heap) options="--census --suspects --top --dominators --paths --query --cycles --duplicates --containers --arenas --gc --dot
         --json --output --force --limit --help" ;;
     diff) options="--output --force --limit --help" ;;

@@ -50,6 +50,7 @@ complete -c pyrometer -n '__fish_seen_subcommand_from report' -l by -x -a 'line 
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l opcodes -d 'Show the instructions of lines'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l no-threads -d 'Leave out thread frames'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l thread -x -d 'Only this thread'
+complete -c pyrometer -n '__fish_seen_subcommand_from report' -l function -x -d 'plot: brackets around these'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l pid -x -d 'Only this process'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l from -x -d 'Only after this time'
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l to -x -d 'Only before this time'

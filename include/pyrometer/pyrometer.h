@@ -115,6 +115,7 @@ struct pyr_report_options {
     unsigned limit;      /* rows of tables in text formats; 0: default */
     bool by_total;       /* text: functions and lines in order of total time, not of their own */
     const char *filter;  /* text: only functions and lines with this in their names or files, in any case; NULL: all */
+    const char *functions; /* plot: names, divided by commas, of those whose time spans it shows; NULL: none */
     bool colour;
     struct pyr_err *notice; /* the caller's; gets what else there is to know of a report that was made; may be NULL */
 };

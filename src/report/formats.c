@@ -70,6 +70,13 @@ static int check_weight(const struct pyr_report_options *options, const char *na
     return 0;
 }
 
+static int check_functions(const struct pyr_report_options *options, const char *name, struct pyr_err *err)
+{
+    if (!options->functions || strcmp(name, "plot") == 0)
+        return 0;
+    return pyr_err_set(err, PYR_E_MISUSE, "The %s report brackets no functions; --function goes with -f plot", name);
+}
+
 /* Which formats show instructions; and of what. */
 static int check_opcodes(const struct pyr_report_options *options, const char *name, struct pyr_err *err)
 {
@@ -126,6 +133,8 @@ int pyr_report(const char *recording, const struct pyr_report_options *options, 
         rc = check_weight(options, name, err);
     if (rc == 0)
         rc = check_opcodes(options, name, err);
+    if (rc == 0)
+        rc = check_functions(options, name, err);
     if (rc == 0)
         rc = pyr_shown_open(&view, recording, options, by_expression[format], err);
     if (rc < 0)

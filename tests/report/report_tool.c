@@ -53,6 +53,8 @@ static void set(struct pyr_report_options *options, char *pair)
         options->mode = strcmp(value, "cpu") == 0 ? PYR_MODE_CPU : *value == 'g' ? PYR_MODE_GIL : PYR_MODE_WALL;
     } else if (strcmp(pair, "by") == 0) {
         options->by = strcmp(value, "function") == 0 ? PYR_BY_FUNCTION : PYR_BY_LINE;
+    } else if (strcmp(pair, "functions") == 0) {
+        options->functions = value;
     } else if (strcmp(pair, "weight") == 0) {
         options->weight = *value == 'a'   ? PYR_WEIGH_ALLOCATED
                           : *value == 'l' ? PYR_WEIGH_LIVE
