@@ -23,15 +23,14 @@ enum {
     PYR_CACHE_SLOTS = 1 << 12,
 };
 
-/* The tag of a block: its site, the rest of the size that was asked for, less one, by PYR_CLASS_STEP, and its place
- * among the allocations made last (struct pyr_recent). The highest bit says that it is a code object that sites know by
- * address. */
+/* The tag of a block: from the lowest bit on the rest of the size that was asked for, less one, by PYR_CLASS_STEP; its
+ * site; two flags; and its place among the allocations made last (`recent` of the heap). */
 #define PYR_TAG_REST 15u
-#define PYR_TAG_RECENT_SHIFT 24
-#define PYR_TAG_RECENT ((PYR_HEAP_RECENT - 1u) << PYR_TAG_RECENT_SHIFT)
-#define PYR_TAG_CODE (1u << 31)
-#define PYR_TAG_FRAME (1u << 30) /* with it: a frame object that is a mark; see stacks.h */
 #define PYR_TAG_SITE_SHIFT 4
+#define PYR_TAG_FRAME (1u << 24) /* with the next: a frame object that is a mark; see stacks.h */
+#define PYR_TAG_CODE (1u << 25)  /* a code object that sites know by address */
+#define PYR_TAG_RECENT_SHIFT 26
+#define PYR_TAG_RECENT ((PYR_HEAP_RECENT - 1u) << PYR_TAG_RECENT_SHIFT)
 
 static inline uint32_t pyr_tag_rest(size_t size)
 {
@@ -128,19 +127,12 @@ struct pyr_spare {
     uint64_t given_ns; /* when memory was given back last, because it was too much */
 };
 
-/* The blocks that were allocated last. A block's tag names the place that it got here. As long as its address stands
- * there, fewer than PYR_HEAP_RECENT allocations came after it: had a later block of the same address got the place,
- * that one's tag would name it, and it would be that one that is freed. */
-struct pyr_recent {
-    uint32_t last; /* place of the last one, as in a tag */
-    const void *blocks[PYR_HEAP_RECENT];
-};
-
 struct pyr_heap {
     uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
     struct pyr_heap_temporary *temporaries; /* by site */
     uint32_t tag_end;                       /* the tags of all sites are lower */
+    uint32_t recent_place;                  /* of the last one of `recent`, as in a tag */
     uint32_t saved;                         /* the last site that was saved since the peak; PYR_SAVED_END: none was */
     struct pyr_heap_file *file;
     const void *interpreter;
@@ -149,7 +141,10 @@ struct pyr_heap {
     uint8_t class_of[PYR_SMALL_MAX + 1];
     struct pyr_pool
         *pools[PYR_CLASSES + 1]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
-    struct pyr_recent recent;
+    /* The blocks that were allocated last. A block's tag names the place that it got here. As long as its address
+     * stands there, fewer than PYR_HEAP_RECENT allocations came after it: had a later block of the same address got the
+     * place, that one's tag would name it, and it would be that one that is freed. */
+    const void *recent[PYR_HEAP_RECENT];
 
     /* The sites used last, in pairs: the newer one of a pair is where pyr_cache_slot says, the other one beside it. */
     struct pyr_cached_site cache[PYR_CACHE_SLOTS] __attribute__((aligned(64)));
@@ -219,17 +214,18 @@ static inline void pyr_site_save(struct pyr_heap *heap, struct pyr_heap_site *si
 /* The tag of a block that is being allocated: with its place among the last ones. */
 static inline uint32_t pyr_recent_add(struct pyr_heap *heap, uint32_t tag, const void *block)
 {
-    _Static_assert(PYR_SITES_MAX << PYR_TAG_SITE_SHIFT <= 1u << PYR_TAG_RECENT_SHIFT, "bits of their own");
-    _Static_assert(PYR_TAG_RECENT < PYR_TAG_FRAME, "bits of their own");
-    uint32_t place = heap->recent.last = (heap->recent.last + (1u << PYR_TAG_RECENT_SHIFT)) & PYR_TAG_RECENT;
-    heap->recent.blocks[place >> PYR_TAG_RECENT_SHIFT] = block;
+    _Static_assert(PYR_SITES_MAX << PYR_TAG_SITE_SHIFT <= PYR_TAG_FRAME, "bits of their own");
+    _Static_assert((uint64_t)PYR_HEAP_RECENT << PYR_TAG_RECENT_SHIFT == 1ull << 32,
+                   "the last place is before the first");
+    uint32_t place = heap->recent_place += 1u << PYR_TAG_RECENT_SHIFT;
+    heap->recent[place >> PYR_TAG_RECENT_SHIFT] = block;
     return tag | place;
 }
 
 /* A block that is being freed or moved, by its whole tag: whether it still is among the last ones. */
 static inline bool pyr_recent_has(const struct pyr_heap *heap, uint32_t tag, const void *block)
 {
-    return heap->recent.blocks[(tag & PYR_TAG_RECENT) >> PYR_TAG_RECENT_SHIFT] == block;
+    return heap->recent[tag >> PYR_TAG_RECENT_SHIFT] == block;
 }
 
 /* `tag` of a site alone. */

@@ -171,6 +171,13 @@ def _starts(code: types.CodeType) -> List[Tuple[int, int]]:
 _chosen: List[_Chosen] = []
 
 
+def _may_follow(function: Callable[..., Any]) -> bool:
+    if not _TRACED or sys.gettrace() is None:
+        return True
+    _say("a trace function is set, as debuggers and coverage do: %s is not followed" % function.__qualname__)
+    return False
+
+
 def _drive(inner: Any, number: int) -> Any:
     """A generator that runs another one, or a coroutine, and follows it while it runs; as `yield from`."""
     agent = _agent()
@@ -203,16 +210,19 @@ def _wrapped(function: Callable[..., Any], chosen: _Chosen) -> Callable[..., Any
 
         @functools.wraps(function)
         async def wrapper(*args: Any, **keywords: Any) -> Any:
+            if not _may_follow(function):
+                return await function(*args, **keywords)
             return await drive(function(*args, **keywords), number)
     elif inspect.isgeneratorfunction(function):
         @functools.wraps(function)
         def wrapper(*args: Any, **keywords: Any) -> Any:
+            if not _may_follow(function):
+                return (yield from function(*args, **keywords))
             return (yield from _drive(function(*args, **keywords), number))
     else:
         @functools.wraps(function)
         def wrapper(*args: Any, **keywords: Any) -> Any:
-            if _TRACED and sys.gettrace() is not None:
-                _say("a trace function is set, as debuggers and coverage do: %s is not followed" % function.__qualname__)
+            if not _may_follow(function):
                 return function(*args, **keywords)
             agent.begin(number, 0)
             try:

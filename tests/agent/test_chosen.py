@@ -163,6 +163,25 @@ def test_kinds_of_functions_and_memory(ground, env):
 
 
 @pytest.mark.long
+def test_beside_a_debugger(ground, env):
+    """Its trace function stays; where there is sys.monitoring both follow."""
+    out, _ = run(ground, ground.put("""
+import sys
+from pyrometer import memory
+def trace(frame, event, value): return trace
+@memory.profile
+def work(): return 5
+@memory.profile
+def numbers(): yield 7
+sys.settrace(trace)
+assert work() == 5 and list(numbers()) == [7] and sys.gettrace() is trace
+sys.settrace(None)
+print([function.calls for function in memory.lines()])
+"""), env=env)
+    assert out.splitlines()[0] == ("[0, 0]" if ground.python.info < (3, 12) else "[1, 1]")
+
+
+@pytest.mark.long
 def test_without_the_agent(ground, env):
     program = ground.put("""
 from pyrometer import memory
