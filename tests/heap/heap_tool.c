@@ -8,6 +8,7 @@
  *     O ADDRESS TYPE SIZE LENGTH CAPACITY CONTENT REFERENCES GENERATION FLAGS TEXT [TO KIND LABEL]...
  *     T ADDRESS MODULE NAME BASIC ITEM FLAGS DICT
  *     R KIND OBJECT HOLDER NAME
+ *     W FILE FUNCTION LINE
  *     F OBJECTS EDGES TORN DANGLING CONSERVATIVE SIZE_BASIC ENABLED COLLECTING [THRESHOLD COUNT COLLECTIONS OBJECTS]...
  */
 #include "base/map.h"
@@ -73,6 +74,14 @@ int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct py
 {
     if (!writer->quiet)
         printf("R %u %" PRIx64 " %u %u\n", root->kind, root->object, root->holder, root->name);
+    return 0;
+}
+
+/* Images have no private heap's tags: what tells of sites is tested with the agent. */
+int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site)
+{
+    if (!writer->quiet)
+        printf("W %u %u %u\n", site->file, site->function, site->line);
     return 0;
 }
 
