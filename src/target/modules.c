@@ -234,6 +234,8 @@ static int open_by_mapping(const struct pyr_target *target, const struct pyr_mod
 
 int pyr_module_open_file(const struct pyr_target *target, const struct pyr_module *module)
 {
+    if (target->core)
+        return pyr_core_open_file(target, module);
     if (target->pid == 0)
         return PYR_E_NOT_FOUND;
     int fd = open_by_root(target, module);

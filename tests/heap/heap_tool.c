@@ -1,4 +1,4 @@
-/* heap_tool PID capture FILE: saves an image of a process, of which heap_tool FILE works, too.
+/* heap_tool PID capture FILE: saves an image of a process, of which heap_tool FILE works, too, as of a core file.
  *
  * heap_tool PID|FILE [time|small]: walks a process that does not move, through a writer of its own. For every call of
  * the writer it prints a line; with "time" nothing but how many objects there were and how long it took; "small": the
@@ -13,6 +13,7 @@
  */
 #include "base/map.h"
 #include "heap/heap.h"
+#include "target/core.h"
 #include "target/target.h"
 
 #include <inttypes.h>
@@ -116,8 +117,9 @@ int main(int argc, char **argv)
         return 2;
     if (argc == 4 && strcmp(argv[2], "capture") == 0)
         return pyr_target_capture((pid_t)strtol(argv[1], NULL, 10), argv[3], &err) < 0;
-    int rc = argv[1][0] == '/' ? pyr_target_open_image(&target, argv[1], &err)
-                               : pyr_target_open(&target, (pid_t)strtol(argv[1], NULL, 10), &err);
+    int rc = pyr_target_is_core(argv[1]) ? pyr_target_open_core(&target, argv[1], NULL, &err)
+             : argv[1][0] == '/'         ? pyr_target_open_image(&target, argv[1], &err)
+                                         : pyr_target_open(&target, (pid_t)strtol(argv[1], NULL, 10), &err);
     if (rc == 0)
         rc = pyr_python_detect(&python, target, &err);
     double start = now();
