@@ -76,9 +76,7 @@ static int open_regular(int root, const char *path)
 {
     struct stat file;
     char by_number[32];
-    while (*path == '/')
-        path++;
-    int place = openat(root, path, O_PATH | O_CLOEXEC);
+    int place = pyr_open_below(root, path, O_PATH);
     int fd = -1;
     if (place >= 0 && fstat(place, &file) == 0 && S_ISREG(file.st_mode)) {
         snprintf(by_number, sizeof by_number, "/proc/self/fd/%d", place);

@@ -114,6 +114,8 @@ enum pyr_module_rank pyr_module_rank(const struct pyr_target *target, const stru
 bool pyr_module_is_current(const struct pyr_target *target, const struct pyr_module *module);
 bool pyr_module_bias(const struct pyr_target *target, const struct pyr_module *module, uint64_t *bias);
 pyr_addr pyr_module_base(const struct pyr_target *target, const struct pyr_module *module); /* NULL if not mapped */
+/* A path that belongs to a target: it is resolved inside its root (a directory's descriptor), and may name anything. */
+int pyr_open_below(int root, const char *path, int flags);
 int pyr_module_open_file(const struct pyr_target *target, const struct pyr_module *module);
 void pyr_modules_release(struct pyr_target *target);
 void pyr_module_release_answers(struct pyr_module *module);
