@@ -87,6 +87,13 @@ int pyr_heap_report(const char *snapshot, const struct pyr_heap_report_options *
 int pyr_heap_diff(const char *before, const char *after, const struct pyr_heap_report_options *options, FILE *out,
                   struct pyr_err *err);
 
+enum pyr_heap_by { PYR_HEAP_BY_TYPE, PYR_HEAP_BY_OWNER, PYR_HEAP_BY_LINE };
+
+/* A picture (SVG) of two snapshots or more, in order of the time at which they were taken: the bytes of the eight
+ * types, owners (what they retain) or lines that grew most from the first to the last. PYR_E_NOT_FOUND: nothing grew;
+ * else as pyr_heap_report. */
+int pyr_heap_plot(const char *const *snapshots, size_t count, enum pyr_heap_by by, FILE *out, struct pyr_err *err);
+
 /* Whether the file begins as a snapshot does. */
 bool pyr_heap_is_snapshot(const char *path);
 
