@@ -1,6 +1,6 @@
 /* Makes a snapshot from a description on standard input, for tests in Python. One thing a line, fields between tabs,
  * numbers as C has them, "-" for no count:
- *   facts PID PYTHON COMMAND PAUSE_NS        type ADDRESS MODULE NAME BASIC ITEM FLAGS DICT
+ *   facts PID PYTHON COMMAND PAUSE_NS TAKEN_NS      type ADDRESS MODULE NAME BASIC ITEM FLAGS DICT
  *   site FILE FUNCTION LINE                  root KIND HOLDER NAME OBJECT
  *   object ADDRESS TYPE SIZE LENGTH CAPACITY CONTENT REFERENCES SITE GENERATION FLAGS TEXT
  *   edge KIND TO LABEL                       of the object before it
@@ -69,6 +69,7 @@ static void read_facts(char *const *f)
     facts.python = text(f[2]);
     facts.command = text(f[3]);
     facts.pause_ns = number(f[4]);
+    facts.taken_ns = number(f[5]);
     facts.collector_enabled = 1;
 }
 

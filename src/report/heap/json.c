@@ -97,7 +97,9 @@ static int write_suspect(struct pyr_heap *heap, struct pyr_json *json, const str
         pyr_json_uint(json, "entries", suspect->entries);
         pyr_json_uint(json, "entries_retained_bytes", suspect->entries_retained);
     }
-    put_site(heap, json, suspect->site);
+    put_site(heap, json, suspect->site.site);
+    if (suspect->site.site)
+        pyr_json_number(json, "allocated_share", suspect->site.share);
     pyr_json_end_object(json);
     return rc;
 }

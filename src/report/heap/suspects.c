@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define SHARE 0.1
+#define ALMOST_ALL 0.995 /* of what is kept: the rest is not worth a word */
+#define WORTH_TELLING 0.1
 
 /* ---- garbage is kept by nothing, but it is there ---- */
 
@@ -20,6 +22,22 @@ static uint32_t telling_member(struct pyr_heap *heap, const struct pyr_garbage *
     return garbage->members[cycle->first + cycle->count - 1];
 }
 
+/* What allocated most of the members of a type. */
+static int garbage_site(struct pyr_heap *heap, const struct pyr_garbage *garbage, uint32_t type,
+                        struct pyr_site_share *site)
+{
+    struct pyr_site_vote vote = {0};
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && heap->snapshot->site && i < garbage->count; i++) {
+        uint32_t object = garbage->objects[i];
+        if (pyr_graph_type(heap->graph, object) == type)
+            rc = pyr_site_vote_add(&vote, heap->snapshot->site[object], pyr_graph_size(heap->graph, object));
+    }
+    *site = pyr_site_vote_result(&vote);
+    pyr_site_vote_release(&vote);
+    return rc;
+}
+
 static struct pyr_suspect of_garbage(struct pyr_heap *heap, const struct pyr_garbage *garbage,
                                      const struct pyr_heap_cycle_row *row)
 {
@@ -31,8 +49,7 @@ static struct pyr_suspect of_garbage(struct pyr_heap *heap, const struct pyr_gar
                                 .entries_type = type,
                                 .entry = member,
                                 .entries = row->cycles,
-                                .entries_retained = row->bytes,
-                                .site = pyr_heap_cycle_site(heap, garbage, row->example)};
+                                .entries_retained = row->bytes};
 }
 
 /* In its place: the most first. */
@@ -60,7 +77,9 @@ static int accuse_garbage(struct pyr_heap *heap, struct pyr_vec *suspects)
     int rc = pyr_heap_cycle_rows(heap, &garbage, &rows);
     if (rc == 0 && rows.count) {
         struct pyr_suspect suspect = of_garbage(heap, &garbage, PYR_VEC_AT(&rows, struct pyr_heap_cycle_row, 0));
-        rc = insert(suspects, &suspect);
+        rc = garbage_site(heap, &garbage, suspect.type, &suspect.site);
+        if (rc == 0)
+            rc = insert(suspects, &suspect);
     }
     pyr_vec_release(&rows);
     pyr_garbage_release(&garbage);
@@ -146,8 +165,13 @@ void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspe
         put_entries(heap, suspect, out);
         put_beginning(heap, suspect, out);
     }
-    if (suspect->site)
-        fprintf(out, ", allocated at %s", pyr_heap_site(heap, suspect->site));
+    if (!suspect->site.site || suspect->site.share < WORTH_TELLING)
+        return;
+    if (suspect->site.share < ALMOST_ALL)
+        fprintf(out, ", %.0f %% of that allocated at ", suspect->site.share * 100);
+    else
+        fputs(", allocated at ", out);
+    fputs(pyr_heap_site(heap, suspect->site.site), out);
 }
 
 int pyr_heap_write_suspects(struct pyr_heap *heap)
