@@ -38,7 +38,8 @@ class TypeCount:
 @dataclasses.dataclass(frozen=True)
 class Suspect:
     """What keeps a tenth of the heap or more; text says it in words. address, path and role are None where the weight is
-    that of many objects that no one object keeps; allocated_at is there if the private heap knew the line."""
+    that of many objects that no one object keeps. allocated_at: the line that allocated most of the entries, by what they
+    keep, and allocated_share how much of that (0 to 1); None and 0 where the process had no private heap to know it."""
     text: str = ""
     type: str = ""
     retained_bytes: int = 0
@@ -49,6 +50,7 @@ class Suspect:
     entries: int = 0
     entries_retained_bytes: int = 0
     allocated_at: Optional[str] = None
+    allocated_share: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
