@@ -63,7 +63,8 @@ static int vote_site(const struct hunt *hunt, uint32_t i, struct pyr_suspect *su
         if (pyr_graph_type(hunt->graph, child) == suspect->entries_type)
             rc = pyr_site_vote_add(&vote, snapshot->site[child], hunt->graph->retained[child]);
     }
-    suspect->site = pyr_site_vote_result(&vote);
+    if (rc == 0)
+        rc = pyr_site_vote_result(&vote, hunt->graph->site_lines, &suspect->site);
     pyr_site_vote_release(&vote);
     return rc;
 }
@@ -91,7 +92,7 @@ static int accuse(struct hunt *hunt, uint32_t object)
             rc = vote_site(hunt, object, &suspect);
     }
     if (!suspect.site.site && snapshot->site)
-        suspect.site = (struct pyr_site_share){snapshot->site[object], 1};
+        suspect.site = (struct pyr_site_share){snapshot->site[object], 1, 1};
     forget_sums(hunt);
     return rc == 0 && pyr_vec_push(hunt->suspects, &suspect) ? 0 : PYR_E_NOMEM;
 }

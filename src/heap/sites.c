@@ -12,6 +12,7 @@ enum {
     CAPACITY_MAX = 1 << 30,
     PROBES_MAX = 1 << 12, /* of a table at most half full */
     BLOCK_MAX = 512,      /* bytes of those that lie in pools */
+    DEPTH_MAX = 4096,     /* of a stack */
     STRING_MAX = 4096,    /* bytes kept of a file's or a function's name */
     LINETABLE_MAX = 2 << 20,
     LINETABLES_KEPT = 16 << 20, /* bytes of those that are kept decoded, which takes some ten times as much */
@@ -34,7 +35,8 @@ struct sites {
     struct pyr_map codes;     /* by offset in the texts: number in code_list + 1; 0: it cannot be read */
     struct pyr_vec code_list; /* of struct code */
     uint64_t linetable_bytes; /* of those in code_list */
-    struct pyr_intern known;  /* struct pyr_snapshot_site by row: sites of one line are one */
+    struct pyr_intern
+        known; /* struct pyr_snapshot_site by row: with its caller: sites of one line, or stack, are one */
 };
 
 #define UNKNOWN UINT32_MAX
@@ -257,33 +259,66 @@ static const struct code *code_at(struct walk *walk, struct sites *sites, uint32
     return number ? PYR_VEC_AT(&sites->code_list, struct code, number - 1) : NULL;
 }
 
+/* What tells a row of the snapshot's sites from others. */
+struct row_key {
+    struct pyr_snapshot_site site;
+    uint32_t caller; /* its row + 1 */
+};
+
 /* The row of the snapshot's sites that says the same + 1. */
-static uint32_t row_of(struct walk *walk, struct sites *sites, const struct pyr_snapshot_site *site)
+static uint32_t row_of(struct walk *walk, struct sites *sites, const struct row_key *key)
 {
     int is_new;
-    int64_t number = pyr_intern_put(&sites->known, site, sizeof *site, &is_new);
-    if (number < 0 || (is_new && pyr_snapshot_writer_site(walk->writer, site) < 0)) {
+    int64_t number = pyr_intern_put(&sites->known, key, sizeof *key, &is_new);
+    if (number < 0 || (is_new && pyr_snapshot_writer_site(walk->writer, &key->site, key->caller) < 0)) {
         walk->no_memory |= number < 0;
         return UNKNOWN;
     }
     return (uint32_t)number + 1;
 }
 
+static bool read_site(struct walk *walk, const struct sites *sites, uint32_t number, struct pyr_heap_site *site)
+{
+    const uint8_t *bytes = walk_bytes(walk, sites->sites + (uint64_t)number * sizeof *site, sizeof *site);
+    if (bytes)
+        memcpy(site, bytes, sizeof *site);
+    return bytes != NULL;
+}
+
+/* The site that called it: lower, or none. */
+static uint32_t caller_of(const struct pyr_heap_site *site, uint32_t number)
+{
+    return site->caller >= PYR_SITES_RESERVED && site->caller < number ? site->caller : PYR_SITE_NO_FRAME;
+}
+
 static uint32_t site_row(struct walk *walk, struct sites *sites, uint32_t number)
 {
     struct pyr_heap_site site;
-    const uint8_t *bytes = walk_bytes(walk, sites->sites + (uint64_t)number * sizeof site, sizeof site);
-    if (!bytes)
+    if (!read_site(walk, sites, number, &site))
         return UNKNOWN;
-    memcpy(&site, bytes, sizeof site);
     const struct code *code = site.code == PYR_TEXT_NONE ? NULL : code_at(walk, sites, site.code);
     if (!code)
         return UNKNOWN;
     int32_t instruction = site.instruction <= INT32_MAX ? (int32_t)site.instruction : -1;
+    uint32_t caller = sites->rows[caller_of(&site, number)];
     return row_of(walk, sites,
-                  &(struct pyr_snapshot_site){.file = code->file,
-                                              .function = code->function,
-                                              .line = pyr_linetable_line(&code->lines, instruction)});
+                  &(struct row_key){.site = {.file = code->file,
+                                             .function = code->function,
+                                             .line = pyr_linetable_line(&code->lines, instruction)},
+                                    .caller = caller == UNKNOWN ? 0 : caller});
+}
+
+/* Those that called it first, for theirs is the lower row. Of stacks that are very deep the outermost are left out. */
+static void make_rows(struct walk *walk, struct sites *sites, uint32_t number)
+{
+    uint32_t path[DEPTH_MAX], depth = 0;
+    struct pyr_heap_site site;
+    while (number != PYR_SITE_NO_FRAME && !sites->rows[number] && depth < DEPTH_MAX) {
+        path[depth++] = number;
+        number = read_site(walk, sites, number, &site) ? caller_of(&site, number) : PYR_SITE_NO_FRAME;
+    }
+    while (depth-- > 0)
+        sites->rows[path[depth]] = site_row(walk, sites, path[depth]);
 }
 
 uint32_t walk_site(struct walk *walk, uint64_t block)
@@ -299,6 +334,6 @@ uint32_t walk_site(struct walk *walk, uint64_t block)
     if (number < PYR_SITES_RESERVED || number >= sites->count)
         return 0;
     if (!sites->rows[number])
-        sites->rows[number] = site_row(walk, sites, number);
+        make_rows(walk, sites, number);
     return sites->rows[number] == UNKNOWN ? 0 : sites->rows[number];
 }

@@ -92,6 +92,51 @@ def test_suspects_end_with_the_line(snapshot, binary):
 
 
 
+STACKS = """
+import json, sys
+
+class Response:
+    def __init__(self, number):
+        self.body = b"body %d" % number
+
+def view(number):
+    return Response(number)
+
+def serve(number):
+    return view(number)
+
+def retry(number, left):
+    return retry(number, left - 1) if left else serve(number)
+
+CACHE = {number: None for number in range(8000)}
+for number in range(6000):
+    CACHE[number] = serve(number)
+for number in range(6000, 8000):
+    CACHE[number] = retry(number, 30)
+json.dump({}, open(sys.argv[1], "w"))
+print("READY", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_stacks(snapshot, binary):
+    """One line by two stacks: the line is told of all, the stack with its part."""
+    file, _, path = snapshot(STACKS, env={"PYROMETER_MEMORY_MODE": "stacks"})
+    lines = STACKS.split("\n")
+    place = {text: lines.index(text) + 1 for text in lines}
+    stack = [("view", "    return Response(number)"), ("serve", "    return view(number)"),
+             ("<module>", "    CACHE[number] = serve(number)")]
+    done = subprocess.run([binary, "heap", file, "--json"], capture_output=True, text=True, check=True)
+    suspect = next(each for each in json.loads(done.stdout)["suspects"] if each.get("path") == "__main__.CACHE")
+    assert suspect["allocated_at"] == f"{path}:{place[stack[0][1]]}" and suspect["allocated_share"] == 1
+    assert suspect["allocated_stack"] == [
+        {"function": function, "file": path, "line": place[text]} for function, text in stack]
+    words = subprocess.run([binary, "heap", file, "--suspects"], capture_output=True, text=True, check=True).stdout
+    shown = "".join(f"      {function} ({path}:{place[text]})\n" for function, text in reversed(stack))
+    assert " 75 % of that by the stack:\n" + shown in words, words
+    assert ask(binary, file, "select line, count() from Response group by line") == [[place[stack[0][1]], 8000]]
+
+
 @pytest.mark.long(1)
 @pytest.mark.parametrize("mode", ["lines", "stacks"])
 def test_forked(snapshot, binary, mode):

@@ -93,8 +93,8 @@ class Heap:
         self.roots.append((ROOTS[kind], holder, name, made))
         made.referrers += 1
 
-    def site(self, file, function, line):
-        self.sites.append((file, function, line))
+    def site(self, file, function, line, caller=0):
+        self.sites.append((file, function, line, caller))
         return len(self.sites)
 
     def describe(self):

@@ -8,7 +8,7 @@
  *     O ADDRESS TYPE SIZE LENGTH CAPACITY CONTENT REFERENCES GENERATION FLAGS TEXT [TO KIND LABEL]...
  *     T ADDRESS MODULE NAME BASIC ITEM FLAGS DICT
  *     R KIND OBJECT HOLDER NAME
- *     W FILE FUNCTION LINE
+ *     W FILE FUNCTION LINE CALLER
  *     F OBJECTS EDGES TORN DANGLING CONSERVATIVE SIZE_BASIC ENABLED COLLECTING [THRESHOLD COUNT COLLECTIONS OBJECTS]...
  */
 #include "base/map.h"
@@ -79,10 +79,10 @@ int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct py
 }
 
 /* Images have no private heap's tags: what tells of sites is tested with the agent. */
-int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site)
+int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site, uint32_t caller)
 {
     if (!writer->quiet)
-        printf("W %u %u %u\n", site->file, site->function, site->line);
+        printf("W %u %u %u %u\n", site->file, site->function, site->line, caller);
     return 0;
 }
 

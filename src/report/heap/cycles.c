@@ -52,7 +52,7 @@ static int add(struct pyr_heap *heap, const struct pyr_garbage *garbage, const s
     at->bytes += cycle->bytes;
     at->finalizers += cycle->finalizer;
     at->unfreeable += cycle->unfreeable;
-    at->other_sites |= at->site != site;
+    at->other_sites |= heap->graph->site_lines[at->site] != heap->graph->site_lines[site];
     return 0;
 }
 

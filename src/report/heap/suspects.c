@@ -8,6 +8,7 @@
 #define SHARE 0.1
 #define ALMOST_ALL 0.995 /* of what is kept: the rest is not worth a word */
 #define WORTH_TELLING 0.1
+#define STACK_SHOWN 16 /* frames, the innermost ones */
 
 /* ---- garbage is kept by nothing, but it is there ---- */
 
@@ -33,7 +34,8 @@ static int garbage_site(struct pyr_heap *heap, const struct pyr_garbage *garbage
         if (pyr_graph_type(heap->graph, object) == type)
             rc = pyr_site_vote_add(&vote, heap->snapshot->site[object], pyr_graph_size(heap->graph, object));
     }
-    *site = pyr_site_vote_result(&vote);
+    if (rc == 0)
+        rc = pyr_site_vote_result(&vote, heap->graph->site_lines, site);
     pyr_site_vote_release(&vote);
     return rc;
 }
@@ -174,6 +176,27 @@ void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspe
     fputs(pyr_heap_site(heap, suspect->site.site), out);
 }
 
+/* The outermost first. */
+static void write_stack(struct pyr_heap *heap, const struct pyr_site_share *share)
+{
+    const uint32_t *callers = heap->snapshot->caller;
+    uint32_t frames[STACK_SHOWN], count = 0, site = share->site;
+    if (!callers || !site || share->share < WORTH_TELLING)
+        return;
+    for (; site && count < STACK_SHOWN; site = callers[site - 1])
+        frames[count++] = site;
+    if (share->stack_share < ALMOST_ALL)
+        fprintf(heap->out, "    %.0f %% of that by the stack:\n", share->stack_share * 100);
+    else
+        fputs("    by the stack:\n", heap->out);
+    if (site)
+        fputs("      …\n", heap->out);
+    while (count-- > 0) {
+        fprintf(heap->out, "      %s ", pyr_heap_text(heap, heap->snapshot->site_rows[frames[count] - 1].function));
+        fprintf(heap->out, "(%s)\n", pyr_heap_site(heap, frames[count]));
+    }
+}
+
 int pyr_heap_write_suspects(struct pyr_heap *heap)
 {
     struct pyr_vec suspects;
@@ -191,6 +214,7 @@ int pyr_heap_write_suspects(struct pyr_heap *heap)
         fputs(".\n", heap->out);
         if (suspect->object != PYR_SNAPSHOT_NONE)
             fprintf(heap->out, "    at 0x%" PRIx64 "\n", heap->snapshot->address[suspect->object]);
+        write_stack(heap, &suspect->site);
     }
     pyr_vec_release(&suspects);
     return 0;
