@@ -1,6 +1,7 @@
 #include "target/core.h"
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "target/core_file.h"
 #include "target/private.h"
 
@@ -19,8 +20,8 @@ struct pyr_core {
     int root; /* directory below which mapped files are */
     struct pyr_core_contents contents;
     unsigned open_files;
-    int *files;        /* descriptors, as contents.names; NOT_OPENED, NOT_USABLE */
-    const char *lacks; /* a file that is not there, or another one */
+    int *files;       /* descriptors, as contents.names; NOT_OPENED, NOT_USABLE */
+    char lacks[1024]; /* a file that is not there, or another one; fit to be shown */
 };
 
 /* ---- what is in the core itself ---- */
@@ -110,6 +111,23 @@ static void close_files(struct pyr_core *core)
     core->open_files = 0;
 }
 
+/* A path may be anything. */
+static void put_shown(char *shown, size_t size, const char *path)
+{
+    size_t used = 0, length;
+    for (const char *at = path; *at && used + 4 < size; at += length) {
+        length = pyr_utf8_length(at, strnlen(at, 4));
+        if (length == 0 || (uint8_t)*at < 0x20 || *at == 0x7f || ((uint8_t)*at == 0xc2 && (uint8_t)at[1] < 0xa0)) {
+            shown[used++] = '?';
+            length = length ? length : 1;
+            continue;
+        }
+        memcpy(shown + used, at, length);
+        used += length;
+    }
+    shown[used] = '\0';
+}
+
 /* Its descriptor, borrowed; negative if it cannot be used. */
 static int file_of(struct pyr_core *core, uint32_t number)
 {
@@ -124,8 +142,8 @@ static int file_of(struct pyr_core *core, uint32_t number)
         }
         core->files[number] = fd < 0 ? NOT_USABLE : fd;
         core->open_files += fd >= 0;
-        if (fd < 0 && !core->lacks)
-            core->lacks = name->path;
+        if (fd < 0 && !core->lacks[0])
+            put_shown(core->lacks, sizeof core->lacks, name->path);
     }
     return core->files[number];
 }
@@ -344,5 +362,5 @@ const struct pyr_core_facts *pyr_target_core_facts(const struct pyr_target *targ
 
 const char *pyr_target_core_lacks(const struct pyr_target *target)
 {
-    return target->core ? target->core->lacks : NULL;
+    return target->core && target->core->lacks[0] ? target->core->lacks : NULL;
 }

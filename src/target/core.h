@@ -24,7 +24,8 @@ int pyr_target_open_core(struct pyr_target **out, const char *path, const char *
 
 const struct pyr_core_facts *pyr_target_core_facts(const struct pyr_target *target); /* NULL: it is no core file */
 
-/* A mapped file that was needed and is not there any more, or is another one; NULL if there was none. Borrowed. */
+/* A mapped file that was needed and is not there any more, or is another one, fit to be shown; NULL if there was none.
+ * Borrowed. */
 const char *pyr_target_core_lacks(const struct pyr_target *target);
 
 #endif
