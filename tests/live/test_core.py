@@ -89,6 +89,16 @@ def take(binary, core, *options):
                           text=True, timeout=60)
 
 
+def test_from_python(core, binary, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYROMETER", str(binary))
+    monkeypatch.syspath_prepend(str(pythons.ROOT / "python"))
+    monkeypatch.chdir(tmp_path)
+    from pyrometer import heap
+    taken = heap.snapshot(core=core)
+    assert [row.count for row in taken.types if row.type == "__main__.Record"] == [10000] and taken.path is None
+    assert heap.snapshot("7", core=core.rename("8")).types == taken.types == heap.read("7").types
+
+
 def test_files_that_are_gone(core, binary, tmp_path):
     done = take(binary, core, "--root", str(tmp_path))
     assert done.returncode == 1 and "which the process had mapped, and which is not there any more" in done.stderr
