@@ -22,13 +22,7 @@ static int open_core(struct take *take, const char *root, struct pyr_err *err)
     if (rc < 0)
         return rc;
     rc = pyr_python_detect(&take->python, take->target, err);
-    const char *lacks = pyr_target_core_lacks(take->target);
-    if (rc < 0 && rc != PYR_E_NOMEM && lacks)
-        return pyr_err_set(err, rc,
-                           "%s cannot be read without %s, which the process had mapped, and which is not there%s any "
-                           "more, or is another version: say with --root where the files of its system are",
-                           take->core, lacks, root ? "" : " here");
-    return rc;
+    return rc < 0 ? pyr_target_core_explain(take->target, take->core, root, rc, err) : 0;
 }
 
 static pyr_snapshot_text text(struct take *take, const char *words)

@@ -360,7 +360,13 @@ const struct pyr_core_facts *pyr_target_core_facts(const struct pyr_target *targ
     return target->core ? &target->core->contents.facts : NULL;
 }
 
-const char *pyr_target_core_lacks(const struct pyr_target *target)
+int pyr_target_core_explain(const struct pyr_target *target, const char *path, const char *root, int status,
+                            struct pyr_err *err)
 {
-    return target->core && target->core->lacks[0] ? target->core->lacks : NULL;
+    if (status == PYR_E_NOMEM || !target->core || !target->core->lacks[0])
+        return status;
+    return pyr_err_set(err, status,
+                       "%s cannot be read without %s, which the process had mapped, and which is not there%s any "
+                       "more, or is another version: say with --root where the files of its system are",
+                       path, target->core->lacks, root ? "" : " here");
 }

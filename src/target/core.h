@@ -6,9 +6,10 @@
 #include "target/target.h"
 
 struct pyr_core_facts {
-    pid_t pid;           /* 0: not told */
-    const char *command; /* as far as the kernel kept it: 79 bytes; "" if not told. Borrowed from the target */
-    unsigned threads;
+    pid_t pid;            /* 0: not told */
+    const char *command;  /* as far as the kernel kept it: 79 bytes; "" if not told. Borrowed from the target */
+    const pid_t *threads; /* the one that died first. Borrowed from the target */
+    size_t thread_count;
     int signal;             /* that ended the process; 0: none, or not told */
     uint64_t taken_ns;      /* when the file was written last; since 1970 */
     uint64_t missing_bytes; /* that should be in the file: it was cut short */
@@ -24,8 +25,9 @@ int pyr_target_open_core(struct pyr_target **out, const char *path, const char *
 
 const struct pyr_core_facts *pyr_target_core_facts(const struct pyr_target *target); /* NULL: it is no core file */
 
-/* A mapped file that was needed and is not there any more, or is another one, fit to be shown; NULL if there was none.
- * Borrowed. */
-const char *pyr_target_core_lacks(const struct pyr_target *target);
+/* After status has said that no Python was found: where a mapped file was needed and is not there any more, or is
+ * another one, err says so instead. Returns the status. */
+int pyr_target_core_explain(const struct pyr_target *target, const char *path, const char *root, int status,
+                            struct pyr_err *err);
 
 #endif

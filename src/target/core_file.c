@@ -37,17 +37,18 @@ struct parse {
 
 /* ---- notes ---- */
 
-static void note_status(struct parse *parse, const uint8_t *bytes, size_t size)
+static int note_status(struct parse *parse, const uint8_t *bytes, size_t size)
 {
     struct elf_prstatus status;
     struct pyr_core_facts *facts = &parse->contents->facts;
     if (size < sizeof status)
-        return;
+        return 0;
     memcpy(&status, bytes, sizeof status);
-    if (!facts->threads++) { /* the thread that died comes first */
+    if (!parse->contents->threads.count) { /* the thread that died comes first */
         facts->signal = status.pr_info.si_signo;
         facts->pid = facts->pid ? facts->pid : status.pr_pid;
     }
+    return pyr_vec_push(&parse->contents->threads, &status.pr_pid) ? 0 : PYR_E_NOMEM;
 }
 
 static int note_process(struct parse *parse, const uint8_t *bytes, size_t size)
@@ -120,7 +121,7 @@ static int take_note(struct parse *parse, uint32_t type, const uint8_t *bytes, s
 {
     switch (type) {
     case NT_PRSTATUS:
-        return note_status(parse, bytes, size), 0;
+        return note_status(parse, bytes, size);
     case NT_PRPSINFO:
         return note_process(parse, bytes, size);
     case NT_AUXV:
@@ -322,6 +323,7 @@ int pyr_core_contents_read(struct pyr_core_contents *contents, int fd, uint64_t 
     *contents = (struct pyr_core_contents){.segments = PYR_VEC(struct pyr_core_segment),
                                            .mapped = PYR_VEC(struct pyr_core_mapped),
                                            .names = PYR_VEC(struct pyr_core_name),
+                                           .threads = PYR_VEC(pid_t),
                                            .facts.command = ""};
     if (pyr_core_read_file(fd, &file, sizeof file, 0) != sizeof file)
         return pyr_err_set(err, PYR_E_FORMAT, "the file is not a core file");
@@ -331,6 +333,8 @@ int pyr_core_contents_read(struct pyr_core_contents *contents, int fd, uint64_t 
     uint64_t count = count_headers(&parse, &file);
     rc = count <= HEADERS_MAX ? read_headers(&parse, &file, count) : PYR_E_FORMAT;
     pyr_intern_release(&parse.paths);
+    contents->facts.threads = contents->threads.items;
+    contents->facts.thread_count = contents->threads.count;
     if (rc == 0)
         rc = contents->segments.count ? sort_all(contents) : PYR_E_FORMAT;
     if (rc == PYR_E_NOMEM)
@@ -343,5 +347,6 @@ void pyr_core_contents_release(struct pyr_core_contents *contents)
     pyr_vec_release(&contents->segments);
     pyr_vec_release(&contents->mapped);
     pyr_vec_release(&contents->names);
+    pyr_vec_release(&contents->threads);
     pyr_arena_release(&contents->arena);
 }

@@ -30,6 +30,7 @@ struct pyr_core_contents {
     struct pyr_vec segments; /* of struct pyr_core_segment */
     struct pyr_vec mapped;   /* of struct pyr_core_mapped */
     struct pyr_vec names;    /* of struct pyr_core_name, each once */
+    struct pyr_vec threads;  /* of pid_t */
     struct pyr_arena arena;
     struct pyr_core_facts facts;
     uint64_t entry; /* address at which the program began; 0: not told */

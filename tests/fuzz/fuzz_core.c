@@ -43,7 +43,7 @@ static void look(struct pyr_target *target)
     if (pyr_target_maps(target, true, &maps, &count, NULL) == 0)
         for (size_t i = 0; i < count && i < 1000; i++)
             pyr_target_read(target, PYR_ADDR(maps[i].start), bytes, sizeof bytes);
-    pyr_python_detect(&python, target, NULL);
+    pyr_target_core_explain(target, "core", NULL, pyr_python_detect(&python, target, NULL), NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

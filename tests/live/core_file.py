@@ -33,14 +33,29 @@ def notes_of(pid, maps, root):
     command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")[:79]
     info = struct.pack("<4b4xQIIiiii16s80s", 0, 0, 0, 0, 0, 0, 0, pid, int(stat.rpartition(")")[2].split()[1]), pid, pid,
                        b"python", command)
-    status = bytearray(336)
-    struct.pack_into("<i", status, 32, pid)
+    threads = b""
+    for tid in sorted((int(name) for name in os.listdir(f"/proc/{pid}/task")), key=lambda tid: (tid != pid, tid)):
+        status = bytearray(336)
+        struct.pack_into("<i", status, 32, tid)
+        threads += note(PRSTATUS, bytes(status))
     files = [(start, end, offset, path) for start, end, _, offset, path in maps if path.startswith("/")]
     paths = b"".join((path[len(root):] if root != "/" else path).encode() + b"\0" for *_, path in files)
     rows = b"".join(struct.pack("<QQQ", start, end, offset // PAGE) for start, end, offset, _ in files)
-    return note(PRSTATUS, bytes(status)) + note(PRPSINFO, info) + \
+    return threads + note(PRPSINFO, info) + \
         note(AUXV, pathlib.Path(f"/proc/{pid}/auxv").read_bytes()) + \
         note(FILES, struct.pack("<QQ", len(files), PAGE) + rows + paths)
+
+
+def read(memory, start, size):
+    """As the kernel does: what cannot be read, such as guard pages of a stack, is zero."""
+    try:
+        memory.seek(start)
+        return memory.read(size)
+    except OSError:
+        if size <= PAGE:
+            return b"\0" * size
+        half = size // PAGE // 2 * PAGE
+        return read(memory, start, half) + read(memory, start + half, size - half)
 
 
 def write(pid, path, root="/"):
@@ -53,8 +68,7 @@ def write(pid, path, root="/"):
     with open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for start, end, permissions, offset, name in maps:
             size = end - start if "w" in permissions or not name else PAGE if offset == 0 else 0
-            memory.seek(start)
-            parts.append(memory.read(size))
+            parts.append(read(memory, start, size))
             flags = sum(bit for letter, bit in (("r", 4), ("w", 2), ("x", 1)) if letter in permissions)
             headers.append(PROGRAM_HEADER.pack(LOAD, flags, at, start, 0, len(parts[-1]), end - start, PAGE))
             at += len(parts[-1])

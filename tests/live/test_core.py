@@ -16,6 +16,8 @@ pytestmark = pytest.mark.beside
 
 PROGRAM = '''
 import sys
+import threading
+import time
 
 if sys.argv[1:]:
     import os, resource
@@ -27,6 +29,16 @@ class Record:
         self.number = [number]
 
 RECORDS = {number: Record(number) for number in range(10000)}
+
+def work(count):
+    held = "x" * count
+    started.set()
+    threading.Event().wait()
+
+started = threading.Event()
+threading.Thread(target=work, args=(5,), name="worker", daemon=True).start()
+started.wait()
+time.sleep(0.05)
 print("READY", flush=True)
 sys.stdin.readline()
 '''
@@ -48,13 +60,25 @@ def counts(binary, what, output, *options):
     return found, {row["type"]: (row["count"], row["shallow_bytes"], row["retained_bytes"]) for row in found["types"]}
 
 
+def stacks(binary, what, *options):
+    done = subprocess.run([binary, "dump", "-l", "--json", str(what), *map(str, options)], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 0, done.stderr
+    return [(thread["id"], thread["native_id"], thread["name"], thread["frames"])
+            for thread in json.loads(done.stdout)["threads"]]
+
+
 def test_core_holds_what_the_process_held(held, binary, python, tmp_path):
     target = held()
     _, alive = counts(binary, target.pid, tmp_path / "live.pyroheap")
+    threads = stacks(binary, target.pid)
     os.kill(target.pid, signal.SIGSTOP)
     core = core_file.write(target.pid, tmp_path / "core", python.root)
     os.kill(target.pid, signal.SIGCONT)
     found, dead = counts(binary, core, tmp_path / "core.pyroheap", "--root", python.root)
+    assert stacks(binary, core, "--root", python.root) == threads
+    assert [(name, frames[-1]["function"]) for _, _, name, frames in threads] == [("MainThread", "<module>"), ("worker", threads[1][3][-1]["function"])]
+    assert threads[1][3][-4]["function"] == "work" and threads[1][3][-4]["locals"] == {"count": "5", "held": "'xxxxx'"}
     assert dead == alive and dead["__main__.Record"][0] == 10000
     assert found["snapshot"]["pid"] == target.pid and found["snapshot"]["objects_torn"] == 0
     assert found["snapshot"]["python"] == python.version and "records.py" in found["snapshot"]["command"]
