@@ -392,10 +392,18 @@ static void raw_free(void *context, void *block)
 
 /* ---- marks (stacks.h) ---- */
 
-/* While one is made, and only that: the frame object that becomes it is nothing that the program asked for. */
+/* While one is made, and only that: the frame object that becomes it is nothing that the program asked for. Meanwhile
+ * threads of interpreters with a GIL of their own come by here, too: they do not take part. */
+static bool is_marking(void)
+{
+    return is_served(pyr_inside.accessor());
+}
+
 static void *mark_malloc(void *context, size_t size)
 {
     (void)context;
+    if (!is_marking())
+        return rare_malloc(size);
     uint32_t class = size && size <= PYR_SMALL_MAX ? pyr_class_of(size) : PYR_CLASSES;
     struct pyr_pool *pool = class < PYR_CLASSES ? pyr_pool_refill(&pyr_main_heap, class) : NULL;
     if (!pool)
@@ -410,7 +418,7 @@ static void *mark_malloc(void *context, size_t size)
 static void *mark_calloc(void *context, size_t count, size_t size)
 {
     (void)context;
-    return PyMem_RawCalloc(count, size);
+    return is_marking() ? PyMem_RawCalloc(count, size) : rare_calloc(count, size);
 }
 
 static void *mark_realloc(void *context, void *block, size_t size)
