@@ -75,6 +75,8 @@ static bool table_add(void *block, struct pyr_block_known known)
     pyr_inside_agent = 1;
     pthread_mutex_lock(&parts[n].lock);
     bool added = pyr_large_add(&parts[n].blocks, block, (struct pyr_large_block){known.size, known.number});
+    if (!added)
+        pyr_count_missed(&pyr_main_heap);
     pthread_mutex_unlock(&parts[n].lock);
     pyr_inside_agent = 0;
     errno = saved;

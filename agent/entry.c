@@ -161,8 +161,12 @@ static void c_free(void *block)
 /* A block of the C heap, as known from now on. */
 static void *large_counted(struct place place, void *block, size_t size)
 {
-    if (!block || !pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
+    if (!block)
+        return NULL;
+    if (PYR_UNLIKELY(!pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))) {
+        pyr_count_missed(place.heap);
         return block;
+    }
     pyr_direct_gather();
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }

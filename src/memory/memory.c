@@ -308,6 +308,11 @@ static int write_heap(struct pyr_memory *memory, struct pyr_watched_heap *heap, 
                  "the memory figures of process %u hold those of %" PRIu64
                  " that it forked, for want of memory or disk",
                  heap->head.pid, heap->head.children_inside);
+    if (heap->head.uncounted_blocks && !memory->problem[0])
+        snprintf(memory->problem, sizeof memory->problem,
+                 "the memory figures of process %u are without %" PRIu64
+                 " blocks, for there was no memory left to count them with",
+                 heap->head.pid, heap->head.uncounted_blocks);
     if (rc < 0 && rc != PYR_E_NOMEM && pyr_writer_flush(memory->options.writer, NULL) == 0) {
         if (!memory->problem[0])
             snprintf(memory->problem, sizeof memory->problem, "no memory figures of process %u: %s", heap->head.pid,
