@@ -367,6 +367,24 @@ static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_ac
     return small_realloc(place, block, size);
 }
 
+/* ---- once the heap has been replaced ---- */
+
+void pyr_entry_free(void *block)
+{
+    heap_free(NULL, block);
+}
+
+void *pyr_entry_realloc(void *block, size_t size)
+{
+    size_t room = pyr_pool_size(pyr_pool_of(block));
+    void *moved = size ? pyr_counted_malloc(size, PYR_DOMAIN_C) : NULL;
+    if (moved)
+        memcpy(moved, block, room < size ? room : size);
+    if (moved || !size)
+        heap_free(NULL, block);
+    return moved;
+}
+
 /* ---- the raw domain ---- */
 
 static void *raw_malloc(void *context, size_t size)

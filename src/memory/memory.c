@@ -308,6 +308,12 @@ static int write_heap(struct pyr_memory *memory, struct pyr_watched_heap *heap, 
                  "the memory figures of process %u hold those of %" PRIu64
                  " that it forked, for want of memory or disk",
                  heap->head.pid, heap->head.children_inside);
+    if (heap->head.replaced && !memory->problem[0])
+        snprintf(
+            memory->problem, sizeof memory->problem,
+            "the memory figures of process %u end where it took another allocator: -X dev, or Python begun anew in "
+            "the same process",
+            heap->head.pid);
     if (heap->head.uncounted_blocks && !memory->problem[0])
         snprintf(memory->problem, sizeof memory->problem,
                  "the memory figures of process %u are without %" PRIu64
