@@ -136,7 +136,7 @@ struct pyr_block_known pyr_block_take(void *block)
         return (struct pyr_block_known){0};
     trailer_put(block, usable, 0);
     uint32_t number = (uint32_t)trailer >> SLACK_BITS, slack = (uint32_t)trailer & SLACK_MAX;
-    if (number == 0 || number >= pyr_main_heap.file->direct_count || slack > usable)
+    if (number == 0 || number >= __atomic_load_n(&pyr_main_heap.file->direct_count, __ATOMIC_RELAXED) || slack > usable)
         return (struct pyr_block_known){0};
     return (struct pyr_block_known){number, usable - slack};
 }

@@ -139,7 +139,7 @@ void pyr_peak_raised(struct pyr_heap *heap)
 {
     heap->file->peak_bytes -= heap->headroom;
     heap->headroom = 0;
-    heap->file->domains[PYR_DOMAIN_RAW].epoch++;
+    __atomic_fetch_add(&heap->file->domains[PYR_DOMAIN_RAW].epoch, 1, __ATOMIC_RELAXED);
     /* The links are in the file: in a child of a fork without memory they may be gone, or another's. */
     while (heap->saved - 1 < heap->site_count) {
         struct pyr_heap_site *last = &heap->sites[heap->saved - 1];
