@@ -192,11 +192,18 @@ static NOINLINE void *small_malloc(struct place place, size_t size)
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
 }
 
+/* Of an interpreter with a GIL of its own. */
+static NOINLINE void *other_malloc(size_t size)
+{
+    __atomic_store_n(&pyr_main_heap.file->other_gils, 1, __ATOMIC_RELAXED);
+    return former.malloc(former.context, size);
+}
+
 static NOINLINE void *rare_malloc(size_t size)
 {
     const void *tstate = pyr_inside.accessor();
     if (!is_served(tstate))
-        return former.malloc(former.context, size);
+        return other_malloc(size);
     struct place place = rare_place(tstate);
     if (size == 0)
         size = 1;

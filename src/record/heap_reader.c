@@ -186,6 +186,7 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .lost_allocations = file.lost_sites,
         .children_inside = file.children_inside,
         .replaced = file.replaced != 0,
+        .other_gils = file.other_gils != 0,
         .uncounted_blocks = file.uncounted_blocks,
         .site_count = file.site_count < SITES_MAX ? file.site_count : SITES_MAX,
     };

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.conftest import SOAK
+from tests.conftest import BINARY, SOAK
 
 from . import memory, memory_file
 from .test_direct import compiled
@@ -251,3 +251,49 @@ def test_embedded(ground):
     files = ground.read()
     assert [file.replaced for file in files] == [int(ground.python.info >= (3, 12))] * 2
     assert all(file.state == memory_file.ENDED for file in files)
+
+
+# ---- what is not recorded is said ----
+
+OTHER_GIL = """
+try:
+    import _interpreters as interpreters
+    one = interpreters.create("isolated")
+except ImportError:
+    import _xxsubinterpreters as interpreters
+    one = interpreters.create(isolated=True)
+interpreters.run_string(one, "kept = [str(n) for n in range(9000)]")
+interpreters.destroy(one)
+"""
+
+
+def recorded(ground, *words, env=()):
+    """What `pyrometer run` says on its standard error."""
+    output = os.path.join(ground.folder, "r.pyro")
+    done = subprocess.run([BINARY, "run", "--force", "-o", output, "--", *ground.python.command(*words)],
+                          env={**os.environ, **dict(env)}, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stderr.decode()
+
+
+def test_what_is_missing_is_told(ground):
+    if ground.python.root != "/":
+        pytest.skip("the agent is not to be seen from there")
+    assert "memory" not in recorded(ground, "-c", "pass")
+    assert "end where another allocator took their place" in recorded(ground, "-X", "dev", "-c", "pass")
+    fail = {"LD_PRELOAD": compiled(ground, "nth"), "PYR_FAIL_AT": "1", "PYR_FAIL_REST": "1"}
+    assert "or had no memory" in recorded(ground, "-c", "pass", env=fail)
+    if ground.python.info >= (3, 12):
+        assert "interpreters that have a GIL of their own" in recorded(ground, ground.put(OTHER_GIL))
+    large = ground.put("kept = [bytearray(600) for _ in range(20000)]\n")
+    assert "no memory left to count them with" in recorded(ground, large, env={**fail, "PYR_FAIL_AT": "20"})
+
+
+def test_free_threaded_is_left_alone(tmp_path):
+    program, files = tmp_path / "free_threaded", tmp_path / "files"
+    files.mkdir()
+    subprocess.run(["cc", "-rdynamic", "-o", program, memory.PROGRAMS / "free_threaded.c"], check=True)
+    env = {"LD_PRELOAD": str(memory.AGENT), "PYROMETER_MEMORY_DIR": str(files)}
+    done = subprocess.run([program], env=env, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (5, b"alone\n", b"")
+    assert os.listdir(files) == []
