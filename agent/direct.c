@@ -5,7 +5,12 @@
 #include "sites.h"
 #include "system.h"
 
+#include <errno.h>
 #include <pthread.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 
 bool pyr_direct_counts;
 
@@ -21,6 +26,8 @@ static uint64_t own_headroom[PYR_DOMAINS]; /* as the heap's; that of PYR_DOMAIN_
 
 /* By site the number of its first figures, 0: none. A fork copies it. */
 static uint32_t *first_of;
+static uint32_t first_count; /* of how many sites: it grows in place */
+enum { FIRST_STEP = 16 << 10, FIRST_WINDOW = 8 };
 
 static struct pyr_heap_direct *figures_at(uint32_t number)
 {
@@ -31,6 +38,8 @@ static struct pyr_heap_direct *figures_at(uint32_t number)
 
 uint32_t pyr_direct_find(uint32_t site, enum pyr_heap_domain domain)
 {
+    if (PYR_UNLIKELY(site >= __atomic_load_n(&first_count, __ATOMIC_ACQUIRE)))
+        return 0;
     uint32_t number = __atomic_load_n(&first_of[site], __ATOMIC_ACQUIRE);
     while (number && figures_at(number)->domain != domain)
         number = figures_at(number)->next;
@@ -42,12 +51,32 @@ enum pyr_heap_domain pyr_direct_domain(uint32_t number)
     return figures_at(number)->domain;
 }
 
+/* Address space is taken as it is needed: all of it at once would count against RLIMIT_AS. */
+static bool first_reserve(uint32_t site)
+{
+    if (site < first_count)
+        return true;
+    int saved = errno;
+    uint32_t wanted = (site / FIRST_STEP + 1) * FIRST_STEP;
+    void *end = first_of + first_count;
+    size_t bytes = (wanted - first_count) * sizeof *first_of;
+    void *got =
+        pyr_system_mmap(end, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (got == end)
+        __atomic_store_n(&first_count, wanted, __ATOMIC_RELEASE);
+    else if (got != MAP_FAILED)
+        pyr_system_munmap(got, bytes);
+    errno = saved;
+    return got == end;
+}
+
 /* Under the lock. 0: no room. */
 static uint32_t add(uint32_t site, enum pyr_heap_domain domain)
 {
     uint32_t number = pyr_main_heap.file->direct_count;
     size_t size = sizeof(struct pyr_heap_direct);
-    if (number >= PYR_DIRECT_MAX || !pyr_window_reserve(&pyr_main_heap.direct_window, (number + 1) * size))
+    if (number >= PYR_DIRECT_MAX || !first_reserve(site) ||
+        !pyr_window_reserve(&pyr_main_heap.direct_window, (number + 1) * size))
         return 0;
     figures_at(number)->site = site;
     figures_at(number)->domain = domain;
@@ -80,10 +109,7 @@ uint32_t pyr_direct_of(uint32_t site, enum pyr_heap_domain domain)
 
 bool pyr_direct_open(void)
 {
-    first_of = pyr_system_mmap(NULL, PYR_SITES_MAX * sizeof *first_of, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (first_of == MAP_FAILED)
-        return false;
+    first_of = pyr_region_window(FIRST_WINDOW);
     pyr_main_heap.file->direct_count = 1;
     for (uint32_t site = 0; site < PYR_SITES_RESERVED; site++)
         for (uint32_t domain = 0; domain < PYR_DOMAINS; domain++)
