@@ -170,7 +170,7 @@ static int draw(const struct plot *plot, FILE *out, struct pyr_err *err)
     else if (!count)
         rc = pyr_err_set(err, PYR_E_NOT_FOUND, "nothing grew from the first snapshot to the last");
     else
-        pyr_chart_write(&(struct pyr_chart){plot->title, series, count, NULL}, out);
+        pyr_chart_write(&(struct pyr_chart){.title = plot->title, .series = series, .count = count}, out);
     while (i-- > 0)
         pyr_vec_release(&series[i].points);
     return rc;
