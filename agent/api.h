@@ -61,4 +61,42 @@ extern PYR_WEAK void PyErr_WriteUnraisable(void *object);
 extern PYR_WEAK void PyErr_FormatUnraisable(const char *format, ...); /* 3.13+ */
 extern PYR_WEAK uint32_t Py_PACK_VERSION(int major, int minor);       /* 3.14+ */
 
+/* What pyrometer.tracemalloc needs more. Objects that are returned are new references where it is not said otherwise.
+ */
+struct pyr_py_method {
+    const char *name;
+    void *(*call)(void *self, void *arguments);
+    int flags;
+    const char *doc;
+};
+enum { PYR_PY_ARGUMENTS = 1, PYR_PY_NO_ARGUMENTS = 4, PYR_PY_ONE_ARGUMENT = 8 };
+typedef int (*pyr_py_tracer)(void *object, int event, void *data);
+extern PYR_WEAK void *PyCFunction_NewEx(struct pyr_py_method *method, void *self, void *module);
+extern PYR_WEAK int PyObject_SetAttrString(void *object, const char *name, void *value);
+extern PYR_WEAK int PyArg_ParseTuple(void *arguments, const char *format, ...);
+extern PYR_WEAK void *Py_BuildValue(const char *format, ...);
+extern PYR_WEAK void *PyBool_FromLong(long value);
+extern PYR_WEAK void *PyLong_FromSize_t(size_t value);
+extern PYR_WEAK void *PyTuple_New(intptr_t size);
+extern PYR_WEAK int PyTuple_SetItem(void *tuple, intptr_t index, void *item); /* takes the reference */
+extern PYR_WEAK void *PyList_New(intptr_t size);
+extern PYR_WEAK int PyList_Append(void *list, void *item);
+extern PYR_WEAK void *PyUnicode_FromString(const char *text);
+extern PYR_WEAK void *PyUnicode_InternFromString(const char *text);
+extern PYR_WEAK int PyUnicode_Compare(void *text, void *with);
+extern PYR_WEAK intptr_t PyObject_Hash(void *object);
+extern PYR_WEAK unsigned long PyType_GetFlags(void *type);
+extern PYR_WEAK int PyCode_Addr2Line(void *code, int offset);
+extern PYR_WEAK void PyErr_SetString(void *exception, const char *text);
+extern PYR_WEAK void *PyErr_NoMemory(void); /* always NULL */
+extern PYR_WEAK void *PyExc_ValueError;
+extern PYR_WEAK void *PyExc_RuntimeError;
+extern PYR_WEAK int PyGILState_Check(void);
+extern PYR_WEAK int PyGILState_Ensure(void);
+extern PYR_WEAK void PyGILState_Release(int state);
+extern PYR_WEAK int Py_AtExit(void (*function)(void));
+extern PYR_WEAK int Py_IsInitialized(void);
+extern PYR_WEAK int PyRefTracer_SetTracer(pyr_py_tracer tracer, void *data); /* 3.13+ */
+extern PYR_WEAK pyr_py_tracer PyRefTracer_GetTracer(void **data);
+
 #endif
