@@ -96,6 +96,16 @@ extern PYR_WEAK int PyGILState_Ensure(void);
 extern PYR_WEAK void PyGILState_Release(int state);
 extern PYR_WEAK int Py_AtExit(void (*function)(void));
 extern PYR_WEAK int Py_IsInitialized(void);
+extern PYR_WEAK void *PyImport_ImportModule(const char *name);
+extern PYR_WEAK void *PyObject_GetAttrString(void *object, const char *name);
+extern PYR_WEAK void *PyObject_CallFunction(void *callable, const char *format, ...);
+extern PYR_WEAK int PyObject_IsTrue(void *object);
+extern PYR_WEAK void PyErr_Clear(void);
+extern PYR_WEAK int PyTraceMalloc_Track(unsigned domain, uintptr_t block, size_t size);
+extern PYR_WEAK int PyTraceMalloc_Untrack(unsigned domain, uintptr_t block);
+extern PYR_WEAK void *_PyTraceMalloc_GetTraceback(unsigned domain, uintptr_t block);
+extern PYR_WEAK int _PyTraceMalloc_NewReference(void *object);               /* up to 3.9, and only some builds */
+extern PYR_WEAK void _Py_NewReference(void *object);                         /* 3.9+ */
 extern PYR_WEAK int PyRefTracer_SetTracer(pyr_py_tracer tracer, void *data); /* 3.13+ */
 extern PYR_WEAK pyr_py_tracer PyRefTracer_GetTracer(void **data);
 

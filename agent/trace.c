@@ -330,15 +330,16 @@ static void hook_set(int domain)
     hook->there = true;
 }
 
-/* Where somebody else has wrapped ours meanwhile it stays, and passes everything on. */
+/* Where somebody else has wrapped ours meanwhile it stays, and passes everything on; it may also be gone already. */
 static void hook_take_away(int domain)
 {
     struct hook *hook = &hooks[domain];
     struct pyr_py_allocator now;
     PyMem_GetAllocator(domain, &now);
-    if (!hook->there || now.context != hook || now.free != trace_free)
+    if (now.context == hook && now.free == trace_free)
+        PyMem_SetAllocator(domain, &hook->former);
+    else if (now.context != hook->former.context || now.free != hook->former.free)
         return;
-    PyMem_SetAllocator(domain, &hook->former);
     hook->there = false;
 }
 
@@ -384,12 +385,12 @@ int pyr_trace_start(uint32_t limit, bool totals, struct pyr_err *err)
         return pyr_err_set(err, PYR_E_UNSUPPORTED, "sub-interpreters with a GIL of their own are not traced");
     if (!pyr_tracebacks_open(limit, totals))
         return pyr_err_set(err, PYR_E_NOMEM, "%s", pyr_status_text(PYR_E_NOMEM));
+    pyr_reuse_begin();
     trace.live = trace.peak = 0;
     trace.newest = 0;
     for (int domain = 0; domain < HOOKS; domain++)
         hook_set(domain);
     trace.on = true;
-    pyr_reuse_begin();
     return 0;
 }
 
@@ -400,9 +401,9 @@ void pyr_trace_stop(void)
     pthread_mutex_lock(&lock);
     trace.on = false;
     pthread_mutex_unlock(&lock);
-    pyr_reuse_end();
     for (int domain = 0; domain < HOOKS; domain++)
         hook_take_away(domain);
+    pyr_reuse_end();
     pyr_trace_clear();
 }
 

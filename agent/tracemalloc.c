@@ -1,6 +1,7 @@
 /* The functions of Python's module _tracemalloc, as its own builtins: a call of one allocates nothing that the original
  * would not. The package asks for them once (python/pyrometer/tracemalloc.py). */
 #include "api.h"
+#include "reuse.h"
 #include "trace.h"
 #include "tracebacks.h"
 
@@ -130,14 +131,19 @@ static void *get_traces(void *self, void *arguments)
     return list;
 }
 
-static void *get_object_traceback(void *self, void *object)
+void *pyr_tracemalloc_frames(unsigned domain, uintptr_t address)
 {
-    (void)self;
     pyr_trace_read_begin(NULL);
-    uint32_t traceback = pyr_trace_find(0, pyr_trace_block_of(object));
+    uint32_t traceback = pyr_trace_find(domain, address);
     void *found = traceback ? traceback_tuple(traceback) : none();
     pyr_trace_read_end(NULL);
     return found;
+}
+
+static void *get_object_traceback(void *self, void *object)
+{
+    (void)self;
+    return pyr_tracemalloc_frames(0, pyr_trace_block_of(object));
 }
 
 /* ---- on, off, figures ---- */
@@ -253,6 +259,7 @@ __attribute__((visibility("default"))) int pyrometer_tracemalloc(void *module, i
 int pyrometer_tracemalloc(void *module, int with_totals)
 {
     totals = with_totals != 0;
+    pyr_reuse_prepare();
     for (size_t n = 0; n < sizeof methods / sizeof *methods; n++) {
         void *function = PyCFunction_NewEx(&methods[n], NULL, NULL);
         int rc = function ? PyObject_SetAttrString(module, methods[n].name, function) : -1;

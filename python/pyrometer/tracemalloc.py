@@ -16,6 +16,7 @@ PyrometerError says why if that fails. Sizes are in bytes.
 """
 import ctypes
 import sys
+import tracemalloc as _standard
 from tracemalloc import (BaseFilter, DomainFilter, Filter, Frame, Snapshot, Statistic, StatisticDiff, Trace, Traceback)
 from typing import Any, Callable, List, Optional, Tuple
 
@@ -40,6 +41,11 @@ _get_object_traceback: Callable[[object], Optional[Tuple[Tuple[str, int], ...]]]
 _install = _agent.load().pyrometer_tracemalloc
 _install.argtypes = [ctypes.py_object, ctypes.c_int]
 _install(sys.modules[__name__], hasattr(Traceback, "total_nframe"))
+
+
+def __getattr__(name: str) -> Any:
+    """What else the standard module has: pickled snapshots name such classes, if this one is in its place."""
+    return getattr(_standard, name)
 
 
 def get_object_traceback(obj: object) -> Optional[Traceback]:
