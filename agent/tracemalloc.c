@@ -143,7 +143,7 @@ void *pyr_tracemalloc_frames(unsigned domain, uintptr_t address)
 static void *get_object_traceback(void *self, void *object)
 {
     (void)self;
-    return pyr_tracemalloc_frames(0, pyr_trace_block_of(object));
+    return pyr_trace_is_on() ? pyr_tracemalloc_frames(0, pyr_trace_block_of(object)) : none();
 }
 
 /* ---- on, off, figures ---- */

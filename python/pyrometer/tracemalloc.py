@@ -58,4 +58,6 @@ def take_snapshot() -> Snapshot:
     """The traces of all blocks that are traced now. RuntimeError if tracing is off."""
     if not is_tracing():
         raise RuntimeError("the tracemalloc module must be tracing memory allocations to take a snapshot")
-    return Snapshot(_get_traces(), get_traceback_limit())
+    traces = _get_traces()
+    limit = get_traceback_limit()
+    return Snapshot(traces, limit)
