@@ -6,8 +6,8 @@
 
 enum {
     FIRST_SLOTS = 1 << 12,
-    UNIT_SHIFT = 4,  /* blocks are at multiples of 16 bytes */
-    GROUP_SHIFT = 7, /* those of 128 bytes lie side by side */
+    UNIT_SHIFT = 4,   /* blocks are at multiples of 16 bytes */
+    GROUP_SHIFT = 10, /* those of 1 KiB lie side by side */
     GROUP_UNITS = 1 << (GROUP_SHIFT - UNIT_SHIFT),
 };
 
@@ -58,7 +58,7 @@ struct pyr_traced *pyr_traced_find(const struct pyr_traced_table *table, uintptr
 /* A free slot stays free always: searches end at one. */
 struct pyr_traced *pyr_traced_add(struct pyr_traced_table *table, uintptr_t address, uint32_t domain)
 {
-    if (table->used * 4 >= table->mask * 3 && !grow(table) && table->used + 1 >= table->mask)
+    if (table->used * 2 >= table->mask && !grow(table) && table->used + 1 >= table->mask)
         return NULL;
     struct pyr_traced *slot = seek(table, address, domain);
     if (!slot->traceback) {
