@@ -17,12 +17,10 @@ from memory import Setting  # noqa: F401
 PROGRAM = """
 import runpy, sys
 which, frames, sys.argv = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
-if which == "pyrometer":
-    from pyrometer import tracemalloc
-else:
-    import tracemalloc
+import tracemalloc as standard
+from pyrometer import tracemalloc as pyrometer
 if frames:
-    tracemalloc.start(frames)
+    {"standard": standard, "pyrometer": pyrometer}[which].start(frames)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 PLAIN = ("standard", 0)
@@ -30,7 +28,7 @@ WAYS = [("standard", 1), ("pyrometer", 1), ("standard", 25), ("pyrometer", 25)]
 
 
 def cpu_s(ground, name, scale, which, frames):
-    """Of a whole process, start-up included."""
+    """Of a whole process, start-up included, which imports both modules whatever it does."""
     environment = {"PYTHONPATH": ground.inside, "PYROMETER_AGENT": f"{ground.inside}/{memory.AGENT.name}",
                    "PYTHONDONTWRITEBYTECODE": "1"}
     command = ground.python.command("-c", PROGRAM, which, frames, f"{ground.inside}/{name}.py", scale)
