@@ -43,6 +43,17 @@ extern PYR_WEAK void __asan_init(void);
 extern PYR_WEAK void __tsan_init(void);
 extern PYR_WEAK void __msan_init(void);
 
+/* What chosen.c needs more. */
+struct pyr_py_method {
+    const char *name;
+    void *(*function)(void *self, void *const *args, intptr_t count);
+    int flags;
+    const char *doc;
+};
+extern PYR_WEAK void PyEval_SetTrace(int (*function)(void *self, void *frame, int what, void *value), void *self);
+extern PYR_WEAK int PyFrame_GetLineNumber(void *frame);
+extern PYR_WEAK void *PyCFunction_NewEx(const void *method, void *self, void *module);
+
 /* What collector.c needs more. */
 extern PYR_WEAK char PyList_Type[];
 extern PYR_WEAK char PyModuleDef_Type[];
@@ -63,7 +74,7 @@ extern PYR_WEAK uint32_t Py_PACK_VERSION(int major, int minor);       /* 3.14+ *
 
 /* What pyrometer.tracemalloc needs more. Objects that are returned are new references where it is not said otherwise.
  */
-struct pyr_py_method {
+struct pyr_py_builtin {
     const char *name;
     void *(*call)(void *self, void *arguments);
     int flags;
@@ -71,7 +82,6 @@ struct pyr_py_method {
 };
 enum { PYR_PY_ARGUMENTS = 1, PYR_PY_NO_ARGUMENTS = 4, PYR_PY_ONE_ARGUMENT = 8 };
 typedef int (*pyr_py_tracer)(void *object, int event, void *data);
-extern PYR_WEAK void *PyCFunction_NewEx(struct pyr_py_method *method, void *self, void *module);
 extern PYR_WEAK int PyObject_SetAttrString(void *object, const char *name, void *value);
 extern PYR_WEAK int PyArg_ParseTuple(void *arguments, const char *format, ...);
 extern PYR_WEAK void *Py_BuildValue(const char *format, ...);

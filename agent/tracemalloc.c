@@ -226,7 +226,7 @@ static void *get_traceback_limit(void *self, void *arguments)
 
 /* ---- the module ---- */
 
-static struct pyr_py_method methods[] = {
+static struct pyr_py_builtin methods[] = {
     {"start", start, PYR_PY_ARGUMENTS,
      "start($module, nframe=1, /)\n--\n\nStart tracing Python memory allocations.\n\nUp to nframe frames (1 to 65535) "
      "of "
