@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { EDGES_PART = 4096 }; /* packed at a time */
 #define SHAPES_BYTES_MAX ((size_t)64 << 20) /* beyond, new shapes lose kinds and labels */
 
 /* What is there already is replaced as a whole: a device must not be. */
@@ -155,22 +156,40 @@ static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snap
 
 /* ---- objects ---- */
 
+static int spill_edges(struct pyr_spill *spill, uint64_t from, const struct pyr_snapshot_edge *edges, size_t count)
+{
+    for (size_t done = 0; done < count; done += EDGES_PART) {
+        size_t part = count - done < EDGES_PART ? count - done : EDGES_PART;
+        uint8_t *room = pyr_spill_room(spill, part * PYR_VARINT_MAX), *at = room;
+        if (!room)
+            return PYR_E_NOMEM;
+        for (size_t i = done; i < done + part; i++)
+            at = pyr_pack_number(at, pyr_pack_distance(edges[i].to, from));
+        pyr_spill_filled(spill, (size_t)(at - room));
+    }
+    return 0;
+}
+
 static int spill_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object, uint32_t form,
                         const struct pyr_snapshot_edge *edges, size_t count)
 {
-    struct pyr_spilled_object spilled = {.address = object->address,
-                                         .content = object->content,
-                                         .form = form,
-                                         .references = object->references,
-                                         .site = object->site,
-                                         .text = object->text};
-    if (writer->written++ % PYR_SNAPSHOT_CHUNK == 0 && !pyr_vec_push(&writer->chunks, &writer->objects.size))
+    const struct pyr_packed_object packed = {.address = object->address,
+                                             .content = object->content,
+                                             .form = form,
+                                             .references = object->references,
+                                             .site = object->site,
+                                             .text = object->text};
+    if (writer->written++ % PYR_SNAPSHOT_CHUNK == 0) { /* what can be read without what was before it */
+        writer->before = (struct pyr_packed_before){0};
+        if (!pyr_vec_push(&writer->chunks, &writer->objects.size))
+            return PYR_E_NOMEM;
+    }
+    uint8_t *room = pyr_spill_room(&writer->objects, PYR_PACKED_OBJECT_MAX);
+    if (!room)
         return PYR_E_NOMEM;
-    pyr_spill_append(&writer->objects, &spilled, sizeof spilled);
-    for (size_t i = 0; i < count; i++)
-        pyr_spill_append(&writer->objects, &edges[i].to, sizeof edges[i].to);
+    pyr_spill_filled(&writer->objects, (size_t)(pyr_pack_object(room, &packed, &writer->before) - room));
     writer->edges += count;
-    return 0;
+    return spill_edges(&writer->objects, object->address, edges, count);
 }
 
 int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,

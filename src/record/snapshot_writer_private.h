@@ -7,16 +7,11 @@
 #include "pyrometer/err.h"
 #include "record/snapshot_file.h"
 #include "record/snapshot_index.h"
+#include "record/snapshot_packed.h"
 #include "record/snapshot_texts.h"
 #include "record/snapshot_writer.h"
 
 enum { PYR_SNAPSHOT_CHUNK = 4096 }; /* objects whose places in the spill file are known together */
-
-/* An object in the spill file; the addresses that its edges lead to follow, 8 bytes each. */
-struct pyr_spilled_object {
-    uint64_t address, content;
-    uint32_t form, references, site, text;
-};
 
 struct pyr_snapshot_writer {
     char *path;
@@ -25,7 +20,8 @@ struct pyr_snapshot_writer {
     uint64_t edges; /* of all objects */
     uint64_t torn, written;
     size_t run_count; /* in shapes */
-    struct pyr_spill objects;
+    struct pyr_spill objects; /* packed, each followed by the distances to what its edges lead to */
+    struct pyr_packed_before before;
     struct pyr_vec chunks; /* of uint64_t: where each PYR_SNAPSHOT_CHUNKth object begins in the spill file */
     struct pyr_snapshot_index index;
     struct pyr_snapshot_texts texts;
