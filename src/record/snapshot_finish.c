@@ -353,6 +353,8 @@ static int publish(struct finish *finish)
 static int finish_checked(struct finish *finish)
 {
     struct pyr_snapshot_writer *writer = finish->writer;
+    pyr_handover_stop(writer->handover);
+    writer->handover = NULL;
     int status = writer->status;
     int problem = writer->objects.problem ? writer->objects.problem : writer->texts.spill.problem;
     if (problem)

@@ -4,11 +4,14 @@
 #include "record/snapshot_writer_private.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { EDGES_PART = 4096 }; /* packed at a time */
+enum { EDGES_PART = 4096 };                 /* packed at a time */
 #define SHAPES_BYTES_MAX ((size_t)64 << 20) /* beyond, new shapes lose kinds and labels */
+
+static pyr_handover_take take_in;
 
 /* What is there already is replaced as a whole: a device must not be. */
 static int check_place(const char *path, bool force, struct pyr_err *err)
@@ -39,6 +42,7 @@ int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path,
                                            .pools = PYR_VEC(struct pyr_snapshot_pool),
                                            .arenas = PYR_VEC(struct pyr_snapshot_arena)};
     writer->objects.fd = writer->texts.spill.fd = -1;
+    pthread_mutex_init(&writer->texts_lock, NULL);
     int problem = writer->path ? pyr_spill_open(&writer->objects, path) : ENOMEM;
     if (!problem)
         problem = pyr_snapshot_texts_open(&writer->texts, path);
@@ -47,14 +51,15 @@ int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path,
         return pyr_err_set(err, problem == ENOMEM ? PYR_E_NOMEM : PYR_E_IO, "cannot write beside %s: %s", path,
                            strerror(problem));
     }
+    writer->handover = pyr_handover_start(take_in, writer);
     *out = writer;
     return 0;
 }
 
 static int failed(struct pyr_snapshot_writer *writer, int status)
 {
-    if (!writer->status)
-        writer->status = status;
+    int none = 0;
+    atomic_compare_exchange_strong(&writer->status, &none, status);
     return status;
 }
 
@@ -69,7 +74,10 @@ static int push(struct pyr_snapshot_writer *writer, struct pyr_vec *rows, const 
 
 pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size)
 {
-    return pyr_snapshot_texts_put(&writer->texts, text, size);
+    pthread_mutex_lock(&writer->texts_lock);
+    pyr_snapshot_text number = pyr_snapshot_texts_put(&writer->texts, text, size);
+    pthread_mutex_unlock(&writer->texts_lock);
+    return number;
 }
 
 /* ---- what many objects share ---- */
@@ -156,6 +164,12 @@ static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snap
 
 /* ---- objects ---- */
 
+static pyr_snapshot_text text_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object)
+{
+    return object->new_text_size ? pyr_snapshot_writer_text(writer, object->new_text, object->new_text_size)
+                                 : object->text;
+}
+
 static int spill_edges(struct pyr_spill *spill, uint64_t from, const struct pyr_snapshot_edge *edges, size_t count)
 {
     for (size_t done = 0; done < count; done += EDGES_PART) {
@@ -178,7 +192,7 @@ static int spill_object(struct pyr_snapshot_writer *writer, const struct pyr_sna
                                              .form = form,
                                              .references = object->references,
                                              .site = object->site,
-                                             .text = object->text};
+                                             .text = text_of(writer, object)};
     if (writer->written++ % PYR_SNAPSHOT_CHUNK == 0) { /* what can be read without what was before it */
         writer->before = (struct pyr_packed_before){0};
         if (!pyr_vec_push(&writer->chunks, &writer->objects.size))
@@ -192,8 +206,8 @@ static int spill_object(struct pyr_snapshot_writer *writer, const struct pyr_sna
     return spill_edges(&writer->objects, object->address, edges, count);
 }
 
-int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
-                               const struct pyr_snapshot_edge *edges, size_t count)
+static int put_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
+                      const struct pyr_snapshot_edge *edges, size_t count)
 {
     if (writer->status)
         return writer->status;
@@ -209,11 +223,9 @@ int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct 
     return rc < 0 ? failed(writer, rc) : 0;
 }
 
-int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type)
+static int put_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type)
 {
-    if (writer->status)
-        return writer->status;
-    int64_t number = type_row(writer, type->address);
+    int64_t number = writer->status ? writer->status : type_row(writer, type->address);
     if (number < 0)
         return failed(writer, (int)number);
     *PYR_VEC_AT(&writer->types, struct pyr_snapshot_type_row, number) =
@@ -226,6 +238,69 @@ int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct py
                                        .flags = type->flags,
                                        .instance_dict = type->instance_dict};
     return 0;
+}
+
+/* ---- from one thread to the other ---- */
+
+/* What comes over: one of these, then its edges, then its new text. */
+struct given {
+    bool is_type;
+    uint32_t edges;
+    union {
+        struct pyr_snapshot_object object;
+        struct pyr_snapshot_type type;
+    };
+};
+
+static size_t given_size(size_t edges, size_t text)
+{
+    return (sizeof(struct given) + edges * sizeof(struct pyr_snapshot_edge) + text + 7) & ~(size_t)7;
+}
+
+static void take_in(void *context, const uint8_t *bytes, size_t size)
+{
+    struct pyr_snapshot_writer *writer = context;
+    for (const uint8_t *end = bytes + size; bytes < end;) {
+        const struct given *given = (const void *)bytes;
+        if (given->is_type) {
+            put_type(writer, &given->type);
+            bytes += given_size(0, 0);
+            continue;
+        }
+        struct pyr_snapshot_object object = given->object;
+        const struct pyr_snapshot_edge *edges = (const void *)(given + 1);
+        object.new_text = edges + given->edges;
+        put_object(writer, &object, edges, given->edges);
+        bytes += given_size(given->edges, object.new_text_size);
+    }
+}
+
+int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
+                               const struct pyr_snapshot_edge *edges, size_t count)
+{
+    size_t size = count < PYR_HANDOVER_CHUNK ? given_size(count, object->new_text_size) : SIZE_MAX;
+    if (!writer->handover)
+        return put_object(writer, object, edges, count);
+    if (size > PYR_HANDOVER_CHUNK) { /* nothing is gained by copying large ones */
+        pyr_handover_wait(writer->handover);
+        return put_object(writer, object, edges, count);
+    }
+    struct given *given = (void *)pyr_handover_room(writer->handover, size);
+    *given = (struct given){.edges = (uint32_t)count, .object = *object};
+    if (count)
+        memcpy(given + 1, edges, count * sizeof *edges);
+    if (object->new_text_size)
+        memcpy((uint8_t *)(given + 1) + count * sizeof *edges, object->new_text, object->new_text_size);
+    return writer->status;
+}
+
+int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type)
+{
+    if (!writer->handover)
+        return put_type(writer, type);
+    struct given *given = (void *)pyr_handover_room(writer->handover, given_size(0, 0));
+    *given = (struct given){.is_type = true, .type = *type};
+    return writer->status;
 }
 
 int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_root *root)
@@ -252,6 +327,8 @@ int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct p
 
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer)
 {
+    pyr_handover_stop(writer->handover);
+    pthread_mutex_destroy(&writer->texts_lock);
     pyr_spill_release(&writer->objects);
     pyr_vec_release(&writer->chunks);
     pyr_snapshot_index_release(&writer->index);

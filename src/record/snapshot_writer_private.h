@@ -3,6 +3,7 @@
 #ifndef PYR_RECORD_SNAPSHOT_WRITER_PRIVATE_H
 #define PYR_RECORD_SNAPSHOT_WRITER_PRIVATE_H
 
+#include "base/handover.h"
 #include "base/intern.h"
 #include "pyrometer/err.h"
 #include "record/snapshot_file.h"
@@ -11,26 +12,31 @@
 #include "record/snapshot_texts.h"
 #include "record/snapshot_writer.h"
 
+#include <pthread.h>
+
 enum { PYR_SNAPSHOT_CHUNK = 4096 }; /* objects whose places in the spill file are known together */
 
+/* Objects and types are taken in by another thread, if there is one: what that alone may touch is below `before`. */
 struct pyr_snapshot_writer {
     char *path;
     bool force;
-    int status;     /* of the first failure; what comes after it is not kept */
-    uint64_t edges; /* of all objects */
-    uint64_t torn, written;
-    size_t run_count; /* in shapes */
-    struct pyr_spill objects; /* packed, each followed by the distances to what its edges lead to */
+    _Atomic int status; /* of the first failure; what comes after it is not kept */
+    struct pyr_handover *handover;
+    pthread_mutex_t texts_lock;
+    struct pyr_snapshot_texts texts;
+    struct pyr_vec roots; /* of struct pyr_snapshot_root */
+    struct pyr_vec sites, pools, arenas;
     struct pyr_packed_before before;
+    struct pyr_spill objects; /* packed, each followed by the distances to what its edges lead to */
+    uint64_t edges;           /* of all objects */
+    uint64_t torn, written;
+    size_t run_count;      /* in shapes */
     struct pyr_vec chunks; /* of uint64_t: where each PYR_SNAPSHOT_CHUNKth object begins in the spill file */
     struct pyr_snapshot_index index;
-    struct pyr_snapshot_texts texts;
     struct pyr_intern forms, shapes; /* of struct pyr_snapshot_form; of arrays of struct pyr_snapshot_run */
     struct pyr_vec runs;             /* of the object at hand */
     struct pyr_map type_rows;        /* address → row */
     struct pyr_vec types;            /* of struct pyr_snapshot_type_row */
-    struct pyr_vec roots;            /* of struct pyr_snapshot_root */
-    struct pyr_vec sites, pools, arenas;
 };
 
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer);
