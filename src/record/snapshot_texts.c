@@ -45,8 +45,8 @@ static struct pyr_snapshot_text_slot *find(struct pyr_snapshot_text_slot *slots,
 
 static void grow(struct pyr_snapshot_texts *texts)
 {
-    size_t count = (texts->mask + 1) * 2;
-    struct pyr_snapshot_text_slot *slots = count > SLOTS_MAX ? NULL : pyr_alloc(count * sizeof *slots);
+    size_t count = (texts->mask + 1) * 4;
+    struct pyr_snapshot_text_slot *slots = count > SLOTS_MAX ? NULL : pyr_alloc_big(count * sizeof *slots);
     if (!slots)
         return; /* older texts give way */
     for (size_t i = 0; i <= texts->mask; i++) {

@@ -113,6 +113,19 @@ static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapsh
     return 0;
 }
 
+/* Cheaper than a good hash, and good enough for what is only asked first. */
+static size_t recent_place(const void *bytes, size_t size)
+{
+    uint64_t mixed = size, word;
+    size_t words = size / sizeof word < 8 ? size / sizeof word : 8;
+    for (size_t i = 0; i < words; i++) {
+        memcpy(&word, (const uint8_t *)bytes + i * sizeof word, sizeof word);
+        mixed = (mixed ^ word) * 0x9e3779b97f4a7c15;
+        mixed ^= mixed >> 32;
+    }
+    return mixed % PYR_SNAPSHOT_RECENT;
+}
+
 static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
 {
     if (make_runs(writer, edges, count) < 0)
@@ -124,9 +137,15 @@ static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_sna
         struct pyr_snapshot_run plain = {.count = (uint32_t)count, .second = PYR_RUN_SINGLE};
         return pyr_intern_put(&writer->shapes, &plain, sizeof plain, NULL);
     }
+    uint32_t *recent = &writer->recent_shapes[recent_place(writer->runs.items, size)];
+    const struct pyr_interned *known = *recent ? pyr_intern_get(&writer->shapes, *recent - 1) : NULL;
+    if (known && known->size == size && (!size || memcmp(known->bytes, writer->runs.items, size) == 0))
+        return *recent - 1;
     int64_t shape = pyr_intern_put(&writer->shapes, writer->runs.items ? writer->runs.items : "", size, &is_new);
     if (shape >= 0 && is_new)
         writer->run_count += writer->runs.count;
+    if (shape >= 0)
+        *recent = (uint32_t)shape + 1;
     return shape;
 }
 
@@ -159,7 +178,16 @@ static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snap
                                      .shape = (uint32_t)shape,
                                      .generation = object->generation,
                                      .flags = object->flags};
-    return pyr_intern_put(&writer->forms, &form, sizeof form, NULL);
+    size_t place = recent_place(&form, sizeof form);
+    if (writer->recent_forms[place].used && memcmp(&writer->recent_forms[place].form, &form, sizeof form) == 0)
+        return writer->recent_forms[place].number;
+    int64_t number = pyr_intern_put(&writer->forms, &form, sizeof form, NULL);
+    if (number >= 0) {
+        writer->recent_forms[place].form = form;
+        writer->recent_forms[place].number = (uint32_t)number;
+        writer->recent_forms[place].used = true;
+    }
+    return number;
 }
 
 /* ---- objects ---- */

@@ -14,7 +14,10 @@
 
 #include <pthread.h>
 
-enum { PYR_SNAPSHOT_CHUNK = 4096 }; /* objects whose places in the spill file are known together */
+enum {
+    PYR_SNAPSHOT_CHUNK = 4096,  /* objects whose places in the spill file are known together */
+    PYR_SNAPSHOT_RECENT = 1024, /* a power of two */
+};
 
 /* Objects and types are taken in by another thread, if there is one: what that alone may touch is below `before`. */
 struct pyr_snapshot_writer {
@@ -34,9 +37,15 @@ struct pyr_snapshot_writer {
     struct pyr_vec chunks; /* of uint64_t: where each PYR_SNAPSHOT_CHUNKth object begins in the spill file */
     struct pyr_snapshot_index index;
     struct pyr_intern forms, shapes; /* of struct pyr_snapshot_form; of arrays of struct pyr_snapshot_run */
-    struct pyr_vec runs;             /* of the object at hand */
-    struct pyr_map type_rows;        /* address → row */
-    struct pyr_vec types;            /* of struct pyr_snapshot_type_row */
+    struct {
+        struct pyr_snapshot_form form;
+        uint32_t number;
+        bool used;
+    } recent_forms[PYR_SNAPSHOT_RECENT];         /* most objects are like one of those before */
+    uint32_t recent_shapes[PYR_SNAPSHOT_RECENT]; /* number + 1 */
+    struct pyr_vec runs;                         /* of the object at hand */
+    struct pyr_map type_rows;                    /* address → row */
+    struct pyr_vec types;                        /* of struct pyr_snapshot_type_row */
 };
 
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer);
