@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { BLOCK = 1 << PYR_MIRROR_BLOCK_SHIFT, PAGE = 4096 };
+enum { PAGE = 1 << PYR_MIRROR_PAGE_SHIFT, RUN_FIRST = 4 };
 
 /* Pages that are never touched cost nothing. */
 static void *reserve(uint64_t size)
@@ -14,9 +14,9 @@ static void *reserve(uint64_t size)
     return at == MAP_FAILED ? NULL : at;
 }
 
-static uint64_t blocks_of(const struct pyr_mirror_region *region)
+static uint64_t pages_of(const struct pyr_mirror_region *region)
 {
-    return (region->end - region->start + BLOCK - 1) >> PYR_MIRROR_BLOCK_SHIFT;
+    return (region->end - region->start + PAGE - 1) >> PYR_MIRROR_PAGE_SHIFT;
 }
 
 static uint64_t marks_size(const struct pyr_mirror_region *region)
@@ -27,17 +27,17 @@ static uint64_t marks_size(const struct pyr_mirror_region *region)
 static void release_region(struct pyr_mirror_region *region)
 {
     if (region->bytes)
-        munmap(region->bytes, blocks_of(region) * BLOCK);
+        munmap(region->bytes, pages_of(region) * PAGE);
     if (region->loaded)
-        munmap(region->loaded, blocks_of(region));
+        munmap(region->loaded, pages_of(region));
     if (region->marks)
         munmap(region->marks, marks_size(region));
 }
 
 static bool reserve_region(struct pyr_mirror_region *region)
 {
-    region->bytes = reserve(blocks_of(region) * BLOCK);
-    region->loaded = reserve(blocks_of(region));
+    region->bytes = reserve(pages_of(region) * PAGE);
+    region->loaded = reserve(pages_of(region));
     region->marks = reserve(marks_size(region));
     if (region->bytes && region->loaded && region->marks)
         return true;
@@ -98,12 +98,13 @@ int pyr_mirror_open(struct pyr_mirror *mirror, struct pyr_target *target, uint64
     int rc = pyr_target_maps(target, true, &maps, &count, err);
     if (rc < 0)
         return rc;
-    mirror->queue_size = limit_bytes >> PYR_MIRROR_BLOCK_SHIFT;
-    if (mirror->queue_size < PYR_MIRROR_MIN_BLOCKS)
-        mirror->queue_size = PYR_MIRROR_MIN_BLOCKS;
+    mirror->pages_max = limit_bytes >> PYR_MIRROR_PAGE_SHIFT;
+    if (mirror->pages_max < PYR_MIRROR_RUNS_MIN * PYR_MIRROR_RUN_MAX)
+        mirror->pages_max = PYR_MIRROR_RUNS_MIN * PYR_MIRROR_RUN_MAX;
+    mirror->runs_max = mirror->pages_max + 1;
     mirror->regions = pyr_alloc((2 * count + 1) * sizeof *mirror->regions);
-    mirror->queue = pyr_alloc(mirror->queue_size * sizeof *mirror->queue);
-    if (!mirror->regions || !mirror->queue)
+    mirror->runs = pyr_alloc(mirror->runs_max * sizeof *mirror->runs);
+    if (!mirror->regions || !mirror->runs)
         return pyr_err_set(err, PYR_E_NOMEM, "out of memory for a view of what process %d has mapped",
                            (int)pyr_target_pid(target));
     struct pyr_mirror_region module = {.path = ""};
@@ -118,7 +119,7 @@ void pyr_mirror_release(struct pyr_mirror *mirror)
     for (size_t i = 0; i < mirror->count; i++)
         release_region(&mirror->regions[i]);
     pyr_free(mirror->regions);
-    pyr_free(mirror->queue);
+    pyr_free(mirror->runs);
     *mirror = (struct pyr_mirror){0};
 }
 
@@ -140,12 +141,14 @@ struct pyr_mirror_region *pyr_mirror_find(struct pyr_mirror *mirror, uint64_t at
 
 static void drop_oldest(struct pyr_mirror *mirror)
 {
-    uint64_t at = mirror->queue[mirror->queue_head];
-    struct pyr_mirror_region *region = pyr_mirror_find(mirror, at);
-    mirror->queue_head = (mirror->queue_head + 1) % mirror->queue_size;
-    mirror->queue_count--;
-    region->loaded[(at - region->start) >> PYR_MIRROR_BLOCK_SHIFT] = 0;
-    madvise(region->bytes + (at - region->start), BLOCK, MADV_DONTNEED);
+    const struct pyr_mirror_run *run = &mirror->runs[mirror->first_run];
+    struct pyr_mirror_region *region = pyr_mirror_find(mirror, run->at);
+    uint64_t offset = run->at - region->start;
+    mirror->first_run = (mirror->first_run + 1) % mirror->runs_max;
+    mirror->run_count--;
+    mirror->pages -= run->pages;
+    memset(region->loaded + (offset >> PYR_MIRROR_PAGE_SHIFT), 0, run->pages);
+    madvise(region->bytes + offset, run->pages * PAGE, MADV_DONTNEED);
 }
 
 /* Pages of a file beyond its end cannot be read: they stay zero, which is no object. */
@@ -157,31 +160,50 @@ static void load_pages(struct pyr_mirror *mirror, struct pyr_mirror_region *regi
             continue;
 }
 
-static void load_block(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t block)
+/* How many pages from this one on: twice as many as where the one before was loaded, as then one follows the other. One
+ * alone where it may be for nothing, since what is loaded is dropped again. */
+static uint64_t run_length(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
+                           uint64_t wanted)
 {
-    uint64_t at = region->start + (block << PYR_MIRROR_BLOCK_SHIFT);
-    uint64_t size = region->end - at < BLOCK ? region->end - at : BLOCK;
-    if (mirror->queue_count == mirror->queue_size)
+    uint64_t pages = page && region->loaded[page - 1]        ? 2u * region->loaded[page - 1]
+                     : mirror->pages < mirror->pages_max / 2 ? RUN_FIRST
+                                                             : 1;
+    uint64_t length = 1, left = pages_of(region) - page;
+    if (pages < wanted)
+        pages = wanted;
+    if (pages > PYR_MIRROR_RUN_MAX)
+        pages = PYR_MIRROR_RUN_MAX;
+    while (length < pages && length < left && !region->loaded[page + length])
+        length++;
+    return length;
+}
+
+static void load_run(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t page, uint64_t wanted)
+{
+    uint64_t pages = run_length(mirror, region, page, wanted), at = region->start + page * PAGE;
+    uint64_t size = region->end - at < pages * PAGE ? region->end - at : pages * PAGE;
+    while (mirror->pages + pages > mirror->pages_max && mirror->run_count >= PYR_MIRROR_RUNS_MIN)
         drop_oldest(mirror);
-    mirror->queue[(mirror->queue_head + mirror->queue_count++) % mirror->queue_size] = at;
+    mirror->runs[(mirror->first_run + mirror->run_count++) % mirror->runs_max] = (struct pyr_mirror_run){at, pages};
+    mirror->pages += pages;
     struct iovec local = {region->bytes + (at - region->start), size}, remote = {(void *)(uintptr_t)at, size};
     if (pyr_target_readv(mirror->target, &local, 1, &remote, 1) != (ssize_t)size)
         load_pages(mirror, region, at, size);
-    region->loaded[block] = 1;
+    memset(region->loaded + page, (int)pages, pages);
 }
 
 const void *pyr_mirror_load(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t at, uint64_t size)
 {
-    uint64_t first = (at - region->start) >> PYR_MIRROR_BLOCK_SHIFT;
-    uint64_t last = (at - region->start + size - (size != 0)) >> PYR_MIRROR_BLOCK_SHIFT;
-    if (last - first >= PYR_MIRROR_MIN_BLOCKS / 4)
+    uint64_t first = (at - region->start) >> PYR_MIRROR_PAGE_SHIFT;
+    uint64_t last = (at - region->start + size - (size != 0)) >> PYR_MIRROR_PAGE_SHIFT;
+    if (size > PYR_MIRROR_SIZE_MAX)
         return NULL;
-    for (uint64_t block = first; block <= last; block++)
-        if (!region->loaded[block])
-            load_block(mirror, region, block);
+    for (uint64_t page = first; page <= last; page++)
+        if (!region->loaded[page])
+            load_run(mirror, region, page, last - page + 1);
     /* Loading the later ones may have dropped an early one. */
-    for (uint64_t block = first; block <= last; block++)
-        if (!region->loaded[block])
-            load_block(mirror, region, block);
+    for (uint64_t page = first; page <= last; page++)
+        if (!region->loaded[page])
+            load_run(mirror, region, page, last - page + 1);
     return region->bytes + (at - region->start);
 }

@@ -1,5 +1,6 @@
-/* A local copy of the memory of a target that stands still, filled block by block as it is looked at, so that no object
- * costs a system call; and a mark for each address. What was loaded first is dropped again where it grows too large. */
+/* A local copy of the memory of a target that stands still, filled as it is looked at, so that no object costs a system
+ * call: some pages at a time where one follows the other, else few. And a mark for each address. What was loaded first
+ * is dropped again where it grows too large. */
 #ifndef PYR_HEAP_MIRROR_H
 #define PYR_HEAP_MIRROR_H
 
@@ -8,19 +9,25 @@
 #include <stdint.h>
 
 enum {
-    PYR_MIRROR_BLOCK_SHIFT = 16,
-    PYR_MIRROR_ALIGN_SHIFT = 3,     /* objects lie at multiples of 8 */
-    PYR_MIRROR_MIN_BLOCKS = 1 << 8, /* what the last so many loaded blocks hold stays where it is */
+    PYR_MIRROR_PAGE_SHIFT = 12,
+    PYR_MIRROR_ALIGN_SHIFT = 3,    /* objects lie at multiples of 8 */
+    PYR_MIRROR_RUN_MAX = 1 << 4,   /* pages that are loaded together */
+    PYR_MIRROR_RUNS_MIN = 1 << 10, /* what the last so many runs hold stays where it is */
+    PYR_MIRROR_SIZE_MAX = 1 << 22, /* bytes that can be had together */
 };
 
 struct pyr_mirror_region {
     uint64_t start, end;
     uint8_t *bytes;  /* a reservation of the same size */
-    uint8_t *loaded; /* a byte for each block */
+    uint8_t *loaded; /* a byte for each page: pages of the run that it was loaded in; 0: not loaded */
     uint64_t *marks; /* a bit for each 8 bytes */
     bool is_module;  /* data of a file that is mapped, or of the main program: not allocated */
     bool writable;
     const char *path; /* borrowed from the target's maps; of is_module */
+};
+
+struct pyr_mirror_run {
+    uint64_t at, pages;
 };
 
 struct pyr_mirror {
@@ -28,11 +35,12 @@ struct pyr_mirror {
     struct pyr_mirror_region *regions; /* sorted */
     size_t count;
     struct pyr_mirror_region *recent[1 << 10]; /* by address: the region that was there last */
-    uint64_t *queue;                           /* the blocks that are loaded, in that order: a ring */
-    size_t queue_size, queue_head, queue_count;
+    struct pyr_mirror_run *runs;               /* what is loaded, in that order: a ring */
+    size_t runs_max, first_run, run_count;
+    uint64_t pages, pages_max; /* that are loaded */
 };
 
-/* limit_bytes: how much of it may be in memory at once; at least 16 MiB. The target's maps are read anew. Release it in
+/* limit_bytes: how much of it may be in memory at once; at least 64 MiB. The target's maps are read anew. Release it in
  * any case. */
 int pyr_mirror_open(struct pyr_mirror *mirror, struct pyr_target *target, uint64_t limit_bytes, struct pyr_err *err);
 void pyr_mirror_release(struct pyr_mirror *mirror);
@@ -46,17 +54,17 @@ static inline struct pyr_mirror_region *pyr_mirror_region(struct pyr_mirror *mir
     return region && at >= region->start && at < region->end ? region : pyr_mirror_find(mirror, at);
 }
 
-/* The bytes at an address, NULL if they are not all mapped. Borrowed until PYR_MIRROR_MIN_BLOCKS more blocks are
- * loaded: ask for large things in parts. Not aligned more than the address is. HOT: no system call but for a new block.
+/* The bytes at an address, NULL if they are not all mapped. Borrowed until PYR_MIRROR_RUNS_MIN more runs are
+ * loaded: ask for large things in parts. Not aligned more than the address is. HOT: no system call but for new pages.
  */
 static inline const void *pyr_mirror_at(struct pyr_mirror *mirror, uint64_t at, uint64_t size)
 {
     struct pyr_mirror_region *region = pyr_mirror_region(mirror, at);
     if (!region || size > region->end - at)
         return NULL;
-    uint64_t first = (at - region->start) >> PYR_MIRROR_BLOCK_SHIFT;
-    uint64_t last = (at - region->start + size - (size != 0)) >> PYR_MIRROR_BLOCK_SHIFT;
-    if (first == last && region->loaded[first])
+    uint64_t first = (at - region->start) >> PYR_MIRROR_PAGE_SHIFT;
+    uint64_t last = (at - region->start + size - (size != 0)) >> PYR_MIRROR_PAGE_SHIFT;
+    if (last - first <= 1 && region->loaded[first] && region->loaded[last])
         return region->bytes + (at - region->start);
     return pyr_mirror_load(mirror, region, at, size);
 }
@@ -71,6 +79,12 @@ static inline void pyr_mirror_mark(struct pyr_mirror_region *region, uint64_t at
 {
     uint64_t bit = (at - region->start) >> PYR_MIRROR_ALIGN_SHIFT;
     region->marks[bit >> 6] |= (uint64_t)1 << (bit & 63);
+}
+
+static inline void pyr_mirror_unmark(struct pyr_mirror_region *region, uint64_t at)
+{
+    uint64_t bit = (at - region->start) >> PYR_MIRROR_ALIGN_SHIFT;
+    region->marks[bit >> 6] &= ~((uint64_t)1 << (bit & 63));
 }
 
 #endif

@@ -114,6 +114,13 @@ pyr_snapshot_text pyr_snapshot_texts_put(struct pyr_snapshot_texts *texts, const
     return number;
 }
 
+void pyr_snapshot_texts_expect(const struct pyr_snapshot_texts *texts, const void *text, size_t size)
+{
+    const struct pyr_snapshot_text_slot *slot = &texts->slots[XXH3_128bits(text, size).low64 & texts->mask];
+    __builtin_prefetch(slot, 1);
+    __builtin_prefetch(slot + WINDOW - 1, 1);
+}
+
 void pyr_snapshot_texts_release(struct pyr_snapshot_texts *texts)
 {
     pyr_spill_release(&texts->spill);

@@ -285,21 +285,41 @@ static size_t given_size(size_t edges, size_t text)
     return (sizeof(struct given) + edges * sizeof(struct pyr_snapshot_edge) + text + 7) & ~(size_t)7;
 }
 
+static size_t size_of(const struct given *given)
+{
+    return given->is_type ? given_size(0, 0) : given_size(given->edges, given->object.new_text_size);
+}
+
+static const void *text_in(const struct given *given)
+{
+    return (const struct pyr_snapshot_edge *)(given + 1) + given->edges;
+}
+
+static void expect_texts(struct pyr_snapshot_writer *writer, const uint8_t *bytes, const uint8_t *end)
+{
+    pthread_mutex_lock(&writer->texts_lock);
+    for (const struct given *given; bytes < end; bytes += size_of(given)) {
+        given = (const void *)bytes;
+        if (!given->is_type && given->object.new_text_size)
+            pyr_snapshot_texts_expect(&writer->texts, text_in(given), given->object.new_text_size);
+    }
+    pthread_mutex_unlock(&writer->texts_lock);
+}
+
 static void take_in(void *context, const uint8_t *bytes, size_t size)
 {
     struct pyr_snapshot_writer *writer = context;
-    for (const uint8_t *end = bytes + size; bytes < end;) {
-        const struct given *given = (const void *)bytes;
+    const uint8_t *end = bytes + size;
+    expect_texts(writer, bytes, end);
+    for (const struct given *given; bytes < end; bytes += size_of(given)) {
+        given = (const void *)bytes;
         if (given->is_type) {
             put_type(writer, &given->type);
-            bytes += given_size(0, 0);
             continue;
         }
         struct pyr_snapshot_object object = given->object;
-        const struct pyr_snapshot_edge *edges = (const void *)(given + 1);
-        object.new_text = edges + given->edges;
-        put_object(writer, &object, edges, given->edges);
-        bytes += given_size(given->edges, object.new_text_size);
+        object.new_text = text_in(given);
+        put_object(writer, &object, (const struct pyr_snapshot_edge *)(given + 1), given->edges);
     }
 }
 
