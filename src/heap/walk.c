@@ -84,7 +84,7 @@ static void sort_by_page(uint64_t *addresses, size_t count, uint64_t bit)
             addresses[i] = addresses[ones];
             addresses[ones++] = one;
         }
-    if (bit == PAGE)
+    if (bit == PYR_MIRROR_PAGE)
         return;
     if (ones > 1)
         sort_by_page(addresses, ones, bit >> 1);
