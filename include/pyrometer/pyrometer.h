@@ -160,4 +160,8 @@ struct pyr_dump_options {
 
 int pyr_dump(pid_t pid, const struct pyr_dump_options *options, FILE *out, struct pyr_err *err);
 
+/* The same of a core file: what each thread did when it was written. root: see pyr_heap_take_core. */
+int pyr_dump_core(const char *core, const char *root, const struct pyr_dump_options *options, FILE *out,
+                  struct pyr_err *err);
+
 #endif

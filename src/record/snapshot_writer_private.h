@@ -29,6 +29,8 @@ struct pyr_snapshot_writer {
     struct pyr_snapshot_texts texts;
     struct pyr_vec roots; /* of struct pyr_snapshot_root */
     struct pyr_vec sites, pools, arenas;
+    struct pyr_vec callers; /* of uint32_t, as sites */
+    bool has_callers;
     struct pyr_packed_before before;
     struct pyr_spill objects; /* packed, each followed by the distances to what its edges lead to */
     uint64_t edges;           /* of all objects */

@@ -7,6 +7,7 @@
 #include <math.h>
 
 enum { WIDTH = 960, HEIGHT = 420, LEFT = 84, RIGHT = 24, TOP = 64, BOTTOM = 48 };
+enum { LEGEND_WIDTH = 210, LEGEND_PER_ROW = 4, LEGEND_HEIGHT = 16 };
 enum { PLOT_WIDTH = WIDTH - LEFT - RIGHT, PLOT_HEIGHT = HEIGHT - TOP - BOTTOM };
 #define FORBIDDEN "<>&\"'" /* in XML: no name needs them to be known again */
 #define TEXT_MAX 120
@@ -142,12 +143,13 @@ static void put_series(const struct frame *frame, const struct pyr_chart_series 
 
 static void put_legend(const struct pyr_chart *chart, FILE *out)
 {
-    double x = LEFT;
     for (size_t i = 0; i < chart->count; i++) {
-        fprintf(out, "<rect x=\"%.1f\" y=\"36\" width=\"12\" height=\"12\" fill=\"%s\"/>\n", x,
+        double x = LEFT + (double)(i % LEGEND_PER_ROW * LEGEND_WIDTH);
+        double y = (double)(i / LEGEND_PER_ROW * LEGEND_HEIGHT);
+        y += chart->count > LEGEND_PER_ROW ? 30 : 36;
+        fprintf(out, "<rect x=\"%.1f\" y=\"%.0f\" width=\"12\" height=\"12\" fill=\"%s\"/>\n", x, y,
                 chart->series[i].colour);
-        put_text(out, x + 18, 46, "", chart->series[i].name);
-        x += 200;
+        put_text(out, x + 18, y + 10, "", chart->series[i].name);
     }
 }
 

@@ -448,7 +448,7 @@ static void extremes_come_back(void **state)
     struct pyr_snapshot *snapshot;
     char text[16];
     assert_int_equal(pyr_snapshot_writer_open(&writer, path, true, NULL), 0);
-    pyr_snapshot_writer_site(writer, &(struct pyr_snapshot_site){.line = 7});
+    pyr_snapshot_writer_site(writer, &(struct pyr_snapshot_site){.line = 7}, 0);
     for (unsigned e = 0; e < EDGES; e++)
         edges[e] = (struct pyr_snapshot_edge){
             .to = e % (COUNT + 1) == COUNT ? 0x7f0000000003 : addresses[e % (COUNT + 1)], .kind = PYR_EDGE_ITEM};
