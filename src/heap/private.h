@@ -95,8 +95,9 @@ struct walk {
     struct {
         pyr_snapshot_text frame, locals, function, code, dict, mro, bases, base, cache, subclasses, module, name,
             qualname, slots, immortal;
-    } names;                 /* of members */
-    bool torn, conservative; /* of the object at hand */
+    } names;                              /* of members */
+    bool torn, conservative;              /* of the object at hand */
+    char text[PYR_SNAPSHOT_TEXT_MAX + 4]; /* of the object at hand, where it had to be made */
     bool no_memory, has_immortals;
     unsigned type_depth;
     int status; /* of the writer */

@@ -227,9 +227,7 @@ static int write_containers(struct pyr_heap *heap, struct pyr_json *json)
 int pyr_heap_write_json(struct pyr_heap *heap)
 {
     struct pyr_json json = {.out = heap->out};
-    int rc = pyr_heap_need_children(heap);
-    if (rc == 0)
-        rc = pyr_heap_need_paths(heap);
+    int rc = pyr_heap_need_children_and_paths(heap);
     if (rc < 0)
         return rc;
     pyr_json_object(&json, NULL);
