@@ -194,7 +194,8 @@ def test_interpreters_at_once(ground, mode):
     done = ground.run(ground.put(INTERPRETERS), env={"PYROMETER_MEMORY_MODE": mode})
     assert (done.returncode, done.stdout) == (0, b"done\n"), done.stderr[-1000:]
     (file,) = ground.read()
-    assert file.total().peak_bytes == file.peak_bytes
+    # Other interpreters' threads count their raw memory while the peak is noted.
+    assert abs(file.total().peak_bytes - file.peak_bytes) <= 0.001 * file.peak_bytes
 
 
 # ---- threads ----
