@@ -16,6 +16,11 @@ static uint64_t slot_at(const struct slot *slot)
     return slot->at_high >> 16;
 }
 
+static uint64_t slot_size(const struct slot *slot)
+{
+    return (slot->at_high & 0xffff) << 32 | slot->low;
+}
+
 static size_t home(const struct pyr_large *large, uint64_t at)
 {
     return (at >> 4) * 0x9e3779b97f4a7c15u >> 20 & (large->capacity - 1);
@@ -33,13 +38,15 @@ static struct slot *find(const struct pyr_large *large, uint64_t at)
 
 static bool grow(struct pyr_large *large)
 {
-    struct pyr_large grown = {.capacity = large->capacity ? large->capacity * 2 : FIRST_CAPACITY, .used = large->used};
+    struct pyr_large grown = {.capacity = large->capacity ? large->capacity * 2 : FIRST_CAPACITY, .sum = large->sum};
     if (!pyr_vector_reserve(&grown.slots, grown.capacity * sizeof(struct slot)))
         return false;
     const struct slot *slots = large->slots.at;
     for (size_t i = 0; i < large->capacity; i++)
         if (slots[i].at_high)
             *find(&grown, slot_at(&slots[i])) = slots[i];
+    grown.sum.table = (uintptr_t)grown.slots.at;
+    grown.sum.table_bytes = grown.slots.bytes;
     pyr_vector_release(&large->slots);
     *large = grown;
     return true;
@@ -47,10 +54,14 @@ static bool grow(struct pyr_large *large)
 
 bool pyr_large_add(struct pyr_large *large, const void *at, struct pyr_large_block block)
 {
-    if (large->used * 2 >= large->capacity && !grow(large))
+    if (large->sum.blocks * 2 >= large->capacity && !grow(large))
         return false;
     struct slot *slot = find(large, (uintptr_t)at);
-    large->used += !slot->at_high;
+    if (slot->at_high)
+        large->sum.bytes -= slot_size(slot);
+    else
+        large->sum.blocks++;
+    large->sum.bytes += block.size;
     *slot = (struct slot){(uint64_t)(uintptr_t)at << 16 | block.size >> 32, (uint32_t)block.size, block.tag};
     return true;
 }
@@ -71,20 +82,21 @@ static void close_gap(struct pyr_large *large, size_t gap)
 
 bool pyr_large_remove(struct pyr_large *large, const void *at, struct pyr_large_block *block)
 {
-    if (!large->used)
+    if (!large->sum.blocks)
         return false;
     struct slot *slot = find(large, (uintptr_t)at);
     if (!slot->at_high)
         return false;
-    *block = (struct pyr_large_block){(slot->at_high & 0xffff) << 32 | slot->low, slot->tag};
-    large->used--;
+    *block = (struct pyr_large_block){slot_size(slot), slot->tag};
+    large->sum.blocks--;
+    large->sum.bytes -= block->size;
     close_gap(large, (size_t)(slot - (struct slot *)large->slots.at));
     return true;
 }
 
 bool pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits)
 {
-    struct slot *slot = large->used ? find(large, (uintptr_t)at) : NULL;
+    struct slot *slot = large->sum.blocks ? find(large, (uintptr_t)at) : NULL;
     if (!slot || !slot->at_high)
         return false;
     slot->tag |= bits;

@@ -98,6 +98,8 @@ static void header_fill(struct pyr_heap *heap)
     file->direct_limit = DIRECT_LIMIT;
     file->direct_size = sizeof(struct pyr_heap_direct);
     file->pauses_at = pauses_at;
+    file->arenas_at = pyr_region.base;
+    file->large_at = (uintptr_t)&heap->large.sum;
     snprintf(file->python, sizeof file->python, "%s", pyr_inside.layout.version_text);
     memcpy(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic);
 }

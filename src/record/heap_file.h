@@ -18,7 +18,7 @@
 #define PYR_HEAP_FILE_SUFFIX ".memory"
 
 enum {
-    PYR_HEAP_FILE_VERSION = 2,
+    PYR_HEAP_FILE_VERSION = 3,
     PYR_HEAP_FILE_HEADER = 4096,
     /* Sites that are not an instruction. */
     PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */
@@ -135,6 +135,8 @@ struct pyr_heap_file {
     uint32_t thresholds[PYR_GENERATIONS]; /* of the generations, at the last collection */
     uint32_t automatic;                   /* enum pyr_heap_automatic, likewise */
     uint32_t stacks;                      /* 1: a site is a whole stack; 0: a line */
+    uint64_t arenas_at; /* address of the first arena (heap_arena.h); those behind it are at multiples of their size */
+    uint64_t large_at;  /* address of a struct pyr_large_sum */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site, or struct pyr_heap_direct, held when the main module had ended: of struct

@@ -32,8 +32,8 @@ ALLOWED = {
 # Where the modules are that are not below src/.
 ELSEWHERE = {"agent"}
 # What several modules speak of: the kinds of line tables are found by layout, stored by record, read by model; the file
-# that the agent writes is read by record.
-SHARED = {"record/format.h", "record/heap_file.h"}
+# that the agent writes, and its arenas, are read by others.
+SHARED = {"record/format.h", "record/heap_file.h", "record/heap_arena.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
