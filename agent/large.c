@@ -45,8 +45,6 @@ static bool grow(struct pyr_large *large)
     for (size_t i = 0; i < large->capacity; i++)
         if (slots[i].at_high)
             *find(&grown, slot_at(&slots[i])) = slots[i];
-    grown.sum.table = (uintptr_t)grown.slots.at;
-    grown.sum.table_bytes = grown.slots.bytes;
     pyr_vector_release(&large->slots);
     *large = grown;
     return true;

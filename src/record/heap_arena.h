@@ -66,10 +66,17 @@ static inline uint32_t pyr_pool_size(const struct pyr_pool *pool)
     return pool->least + PYR_CLASS_STEP - 1u;
 }
 
-/* Blocks above 512 bytes, which lie in the C heap: those in use, and where what is known of them lies. */
+/* Blocks above 512 bytes, which lie in the C heap: those in use. */
 struct pyr_large_sum {
     uint64_t blocks, bytes;
-    uint64_t table, table_bytes;
+};
+
+/* Where the agent's own tables lie, beside the arenas and the file. */
+enum { PYR_TABLES_MAX = 64 };
+struct pyr_tables {
+    struct {
+        uint64_t at, bytes; /* 0: none */
+    } tables[PYR_TABLES_MAX];
 };
 
 #endif

@@ -137,6 +137,7 @@ struct pyr_heap_file {
     uint32_t stacks;                      /* 1: a site is a whole stack; 0: a line */
     uint64_t arenas_at; /* address of the first arena (heap_arena.h); those behind it are at multiples of their size */
     uint64_t large_at;  /* address of a struct pyr_large_sum */
+    uint64_t tables_at; /* address of a struct pyr_tables */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site, or struct pyr_heap_direct, held when the main module had ended: of struct

@@ -17,7 +17,7 @@ print("READY", flush=True)
 sys.stdin.read()
 '''
 # The end of struct pyr_heap_file, behind what memory_file reads.
-TAIL = struct.Struct("<I4x21QQQ3III4xQQ")
+TAIL = struct.Struct("<I4x21QQQ3III4xQQQ")
 
 
 def large_blocks(pid, file):
@@ -25,7 +25,7 @@ def large_blocks(pid, file):
     with open(file, "rb") as stream:
         stream.seek(0)
         head = stream.read(4096)
-    *_, large_at = TAIL.unpack_from(head, memory_file.HEADER.size)
+    *_, large_at, _ = TAIL.unpack_from(head, memory_file.HEADER.size)
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         memory.seek(large_at)
         return struct.unpack("<QQ", memory.read(16))
