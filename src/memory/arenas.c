@@ -104,14 +104,27 @@ static uint64_t descriptor_of(uint64_t at)
     return arena + (at - arena) / PYR_POOL_BYTES * sizeof(struct pyr_pool);
 }
 
+/* What was never touched is not read: the kernel would map a page of zeros there. */
+static bool read_pages(const struct pyr_arenas *arenas, struct pool_copy *copy)
+{
+    uint8_t present[POOL_PAGES];
+    memset(copy->bytes, 0, sizeof copy->bytes);
+    if (pyr_resident_pages(arenas->pages, copy->at, POOL_PAGES, present) < 0)
+        return false;
+    for (unsigned i = 0; i < POOL_PAGES; i++)
+        if (present[i] && pyr_target_read(arenas->target, PYR_ADDR(copy->at + i * PYR_PAGE_BYTES),
+                                          copy->bytes + i * PYR_PAGE_BYTES, PYR_PAGE_BYTES) < 0)
+            return false;
+    return true;
+}
+
 /* The process runs: what changed meanwhile is left out. */
 static bool copy_pool(const struct pyr_arenas *arenas, struct pool_copy *copy)
 {
     struct pyr_pool after;
     pyr_addr descriptor = PYR_ADDR(descriptor_of(copy->at));
     return pyr_target_read(arenas->target, descriptor, &copy->pool, sizeof copy->pool) == 0 &&
-           pyr_target_read(arenas->target, PYR_ADDR(copy->at), copy->bytes, sizeof copy->bytes) == 0 &&
-           pyr_target_read(arenas->target, descriptor, &after, sizeof after) == 0 &&
+           read_pages(arenas, copy) && pyr_target_read(arenas->target, descriptor, &after, sizeof after) == 0 &&
            memcmp(&copy->pool, &after, sizeof after) == 0 && is_sound(&copy->pool);
 }
 
