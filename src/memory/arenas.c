@@ -63,7 +63,7 @@ static void add_pool(struct pyr_arenas *arenas, const struct pyr_pool *pool, uin
         pyr_vec_push(&arenas->pinned, &pinned);
 }
 
-/* Of one that was given back the first page stays, zeroed. */
+/* Of one that was given back the first page stays, without memory: reading it would map a page of zeros there. */
 void pyr_arenas_add(struct pyr_arenas *arenas, uint64_t at)
 {
     uint8_t present[PAGES];
@@ -71,10 +71,8 @@ void pyr_arenas_add(struct pyr_arenas *arenas, uint64_t at)
         struct pyr_heap_arena arena;
         struct pyr_pool pools[PYR_POOLS_PER_ARENA];
     } head;
-    if (pyr_target_read(arenas->target, PYR_ADDR(at), &head, sizeof head) < 0)
-        return;
-    /* A page that is not mapped is not in memory. */
-    if (pyr_resident_pages(arenas->pages, at, PAGES, present) < 0)
+    if (pyr_resident_pages(arenas->pages, at, PAGES, present) < 0 || !present[0] ||
+        pyr_target_read(arenas->target, PYR_ADDR(at), &head, sizeof head) < 0)
         return;
     arenas->parts[PYR_RESIDENT_AGENT] += resident(present, 0);
     arenas->arenas += head.arena.heap != NULL;

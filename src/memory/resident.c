@@ -14,7 +14,7 @@
 #define SHARE 200u            /* at most one in so many nanoseconds is spent on all processes, beside: */
 #define AT_FIRST_NS 10000000u /* what may be spent at once */
 #define RISE_MIN (256u << 10) /* bytes by which resident memory rose, that are worth a look */
-#define RISE_PART 64u         /* or such a part of it */
+#define RISE_PART 32u         /* or such a part of it */
 #define STACK_MAX (8u << 20)  /* what is more behind a stack is other memory that lies side by side with it */
 #define PINS_MAX 64u
 #define TABLE_MAX (UINT64_C(1) << 36)
@@ -270,11 +270,14 @@ static bool is_due(const struct pyr_residents *residents, uint64_t rss_bytes, ui
 {
     uint64_t most = residents->most.facts.resident_bytes, rise = most / RISE_PART;
     uint64_t age_ns = time_ns - residents->last.facts.time_ns, wait_ns = (time_ns - residents->began_ns) / 16;
-    if (spent_ns > AT_FIRST_NS + time_ns / SHARE)
-        return false;
+    uint64_t budget_ns = AT_FIRST_NS + time_ns / SHARE;
+    bool rose = rss_bytes > most + (rise > RISE_MIN ? rise : RISE_MIN);
     if (!residents->last.done)
+        return spent_ns < budget_ns;
+    /* While memory grows not all is spent, so that what comes then is seen, too. */
+    if (rose && spent_ns < budget_ns / 2)
         return true;
-    return rss_bytes > most + (rise > RISE_MIN ? rise : RISE_MIN) || age_ns > (wait_ns > LOOK_NS ? wait_ns : LOOK_NS);
+    return age_ns > (wait_ns > LOOK_NS ? wait_ns : LOOK_NS) && spent_ns < budget_ns;
 }
 
 /* The copy of the last as the most. Without memory for it the last serves alone. */
