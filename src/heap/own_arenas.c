@@ -65,11 +65,14 @@ static int give_arena(struct walk *walk, uint64_t at, uint32_t *pools)
     return rc == 0 ? pyr_snapshot_writer_arena(walk->writer, &row) : rc;
 }
 
+/* More are not looked at: nobody has so many, but a process that lies. */
+enum { ARENAS_MAX = 1 << 18 };
+
 int walk_own_arenas(struct walk *walk, uint32_t *pools)
 {
     const struct pyr_mapping *maps;
     size_t count;
-    uint64_t base = 0;
+    uint64_t base = 0, seen = 0;
     int rc = pyr_target_maps(walk->mirror.target, false, &maps, &count, NULL);
     for (size_t i = 0; rc == 0 && i < count && !base; i++)
         base = is_agents_file(&maps[i]) ? arenas_of(walk, maps[i].start) : 0;
@@ -78,7 +81,7 @@ int walk_own_arenas(struct walk *walk, uint32_t *pools)
         uint64_t end = base + ((uint64_t)PYR_ARENA_SLOTS << PYR_ARENA_SHIFT);
         uint64_t at = region->start > base ? region->start : base;
         at = (at + PYR_ARENA_BYTES - 1) & ~(uint64_t)(PYR_ARENA_BYTES - 1);
-        for (; rc == 0 && at < region->end && at < end; at += PYR_ARENA_BYTES)
+        for (; rc == 0 && at < region->end && at < end && seen++ < ARENAS_MAX; at += PYR_ARENA_BYTES)
             rc = give_arena(walk, at, pools);
     }
     return rc;

@@ -71,6 +71,7 @@ void pyr_arenas_add(struct pyr_arenas *arenas, uint64_t at)
         struct pyr_heap_arena arena;
         struct pyr_pool pools[PYR_POOLS_PER_ARENA];
     } head;
+    arenas->seen++;
     if (pyr_resident_pages(arenas->pages, at, PAGES, present) < 0 || !present[0] ||
         pyr_target_read(arenas->target, PYR_ADDR(at), &head, sizeof head) < 0)
         return;

@@ -18,6 +18,7 @@ struct pyr_arenas {
     const struct pyr_target *target;
     int pages; /* of pyr_resident_pages_open */
     uint64_t parts[PYR_RESIDENT_PARTS];
+    uint64_t seen; /* places of arenas that were looked at */
     uint64_t arenas, empty_pools;
     struct pyr_resident_class classes[PYR_SIZE_CLASSES];
     uint64_t pinned_pools, pinned_used_bytes, pinned_free_bytes, pinned_read;

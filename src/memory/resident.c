@@ -18,6 +18,7 @@
 #define STACK_MAX (8u << 20)  /* what is more behind a stack is other memory that lies side by side with it */
 #define PINS_MAX 64u
 #define TABLE_MAX (UINT64_C(1) << 36)
+#define ARENAS_MAX (1u << 18) /* more are not looked at: nobody has so many, but a process that lies */
 
 static const char agent_name[] = "libpyrometer-agent.so";
 
@@ -92,9 +93,9 @@ static void take_unnamed(struct look *look, const struct pyr_resident_mapping *f
     const struct pyr_mapping *mapping = &found->mapping;
     uint64_t stack_end = mapping->start + STACK_MAX;
     if (is_arenas(look, mapping)) {
-        for (uint64_t at = mapping->start & ~(uint64_t)(PYR_ARENA_BYTES - 1); at < mapping->end; at += PYR_ARENA_BYTES)
-            if (at >= mapping->start)
-                pyr_arenas_add(&look->arenas, at);
+        uint64_t at = mapping->start + (-mapping->start & (PYR_ARENA_BYTES - 1));
+        for (; at < mapping->end && look->arenas.seen < ARENAS_MAX; at += PYR_ARENA_BYTES)
+            pyr_arenas_add(&look->arenas, at);
     } else if (mapping->start < look->module_end) {
         split(look, found, look->module_end, look->module_is_agent ? PYR_RESIDENT_AGENT : PYR_RESIDENT_DATA);
     } else if (is_stack(look, mapping)) {
