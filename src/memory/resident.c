@@ -18,6 +18,7 @@
 #define STACK_MAX (8u << 20)  /* what is more behind a stack is other memory that lies side by side with it */
 #define PINS_MAX 64u
 #define TABLE_MAX (UINT64_C(1) << 36)
+#define WINDOWS_MAX (UINT64_C(1) << 36)
 #define ARENAS_MAX (1u << 18) /* more are not looked at: nobody has so many, but a process that lies */
 
 static const char agent_name[] = "libpyrometer-agent.so";
@@ -88,6 +89,13 @@ static bool is_arenas(const struct look *look, const struct pyr_mapping *mapping
     return base && mapping->start >= base && mapping->start - base < (uint64_t)PYR_ARENA_SLOTS << PYR_ARENA_SHIFT;
 }
 
+/* The agent's file is mapped behind the room for arenas; without one it has a copy there. */
+static bool is_agents(const struct look *look, const struct pyr_mapping *mapping)
+{
+    uint64_t windows = look->head->arenas_at + ((uint64_t)PYR_ARENA_SLOTS << PYR_ARENA_SHIFT);
+    return look->head->arenas_at && mapping->start >= windows && mapping->start - windows < WINDOWS_MAX;
+}
+
 static void take_unnamed(struct look *look, const struct pyr_resident_mapping *found)
 {
     const struct pyr_mapping *mapping = &found->mapping;
@@ -124,7 +132,7 @@ static void take_file(struct look *look, const struct pyr_resident_mapping *foun
         look->module_end = end;
         look->module_is_agent = is_agent;
     }
-    if (is_agent || (mapping->shared && ends_with(mapping->path, ".memory"))) {
+    if (is_agent) {
         look->parts[PYR_RESIDENT_AGENT] += found->rss_bytes;
     } else if (is_shared_memory(mapping)) {
         look->parts[PYR_RESIDENT_SHARED] += found->rss_bytes;
@@ -138,7 +146,9 @@ static void take_mapping(struct look *look, const struct pyr_resident_mapping *f
 {
     const char *path = found->mapping.path;
     look->resident_bytes += found->rss_bytes;
-    if (!*path)
+    if (is_agents(look, &found->mapping))
+        look->parts[PYR_RESIDENT_AGENT] += found->rss_bytes;
+    else if (!*path)
         take_unnamed(look, found);
     else if (*path == '/')
         take_file(look, found);
@@ -359,11 +369,14 @@ int pyr_residents_write(struct pyr_residents *residents, struct pyr_heap_reader 
     return rc;
 }
 
+static void release_look(struct pyr_resident_look *look)
+{
+    pyr_vec_release(&look->classes);
+    pyr_vec_release(&look->pins);
+}
+
 void pyr_residents_release(struct pyr_residents *residents)
 {
-    struct pyr_resident_look *looks[] = {&residents->most, &residents->last};
-    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-        pyr_vec_release(&looks[i]->classes);
-        pyr_vec_release(&looks[i]->pins);
-    }
+    release_look(&residents->most);
+    release_look(&residents->last);
 }
