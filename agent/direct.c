@@ -3,6 +3,7 @@
 
 #include "share.h"
 #include "sites.h"
+#include "span.h"
 #include "system.h"
 
 #include <pthread.h>
@@ -111,16 +112,15 @@ static uint64_t *peak_of(uint32_t domain)
     return domain == PYR_DOMAIN_RAW ? &pyr_main_heap.file->peak_bytes : &total_of(domain)->peak_bytes;
 }
 
-/* The headroom has gone below zero, or would: there is a new maximum. */
-static void raise_peak(uint32_t domain)
+/* The headroom has gone below zero, or would: whether there is a new maximum. */
+static bool raise_peak(uint32_t domain)
 {
-    if (domain == PYR_DOMAIN_RAW) {
-        pyr_peak_raised(&pyr_main_heap);
-        return;
-    }
+    if (domain == PYR_DOMAIN_RAW)
+        return pyr_peak_raised(&pyr_main_heap);
     *peak_of(domain) -= *headroom_of(domain);
     *headroom_of(domain) = 0;
     __atomic_fetch_add(&total_of(domain)->epoch, 1, __ATOMIC_RELAXED);
+    return true;
 }
 
 static void held_total(uint32_t domain, int64_t change)
@@ -159,6 +159,17 @@ void pyr_direct_gather(void)
 {
     if (PYR_UNLIKELY(is_pending(PYR_DOMAIN_RAW)))
         gather(PYR_DOMAIN_RAW);
+}
+
+void pyr_direct_gather_c(void)
+{
+    if (pyr_direct_counts && is_pending(PYR_DOMAIN_C))
+        gather(PYR_DOMAIN_C);
+}
+
+uint64_t pyr_direct_live(enum pyr_heap_domain domain)
+{
+    return pyr_direct_counts ? *peak_of(domain) - *headroom_of(domain) : 0;
 }
 
 int64_t pyr_direct_take_raw(void)
@@ -228,10 +239,10 @@ void pyr_direct_allocated(uint32_t number, bool held, size_t size)
     if (PYR_UNLIKELY(is_pending(at->domain)))
         gather(at->domain);
     uint64_t *headroom = headroom_of(at->domain);
-    if (PYR_UNLIKELY(__builtin_sub_overflow(*headroom, size, headroom)))
-        raise_peak(at->domain);
-    else
+    if (PYR_LIKELY(!__builtin_sub_overflow(*headroom, size, headroom)) || !raise_peak(at->domain))
         save_once(at);
+    if (PYR_UNLIKELY(pyr_span.on) && at->domain == PYR_DOMAIN_C)
+        pyr_span_note(&pyr_main_heap);
     PYR_IN_PLACE();
     at->allocated_blocks++;
     at->allocated_bytes += size;

@@ -161,7 +161,10 @@ static void c_free(void *block)
 /* A block of the C heap, as known from now on. */
 static void *large_counted(struct place place, void *block, size_t size)
 {
-    if (!block || !pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
+    if (!block)
+        return NULL;
+    uint32_t tag = pyr_recent_add(place.heap, place.tag, block);
+    if (!pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, tag}))
         return block;
     pyr_direct_gather();
     return pyr_count_allocated(place.heap, place.tag, size, block);
@@ -178,7 +181,7 @@ static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place
     void *block = pool->free;
     pool->free = *(void **)block;
     pool->used++;
-    *pyr_tag_at(pool, block) = place.tag | pyr_tag_rest(size);
+    *pyr_tag_at(pool, block) = pyr_recent_add(place.heap, place.tag, block) | pyr_tag_rest(size);
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
@@ -213,9 +216,15 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
 /* ---- free ---- */
 
 /* Without a part of the tag that says more than that. */
-static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag)
+static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag, const void *block)
 {
-    pyr_count_freed(pool->heap, tag, pool->least + (tag & PYR_TAG_REST));
+    pyr_count_freed(pool->heap, tag, block, pool->least + (tag & PYR_TAG_REST));
+}
+
+/* Of a block that is no code object, mark or overwritten. */
+static ALWAYS_INLINE bool is_plain(const struct pyr_pool *pool, uint32_t tag)
+{
+    return PYR_LIKELY((tag & ~(PYR_TAG_REST | PYR_TAG_RECENT)) < pool->heap->tag_end);
 }
 
 static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
@@ -233,8 +242,8 @@ static NOINLINE void odd_free(struct pyr_pool *pool, void *block, uint32_t tag)
         pyr_code_died(pool->heap, block);
         tag &= ~PYR_TAG_CODE;
     }
-    if (tag < pool->heap->tag_end)
-        small_uncount(pool, tag);
+    if (is_plain(pool, tag))
+        small_uncount(pool, tag, block);
     small_free(pool, block);
 }
 
@@ -250,7 +259,7 @@ static NOINLINE void rare_free(void *block)
     }
     if (known.tag & PYR_TAG_CODE)
         pyr_code_died(heap, block);
-    pyr_count_freed(heap, known.tag & ~PYR_TAG_CODE, (size_t)known.size);
+    pyr_count_freed(heap, known.tag & ~PYR_TAG_CODE, block, (size_t)known.size);
     c_free(block);
 }
 
@@ -263,11 +272,11 @@ static void heap_free(void *context, void *block)
     }
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(tag >= pool->heap->tag_end)) {
+    if (!is_plain(pool, tag)) {
         odd_free(pool, block, tag);
         return;
     }
-    small_uncount(pool, tag);
+    small_uncount(pool, tag, block);
     small_free(pool, block);
 }
 
@@ -302,7 +311,7 @@ static void *large_realloc(struct place place, void *block, size_t size)
         pyr_large_add(large, block, known);
         return NULL;
     }
-    pyr_count_freed(place.heap, known.tag & ~PYR_TAG_CODE, known.size);
+    pyr_count_freed(place.heap, known.tag & ~PYR_TAG_CODE, block, known.size);
     return large_counted(place, moved, size);
 }
 
@@ -313,12 +322,12 @@ static NOINLINE void *small_move(struct place place, void *block, size_t size)
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
     size_t old_size = pool->least + (tag & PYR_TAG_REST), room = pyr_pool_size(pool);
-    bool known = tag < pool->heap->tag_end;
+    bool known = is_plain(pool, tag);
     if (known)
-        small_uncount(pool, tag);
+        small_uncount(pool, tag, block);
     void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
     if (!moved) /* it stays what it was */
-        return known ? pyr_count_allocated(pool->heap, tag & ~PYR_TAG_REST, old_size, NULL) : NULL;
+        return known ? pyr_count_allocated(pool->heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT), old_size, NULL) : NULL;
     memcpy(moved, block, room < size ? room : size);
     if (known)
         small_free(pool, block);
@@ -331,11 +340,10 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t *tag = pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class ||
-                     *tag >= pool->heap->tag_end))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class) || !is_plain(pool, *tag))
         return small_move(place, block, size);
-    small_uncount(pool, *tag);
-    *tag = place.tag | pyr_tag_rest(size);
+    small_uncount(pool, *tag, block);
+    *tag = pyr_recent_add(place.heap, place.tag, block) | pyr_tag_rest(size);
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 

@@ -150,7 +150,7 @@ static bool site_of(const struct pool_copy *copy, uint32_t block, uint32_t *site
     if (offset > PYR_POOL_BYTES - sizeof tag)
         return false;
     memcpy(&tag, copy->bytes + offset, sizeof tag);
-    *site = (tag & ~(PYR_TAG_CODE | PYR_TAG_FRAME)) >> PYR_TAG_SITE_SHIFT;
+    *site = (tag & (PYR_TAG_FRAME - 1)) >> PYR_TAG_SITE_SHIFT;
     return true;
 }
 

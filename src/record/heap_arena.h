@@ -3,6 +3,8 @@
 #ifndef PYR_RECORD_HEAP_ARENA_H
 #define PYR_RECORD_HEAP_ARENA_H
 
+#include "record/heap_file.h"
+
 #include <stdint.h>
 
 enum {
@@ -15,12 +17,14 @@ enum {
     PYR_CLASS_STEP = 16,
 };
 
-/* The tag of a block: its site, and the rest of the size that was asked for, less one, by PYR_CLASS_STEP. The highest
- * bit says that it is a code object that sites know by address. */
+/* The tag of a block: from the lowest bit on the rest of the size that was asked for, less one, by PYR_CLASS_STEP; its
+ * site; two flags; and its place among the allocations made last (`recent` of the heap). */
 #define PYR_TAG_REST 15u
-#define PYR_TAG_CODE (1u << 31)
-#define PYR_TAG_FRAME (1u << 30) /* with it: a frame object that is a mark; see stacks.h */
 #define PYR_TAG_SITE_SHIFT 4
+#define PYR_TAG_FRAME (1u << 24) /* with the next: a frame object that is a mark; see stacks.h */
+#define PYR_TAG_CODE (1u << 25)  /* a code object that sites know by address */
+#define PYR_TAG_RECENT_SHIFT 26
+#define PYR_TAG_RECENT ((PYR_HEAP_RECENT - 1u) << PYR_TAG_RECENT_SHIFT)
 
 struct pyr_heap;
 

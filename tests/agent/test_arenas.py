@@ -17,7 +17,7 @@ print("READY", flush=True)
 sys.stdin.read()
 '''
 # The end of struct pyr_heap_file, behind what memory_file reads.
-TAIL = struct.Struct("<I4x21QQQ3III4xQQQ")
+TAIL = struct.Struct("<I4x21QQQ3III4xQQQQ")
 
 
 def large_blocks(pid, file):

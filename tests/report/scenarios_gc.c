@@ -88,7 +88,8 @@ int scenario_gc_hostile(struct pyr_writer *writer, uint64_t size)
     resident.pins = &pin;
     resident.class_count = resident.pin_count = 1;
     pyr_writer_resident(writer, &resident);
-    const struct pyr_memory_site site = {node, 1, 1, 1, 1, 1, 1};
+    const struct pyr_memory_site site = {
+        .node = node, .allocated_blocks = 1, .allocated_bytes = 1, .live_blocks = 1, .live_bytes = 1, .peak_blocks = 1};
     const struct pyr_memory_facts heap = {.process = process, .why = "", .sites = &site, .site_count = 1};
     pyr_writer_memory(writer, &heap);
     return 0;
