@@ -164,8 +164,10 @@ static void *large_counted(struct place place, void *block, size_t size)
     if (!block)
         return NULL;
     uint32_t tag = pyr_recent_add(place.heap, place.tag, block);
-    if (!pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, tag}))
+    if (PYR_UNLIKELY(!pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, tag}))) {
+        pyr_count_missed(place.heap);
         return block;
+    }
     pyr_direct_gather();
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }
@@ -191,11 +193,18 @@ static NOINLINE void *small_malloc(struct place place, size_t size)
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
 }
 
+/* Of an interpreter with a GIL of its own. */
+static NOINLINE void *other_malloc(size_t size)
+{
+    __atomic_store_n(&pyr_main_heap.file->other_gils, 1, __ATOMIC_RELAXED);
+    return former.malloc(former.context, size);
+}
+
 static NOINLINE void *rare_malloc(size_t size)
 {
     const void *tstate = pyr_inside.accessor();
     if (!is_served(tstate))
-        return former.malloc(former.context, size);
+        return other_malloc(size);
     struct place place = rare_place(tstate);
     if (size == 0)
         size = 1;
@@ -371,6 +380,24 @@ static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_ac
     return small_realloc(place, block, size);
 }
 
+/* ---- once the heap has been replaced ---- */
+
+void pyr_entry_free(void *block)
+{
+    heap_free(NULL, block);
+}
+
+void *pyr_entry_realloc(void *block, size_t size)
+{
+    size_t room = pyr_pool_size(pyr_pool_of(block));
+    void *moved = size ? pyr_counted_malloc(size, PYR_DOMAIN_C) : NULL;
+    if (moved)
+        memcpy(moved, block, room < size ? room : size);
+    if (moved || !size)
+        heap_free(NULL, block);
+    return moved;
+}
+
 /* ---- the raw domain ---- */
 
 static void *raw_malloc(void *context, size_t size)
@@ -400,10 +427,18 @@ static void raw_free(void *context, void *block)
 
 /* ---- marks (stacks.h) ---- */
 
-/* While one is made, and only that: the frame object that becomes it is nothing that the program asked for. */
+/* While one is made, and only that: the frame object that becomes it is nothing that the program asked for. Meanwhile
+ * threads of interpreters with a GIL of their own come by here, too: they do not take part. */
+static bool is_marking(void)
+{
+    return is_served(pyr_inside.accessor());
+}
+
 static void *mark_malloc(void *context, size_t size)
 {
     (void)context;
+    if (!is_marking())
+        return rare_malloc(size);
     uint32_t class = size && size <= PYR_SMALL_MAX ? pyr_class_of(size) : PYR_CLASSES;
     struct pyr_pool *pool = class < PYR_CLASSES ? pyr_pool_refill(&pyr_main_heap, class) : NULL;
     if (!pool)
@@ -418,7 +453,7 @@ static void *mark_malloc(void *context, size_t size)
 static void *mark_calloc(void *context, size_t count, size_t size)
 {
     (void)context;
-    return PyMem_RawCalloc(count, size);
+    return is_marking() ? PyMem_RawCalloc(count, size) : rare_calloc(count, size);
 }
 
 static void *mark_realloc(void *context, void *block, size_t size)

@@ -141,6 +141,12 @@ void pyr_pool_alarm(struct pyr_pool *pool);
 
 #define PYR_SAVED_END UINT32_MAX
 
+/* There is no memory to know a block by. Any thread. */
+static inline void pyr_count_missed(struct pyr_heap *heap)
+{
+    __atomic_fetch_add(&heap->file->uncounted_blocks, 1, __ATOMIC_RELAXED);
+}
+
 /* `tag` of a site alone. A site is 64 bytes and the unit of its tag 16: no shift is needed. */
 static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uint32_t tag)
 {

@@ -214,12 +214,13 @@ static bool windows_continue(struct pyr_heap *heap)
            pyr_window_continue(&heap->temporary_window, child.file, temporaries_at, 0, heap->temporary_window.mapped);
 }
 
-/* Without it the child would count in its parent's file. */
+/* Without it the child counts in its parent's file, which says so: that one goes last. */
 static bool windows_detach(struct pyr_heap *heap)
 {
-    return pyr_window_detach(&heap->file_window) && pyr_window_detach(&heap->site_window) &&
-           pyr_window_detach(&heap->text_window) && pyr_window_detach(&heap->direct_window) &&
-           pyr_window_detach(&heap->pause_window) && pyr_window_detach(&heap->temporary_window);
+    bool sites = pyr_window_detach(&heap->site_window), texts = pyr_window_detach(&heap->text_window);
+    bool direct = pyr_window_detach(&heap->direct_window), pauses = pyr_window_detach(&heap->pause_window);
+    bool temporaries = pyr_window_detach(&heap->temporary_window);
+    return sites && texts && direct && pauses && temporaries && pyr_window_detach(&heap->file_window);
 }
 
 void pyr_share_in_child(struct pyr_heap *heap)

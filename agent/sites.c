@@ -140,12 +140,14 @@ static void raise_peak(struct pyr_heap *heap)
 {
     heap->file->peak_bytes -= heap->headroom;
     heap->headroom = 0;
-    heap->file->domains[PYR_DOMAIN_RAW].epoch++;
-    while (heap->saved != PYR_SAVED_END) {
+    __atomic_fetch_add(&heap->file->domains[PYR_DOMAIN_RAW].epoch, 1, __ATOMIC_RELAXED);
+    /* The links are in the file: in a child of a fork without memory they may be gone, or another's. */
+    while (heap->saved - 1 < heap->site_count) {
         struct pyr_heap_site *last = &heap->sites[heap->saved - 1];
         heap->saved = last->saved;
         last->saved = 0;
     }
+    heap->saved = PYR_SAVED_END;
 }
 
 bool pyr_peak_raised(struct pyr_heap *heap)

@@ -37,7 +37,7 @@ void pyr_tags_tell(const struct pyr_heap *heap)
         .reciprocal_shift = PYR_RECIPROCAL_SHIFT,
         .size_step = PYR_CLASS_STEP,
         .site_shift = PYR_TAG_SITE_SHIFT,
-        .code_bit = PYR_TAG_CODE,
+        .other_bits = PYR_TAG_CODE | PYR_TAG_RECENT,
         .mark_bits = PYR_TAG_MARK,
     };
     __atomic_signal_fence(__ATOMIC_RELEASE);

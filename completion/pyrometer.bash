@@ -37,7 +37,7 @@ _pyrometer() {
     run) options="$profile --memory --python -m -c" ;;
     attach) options="$profile --ready-fd" ;;
     top) options="--rate --mode --interval --window --no-children --no-stop --help" ;;
-    dump) options="--locals --json --help" ;;
+    dump) options="--locals --json --root --help" ;;
     report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --function --pid --from --to
         --limit --help" ;;
     heap) options="--census --suspects --top --dominators --paths --query --cycles --duplicates --containers --arenas --gc --dot

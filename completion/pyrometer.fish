@@ -56,7 +56,7 @@ complete -c pyrometer -n '__fish_seen_subcommand_from report' -l from -x -d 'Onl
 complete -c pyrometer -n '__fish_seen_subcommand_from report' -l to -x -d 'Only before this time'
 complete -c pyrometer -n '__fish_seen_subcommand_from report heap diff' -s n -l limit -x -d 'Rows of tables'
 
-complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l root -r -F -d 'Where the files of a core file are'
+complete -c pyrometer -n '__fish_seen_subcommand_from dump heap' -l root -r -F -d 'Where the files of a core file are'
 complete -c pyrometer -n '__fish_seen_subcommand_from diff' -s f -l format -x -a 'text plot' -d 'Text, or a plot'
 complete -c pyrometer -n '__fish_seen_subcommand_from diff' -l by -x -a 'type owner line' -d 'What a plot shows'
 complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l query -x -d 'Ask in the query language'

@@ -330,7 +330,7 @@ uint32_t walk_site(struct walk *walk, uint64_t block)
         return 0;
     if ((tag & sites->tags.mark_bits) == sites->tags.mark_bits)
         return 0;
-    uint32_t number = (tag & ~sites->tags.code_bit) >> sites->tags.site_shift;
+    uint32_t number = (tag & ~sites->tags.other_bits) >> sites->tags.site_shift;
     if (number < PYR_SITES_RESERVED || number >= sites->count)
         return 0;
     if (!sites->rows[number])

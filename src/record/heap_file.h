@@ -142,6 +142,8 @@ struct pyr_heap_file {
     uint32_t thresholds[PYR_GENERATIONS]; /* of the generations, at the last collection */
     uint32_t automatic;                   /* enum pyr_heap_automatic, likewise */
     uint32_t stacks;                      /* 1: a site is a whole stack; 0: a line */
+    uint32_t other_gils;                  /* 1: interpreters with a GIL of their own ran, too: not counted */
+    uint64_t uncounted_blocks;            /* large ones: there was no memory to know them by */
     uint64_t temporaries_at;
     uint64_t arenas_at; /* address of the first arena (heap_arena.h); those behind it are at multiples of their size */
     uint64_t large_at;  /* address of a struct pyr_large_sum */

@@ -185,6 +185,9 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .peak_arena_bytes = file.peak_arena_bytes,
         .lost_allocations = file.lost_sites,
         .children_inside = file.children_inside,
+        .replaced = file.replaced != 0,
+        .other_gils = file.other_gils != 0,
+        .uncounted_blocks = file.uncounted_blocks,
         .site_count = file.site_count < SITES_MAX ? file.site_count : SITES_MAX,
     };
     head->collections_noted = file.collections_noted != 0;

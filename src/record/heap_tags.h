@@ -34,7 +34,7 @@ struct pyr_heap_tags {
     uint32_t size_step;        /* blocks have least + size_step − 1 bytes */
     /* A tag is at tags + number * stride. */
     uint32_t site_shift;
-    uint32_t code_bit, mark_bits; /* the first says nothing about the site; with all of the second it is none */
+    uint32_t other_bits, mark_bits; /* the first say nothing about the site; with all of the second it is none */
 };
 
 /* A slot of the table of large blocks: open addressing, linear probing; the home of an address is

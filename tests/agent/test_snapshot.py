@@ -80,6 +80,7 @@ sys.stdin.readline()
 LINE = LEAK.split("\n").index("    return Response(number)") + 1
 
 
+@pytest.mark.long(2)
 def test_suspects_end_with_the_line(snapshot, binary):
     file, _, path = snapshot(LEAK)
     text = subprocess.run([binary, "heap", file, "--suspects"], capture_output=True, text=True, check=True).stdout
@@ -119,6 +120,7 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.long(2)
 def test_stacks(snapshot, binary):
     """One line by two stacks: the line is told of all, the stack with its part."""
     file, _, path = snapshot(STACKS, env={"PYROMETER_MEMORY_MODE": "stacks"})
