@@ -10,7 +10,7 @@ import struct
 import sys
 
 HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQQQIIIIQQ9Q")
-TEMPORARIES_AT = 608  # where the header says it
+TEMPORARIES_AT, LARGE_AT = 616, 632  # where the header says it
 TEMPORARY = struct.Struct("<QQ")
 NAMES = ("magic version site_size pid parent_pid started_ns ended_ns state interpreter linetable_kind site_count sites_at "
          "sites_limit texts_at texts_limit text_bytes text_base text_base_name python arena_bytes peak_arena_bytes "

@@ -16,16 +16,13 @@ del keep[::3], keep[10_000:19_000]
 print("READY", flush=True)
 sys.stdin.read()
 '''
-# The end of struct pyr_heap_file, behind what memory_file reads.
-TAIL = struct.Struct("<I4x21QQQ3III4xQQQQ")
 
 
 def large_blocks(pid, file):
     """Blocks of the C heap, and their bytes: struct pyr_large_sum, in the process."""
     with open(file, "rb") as stream:
-        stream.seek(0)
-        head = stream.read(4096)
-    *_, large_at, _ = TAIL.unpack_from(head, memory_file.HEADER.size)
+        stream.seek(memory_file.LARGE_AT)
+        (large_at,) = struct.unpack("<Q", stream.read(8))
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         memory.seek(large_at)
         return struct.unpack("<QQ", memory.read(16))
