@@ -239,4 +239,10 @@ int walk_give_pending(struct walk *walk); /* what was found beside the lists */
 /* Finds what is held from outside of the graph, and says so to the writer. */
 int walk_roots(struct walk *walk, const struct pyr_vec *interps);
 
+/* ---- the allocators ---- */
+
+/* Gives the pools and arenas of CPython's allocator, and of the private heap, to the writer. pools: rows so far. */
+int walk_arenas(struct walk *walk, const struct pyr_vec *interps);
+int walk_own_arenas(struct walk *walk, uint32_t *pools);
+
 #endif

@@ -300,6 +300,8 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
         rc = begin(&walk, &interps, err);
     if (rc == 0)
         rc = walk_all(&walk, &interps, err);
+    if (rc == 0)
+        rc = walk_arenas(&walk, &interps);
     if (rc == PYR_E_NOMEM)
         pyr_err_set(err, rc, "out of memory while the objects of process %d are looked at",
                     (int)pyr_target_pid(target));

@@ -81,6 +81,21 @@ int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct py
     return 0;
 }
 
+int pyr_snapshot_writer_pool(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_pool *pool)
+{
+    if (!writer->quiet)
+        printf("P %" PRIx64 " %u %u %u %u\n", pool->address, pool->size, pool->block_size, pool->used, pool->total);
+    return 0;
+}
+
+int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_arena *arena)
+{
+    if (!writer->quiet)
+        printf("A %" PRIx64 " %" PRIu64 " %u %u %u\n", arena->address, arena->size, arena->first_pool, arena->pools,
+               arena->ours);
+    return 0;
+}
+
 /* Images have no private heap's tags: what tells of sites is tested with the agent. */
 int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site, uint32_t caller)
 {
