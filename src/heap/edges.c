@@ -49,16 +49,27 @@ bool walk_guess(struct walk *walk, uint64_t at)
     return pyr_mirror_is_marked(region, at) || (is_likely(walk, region, at) && walk_reach(walk, at));
 }
 
+/* Where a type's own traversal was run, that says what the collector is shown. */
 static void push_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label)
 {
+    if (walk->shown.known && !(kind & PYR_EDGE_HIDDEN))
+        kind |= shown_take(walk, to) ? 0 : PYR_EDGE_HIDDEN;
     struct pyr_snapshot_edge edge = {.to = to, .label = label, .kind = kind};
     if (!pyr_vec_push(&walk->edges, &edge))
         walk->no_memory = true;
 }
 
+/* A traversal may leave out what cannot be part of a cycle, such as a str. What could be is not owned, then. */
+static bool may_be_left_out(struct walk *walk, uint64_t to)
+{
+    const struct type *type = walk_type_of(walk, to);
+    const struct pyr_mirror_region *region = pyr_mirror_region(&walk->mirror, to);
+    return type && region && (!type->is_gc || (!region->is_module && !walk_word(walk, to - GC_HEAD)));
+}
+
 bool walk_maybe_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label)
 {
-    if (!to || !walk_guess(walk, to))
+    if (!to || (walk->shown.known && !shown_has(walk, to) && !may_be_left_out(walk, to)) || !walk_guess(walk, to))
         return false;
     push_edge(walk, to, kind, label);
     return true;
@@ -89,7 +100,8 @@ void walk_plain_words(struct walk *walk, uint64_t at, const struct type *base, u
         bool is_dict = (int64_t)offset == base->dict_offset;
         pyr_snapshot_text label = type_label(base, offset);
         unsigned kind = is_dict ? PYR_EDGE_DICT : label ? PYR_EDGE_MEMBER : PYR_EDGE_OTHER;
-        walk_maybe_edge(walk, word, kind | ((rule->hidden & bit) || !base->traverse ? PYR_EDGE_HIDDEN : 0), label);
+        walk_maybe_edge(walk, word,
+                        kind | ((rule->hidden & bit) || !base->traverse || !base->is_gc ? PYR_EDGE_HIDDEN : 0), label);
     }
 }
 
@@ -273,27 +285,51 @@ static void solid_edges(struct walk *walk, uint64_t at, const struct type *type)
     if (!type->is_class && walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE &&
         (type->flags & PYR_TYPE_MANAGED_DICT))
         managed_dict(walk, at, (struct type *)(uintptr_t)type);
-    walk->conservative |= !*type->rule->name && type->traverse;
+}
+
+/* What the traversal visited beside that, behind what is no word of the structure. */
+static void other_shown(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->shown.count; i++)
+        if (shown_has(walk, walk->shown.items[i]))
+            push_edge(walk, walk->shown.items[i], PYR_EDGE_OTHER, 0);
+}
+
+/* The part of an object that its class has from a type that C made. */
+static void inherited_edges(struct walk *walk, uint64_t at, const struct type *solid)
+{
+    size_t before = walk->edges.count;
+    solid_edges(walk, at, solid);
+    if (!walk->shown.known)
+        walk->conservative |= !*solid->rule->name && (solid->traverse || walk->edges.count > before);
 }
 
 /* A class's own traversal shows the class, unless it leaves that to the traversal of a heap type made in C. */
-static bool shows_class(const struct walk *walk, const struct type *type)
+static bool shows_class(struct walk *walk, const struct type *type)
 {
     const struct type *solid = type->solid;
     bool left_to_solid =
         !type->is_class || (walk->layout->heap_types_show_class && solid->traverse && (solid->flags & PYR_TYPE_HEAP));
     if (!type->is_gc)
         return false;
+    if (left_to_solid && walk->shown.known)
+        return shown_take(walk, type->at);
     return !left_to_solid || solid->rule->shows_class ||
            (walk->layout->heap_types_show_class && solid->traverse && !solid->rule->hides_class);
 }
 
 void walk_object_edges(struct walk *walk, uint64_t at, const struct type *type)
 {
-    const struct type *solid = type->solid;
+    bool known = walk->shown.known;
+    walk->shown.known = false; /* that is of the type that C made alone */
     if (type->is_class)
         class_edges(walk, at, type);
-    solid_edges(walk, at, solid);
+    walk->shown.known = known;
+    inherited_edges(walk, at, type->solid);
+    bool class_shown = shows_class(walk, type);
+    if (known)
+        other_shown(walk);
+    walk->shown.known = false;
     if (type->flags & PYR_TYPE_HEAP) /* an instance refers to its class, whether its traversal says so or not */
-        walk_edge(walk, type->at, PYR_EDGE_CLASS | (shows_class(walk, type) ? 0 : PYR_EDGE_HIDDEN), 0);
+        walk_edge(walk, type->at, PYR_EDGE_CLASS | (class_shown ? 0 : PYR_EDGE_HIDDEN), 0);
 }

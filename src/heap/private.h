@@ -58,6 +58,7 @@ struct type {
     const struct type_rule *own;     /* named after it, or NULL */
     bool is_gc, is_metatype, has_finalizer, is_class /* made by Python code */;
     bool own_sizeof, size_unknown;
+    bool traverse_failed;      /* it crashed, or did not come back: it is not run again */
     struct type_label *labels; /* by offset: what its members are called */
     size_t label_count;
     struct type_label *slots; /* of a class: its __slots__ and those it inherits, in the order of visits */
@@ -86,6 +87,13 @@ struct walk {
     struct pyr_map static_dicts; /* static type -> where the address of its dict stands, its subclasses after it */
     struct type *recent_types[1 << 12];
     struct pyr_arena arena;
+    struct traverse *traverse; /* NULL: no code can be run in the target */
+    struct {
+        bool known;            /* its own traversal was run */
+        const uint64_t *items; /* what that visited, in that order */
+        size_t count;
+        struct pyr_map left; /* of these, how often each address is still to be had */
+    } shown;                 /* of the object at hand */
     uint64_t type_type;      /* the type of types */
     uint64_t class_traverse; /* the traversal of classes that Python code makes */
     uint64_t general_lookup; /* up to 3.10: of dicts whose keys are not all str; 0: not known */
@@ -167,6 +175,9 @@ void walk_object_edges(struct walk *walk, uint64_t at, const struct type *type);
 /* The words of a structure from one offset to another that point to objects, by the rules of base. */
 void walk_plain_words(struct walk *walk, uint64_t at, const struct type *base, uint32_t from, uint32_t to);
 
+/* Whether a module of C shows the collector what is in its state. */
+bool module_shows_state(struct walk *walk, uint64_t at);
+
 read_edges edges_tuple, edges_list, edges_dict, edges_set, edges_odict, edges_defaultdict, edges_deque, edges_type,
     edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_none;
 
@@ -191,6 +202,23 @@ measure size_list, size_dict, size_set, size_odict, size_deque, size_str, size_b
 
 uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
 void walk_contents(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
+
+/* ---- traversals of types that have no reader (traverse.c) ---- */
+
+int traverse_open(struct walk *walk);
+void traverse_close(struct walk *walk);
+
+/* Whether the object's own traversal is to be run: it is given later then, with others. */
+bool traverse_put_off(struct walk *walk, uint64_t at, const struct type *type, unsigned generation);
+bool traverse_is_full(const struct walk *walk);
+bool traverse_is_empty(const struct walk *walk);
+
+/* Runs those of all that were put off, and gives the objects. */
+int traverse_give(struct walk *walk, int (*give)(struct walk *walk, uint64_t at, unsigned generation));
+
+/* Whether the traversal has visited something; taken, it is once less. */
+bool shown_has(const struct walk *walk, uint64_t to);
+bool shown_take(struct walk *walk, uint64_t to);
 
 /* ---- where it begins ---- */
 
@@ -218,7 +246,7 @@ void walk_look_ahead(struct walk *walk, const struct pyr_vec *interps);
 void walk_static_object(struct walk *walk, uint64_t at, uint64_t size, const char *path);
 void walk_immortal(struct walk *walk, uint64_t at);
 
-int walk_give_pending(struct walk *walk); /* what was found beside the lists */
+int walk_give_all(struct walk *walk); /* what was found beside the lists, and what was put off */
 
 /* Finds what is held from outside of the graph, and says so to the writer. */
 int walk_roots(struct walk *walk, const struct pyr_vec *interps);

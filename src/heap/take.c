@@ -133,7 +133,8 @@ static int make_copy(struct take *take, struct pyr_err *err)
 
 static int walk_copy(struct take *take, struct pyr_err *err)
 {
-    const struct pyr_heap_options options = {.progress = take->options->progress, .context = take->options->context};
+    const struct pyr_heap_options options = {
+        .copy = take->copy, .progress = take->options->progress, .context = take->options->context};
     uint64_t start_ns = pyr_now_ns();
     int rc = pyr_heap_walk(pyr_copy_target(take->copy), &take->python, &options, take->writer, &take->walked, err);
     if (rc == PYR_E_AGAIN)

@@ -68,7 +68,7 @@ static int report_progress(struct walk *walk)
 }
 
 /* One object: its edges, its size, what is in it. */
-static int give(struct walk *walk, uint64_t at, unsigned generation)
+static int give_now(struct walk *walk, uint64_t at, unsigned generation)
 {
     const struct type *type = walk_type_of(walk, at);
     struct pyr_snapshot_object object = {.address = at,
@@ -103,8 +103,20 @@ static int give(struct walk *walk, uint64_t at, unsigned generation)
     return rc < 0 ? rc : report_progress(walk);
 }
 
-/* What was found beside the lists. */
-int walk_give_pending(struct walk *walk)
+static int give_put_off(struct walk *walk)
+{
+    return traverse_give(walk, give_now);
+}
+
+static int give(struct walk *walk, uint64_t at, unsigned generation)
+{
+    const struct type *type = walk_type_of(walk, at);
+    if (!type || !traverse_put_off(walk, at, type, generation))
+        return give_now(walk, at, generation);
+    return traverse_is_full(walk) ? give_put_off(walk) : 0;
+}
+
+static int give_pending(struct walk *walk)
 {
     int rc = 0;
     while (rc == 0 && walk->pending.count) {
@@ -114,10 +126,21 @@ int walk_give_pending(struct walk *walk)
     return rc < 0 ? rc : walk->no_memory ? PYR_E_NOMEM : 0;
 }
 
+int walk_give_all(struct walk *walk)
+{
+    int rc = give_pending(walk);
+    while (rc == 0 && !traverse_is_empty(walk)) {
+        rc = give_put_off(walk);
+        if (rc == 0)
+            rc = give_pending(walk);
+    }
+    return rc;
+}
+
 static int give_listed(struct walk *walk, uint64_t at, unsigned list)
 {
     int rc = give(walk, at, list);
-    return rc < 0 ? rc : walk_give_pending(walk);
+    return rc < 0 ? rc : give_pending(walk);
 }
 
 /* ---- the beginning ---- */
@@ -226,7 +249,7 @@ static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr
         rc = walk_collector(walk, &collectors[i]);
     if (rc == 0)
         rc = walk_roots(walk, interps);
-    return rc < 0 ? rc : walk_give_pending(walk);
+    return rc < 0 ? rc : walk_give_all(walk);
 }
 
 static int begin(struct walk *walk, struct pyr_vec *interps, struct pyr_err *err)
@@ -262,12 +285,17 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
     *walk.facts = (struct pyr_heap_facts){0};
     int rc = pyr_mirror_open(&walk.mirror, target, limit, err);
     if (rc == 0)
+        rc = traverse_open(&walk);
+    if (rc == 0)
         rc = begin(&walk, &interps, err);
     if (rc == 0)
         rc = walk_all(&walk, &interps, err);
     if (rc == PYR_E_NOMEM)
         pyr_err_set(err, rc, "out of memory while the objects of process %d are looked at",
                     (int)pyr_target_pid(target));
+    if (rc == PYR_E_GONE)
+        pyr_err_set(err, rc, "process %d, whose objects are looked at, has ended", (int)pyr_target_pid(target));
+    traverse_close(&walk);
     pyr_vec_release(&interps);
     pyr_vec_release(&walk.pending);
     pyr_vec_release(&walk.edges);
