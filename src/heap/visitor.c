@@ -11,8 +11,8 @@ enum {
     BUFFER_ITEMS = 1 << 16,
     STRIKES_MAX = 8, /* traversals that hung: each costs the time below */
 };
-#define PROGRESS_NS 1000000000ull /* in which one object has to be done with, or something be visited */
-#define VISITED_MAX (1ull << 25)  /* by one object */
+#define PROGRESS_NS 500000000ull /* in which one object has to be done with, or something be visited */
+#define VISITED_MAX (1ull << 24) /* by one object */
 
 /* As the code below has it, in the copy, a page after that code. */
 struct board {
@@ -34,6 +34,7 @@ struct visitor {
     struct pyr_copy *copy;
     pyr_addr code;
     uint64_t board_at, buffer;
+    uint64_t skip; /* in the place of a traversal that is not to be run again */
     unsigned strikes;
     struct board board, now; /* what we believe; what was read */
 };
@@ -93,17 +94,22 @@ __asm__(".pushsection .rodata\n"
         "    ret\n"
         "8:  int3\n"
         "    jmp 6b\n"
+        "pyr_visitor_skip:\n" /* a traversal that refuses */
+        "    mov $1, %eax\n"
+        "    ret\n"
         "    .balign 8\n"
         "9:  .quad 0\n"
         "pyr_visitor_code_end:\n"
         ".popsection\n");
 
 extern const unsigned char pyr_visitor_code[] __attribute__((visibility("hidden")));
+extern const unsigned char pyr_visitor_skip[] __attribute__((visibility("hidden")));
 extern const unsigned char pyr_visitor_code_end[] __attribute__((visibility("hidden")));
 
 static int write_code(struct visitor *visitor, struct pyr_err *err)
 {
     size_t size = (uintptr_t)pyr_visitor_code_end - (uintptr_t)pyr_visitor_code;
+    visitor->skip = visitor->code.v + ((uintptr_t)pyr_visitor_skip - (uintptr_t)pyr_visitor_code);
     return pyr_copy_write(visitor->copy, visitor->code, pyr_visitor_code, size, err);
 }
 
@@ -206,6 +212,9 @@ static int strike(struct visitor *visitor, struct pyr_vec *visited, struct pyr_e
     board->visited = visited->count = (size_t)end_before(board, board->at);
     board->items[board->at].state = VISITOR_FAILED;
     board->items[board->at].end = board->visited;
+    for (uint64_t i = board->at + 1; i < board->count; i++)
+        if (board->items[i].traverse == board->items[board->at].traverse)
+            board->items[i].traverse = visitor->skip;
     board->at++;
     return 0;
 }
