@@ -112,7 +112,7 @@ void edges_none(struct walk *walk, uint64_t at, const struct type *base)
 
 /* ---- tuples and lists ---- */
 
-static void items(struct walk *walk, uint64_t at, uint64_t count)
+void walk_items(struct walk *walk, uint64_t at, uint64_t count, unsigned kind)
 {
     if (count > ITEMS_MAX) {
         walk->torn = true;
@@ -129,7 +129,7 @@ static void items(struct walk *walk, uint64_t at, uint64_t count)
             /* Looking at an item may load blocks. */
             if (i % 64 == 0 && i)
                 words = walk_bytes(walk, at + done * 8, part * 8);
-            walk_edge(walk, pyr_word_at(words, (int32_t)(i * 8)), PYR_EDGE_ITEM, 0);
+            walk_edge(walk, pyr_word_at(words, (int32_t)(i * 8)), kind, 0);
         }
     }
 }
@@ -137,7 +137,8 @@ static void items(struct walk *walk, uint64_t at, uint64_t count)
 void edges_tuple(struct walk *walk, uint64_t at, const struct type *base)
 {
     (void)base;
-    items(walk, at + (uint64_t)walk->layout->tuple_items, walk_word(walk, at + (uint64_t)walk->layout->varobject_size));
+    walk_items(walk, at + (uint64_t)walk->layout->tuple_items,
+               walk_word(walk, at + (uint64_t)walk->layout->varobject_size), PYR_EDGE_ITEM);
 }
 
 void edges_list(struct walk *walk, uint64_t at, const struct type *base)
@@ -145,7 +146,7 @@ void edges_list(struct walk *walk, uint64_t at, const struct type *base)
     (void)base;
     uint64_t list = walk_word(walk, at + (uint64_t)walk->layout->list_items);
     if (list)
-        items(walk, list, walk_word(walk, at + (uint64_t)walk->layout->varobject_size));
+        walk_items(walk, list, walk_word(walk, at + (uint64_t)walk->layout->varobject_size), PYR_EDGE_ITEM);
 }
 
 /* ---- sets ---- */

@@ -23,7 +23,7 @@ typedef void read_edges(struct walk *walk, uint64_t at, const struct type *base)
 /* sys.getsizeof without what lies before the object. Length and capacity may be filled, too. */
 typedef uint64_t measure(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
 
-enum type_names { NAMES_NONE, NAMES_FUNCTION, NAMES_CODE, NAMES_MODULE };
+enum type_names { NAMES_NONE, NAMES_FUNCTION, NAMES_CODE, NAMES_MODULE, NAMES_DTYPE };
 
 /* What is known of a built-in or library type by its name. Bits are words of its structure: bit n is at byte 8 * n. */
 struct type_rule {
@@ -87,6 +87,7 @@ struct walk {
     struct pyr_map static_dicts; /* static type -> where the address of its dict stands, its subclasses after it */
     struct type *recent_types[1 << 12];
     struct pyr_arena arena;
+    uint64_t arrays_looked_at; /* bytes of their data */
     struct traverse *traverse; /* NULL: no code can be run in the target */
     struct {
         bool known;            /* its own traversal was run */
@@ -101,8 +102,8 @@ struct walk {
     struct {
         pyr_snapshot_text frame, locals, function, code, dict, mro, bases, base, cache, subclasses, module, name,
             qualname, slots, immortal;
-    } names;                 /* of members */
-    bool torn, conservative; /* of the object at hand */
+    } names;                             /* of members */
+    bool torn, conservative, size_short; /* of the object at hand */
     bool no_memory, has_immortals;
     unsigned type_depth;
     int status; /* of the writer */
@@ -178,8 +179,11 @@ void walk_plain_words(struct walk *walk, uint64_t at, const struct type *base, u
 /* Whether a module of C shows the collector what is in its state. */
 bool module_shows_state(struct walk *walk, uint64_t at);
 
+/* An array of references. */
+void walk_items(struct walk *walk, uint64_t at, uint64_t count, unsigned kind);
+
 read_edges edges_tuple, edges_list, edges_dict, edges_set, edges_odict, edges_defaultdict, edges_deque, edges_type,
-    edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_none;
+    edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_ndarray, edges_none;
 
 /* Every entry of a keys table; values: where the values of a split one lie, 0 for its own. visit gets 0 for no value.
  */
@@ -198,9 +202,11 @@ pyr_snapshot_text code_variable(struct walk *walk, uint64_t code, uint64_t index
 
 /* ---- sizes, contents ---- */
 measure size_list, size_dict, size_set, size_odict, size_deque, size_str, size_bytes, size_bytearray, size_int,
-    size_tuple, size_type, size_code, size_frame, size_generator, size_array;
+    size_tuple, size_type, size_code, size_frame, size_generator, size_array, size_ndarray, size_number;
 
 uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
+/* The dtype of an array, and a narrower one that holds the same values (FORMAT.md). 0: not known. */
+pyr_snapshot_text ndarray_text(struct walk *walk, uint64_t at);
 void walk_contents(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
 
 /* ---- traversals of types that have no reader (traverse.c) ---- */

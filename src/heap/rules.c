@@ -38,6 +38,8 @@ static const struct type_rule rules[] = {
     {.name = "array.array", .measure = size_array},
     {.name = "functools._lru_cache_wrapper", .edges = edges_lru},
     {.name = "memoryview", .ignored = ~W(24)},
+    {.name = "numpy.ndarray", .edges = edges_ndarray, .measure = size_ndarray, .names = NAMES_DTYPE},
+    {.name = "numpy.generic", .measure = size_number},
     {.name = "cell"},
     {.name = "method"},
     {.name = "builtin_function_or_method"},

@@ -21,7 +21,7 @@ static uint8_t flags_of(struct walk *walk, uint64_t at, const struct type *type,
     flags |= type->has_finalizer ? PYR_SNAPSHOT_FINALIZER : 0;
     flags |= type->is_metatype ? PYR_SNAPSHOT_TYPE : 0;
     flags |= walk->conservative ? PYR_SNAPSHOT_CONSERVATIVE : 0;
-    flags |= type->size_unknown ? PYR_SNAPSHOT_SIZE_BASIC : 0;
+    flags |= type->size_unknown || walk->size_short ? PYR_SNAPSHOT_SIZE_BASIC : 0;
     flags |= walk->torn ? PYR_SNAPSHOT_TORN : 0;
     if (tracked && type->has_finalizer && (walk_word(walk, at + (uint64_t)GC_PREVIOUS) & GC_FINALIZED))
         flags |= PYR_SNAPSHOT_FINALIZED;
@@ -79,7 +79,7 @@ static int give_now(struct walk *walk, uint64_t at, unsigned generation)
     if (!type)
         return walk->facts->torn++, 0;
     walk->edges.count = 0;
-    walk->torn = walk->conservative = false;
+    walk->torn = walk->conservative = walk->size_short = false;
     walk_reach(walk, type->at);
     walk_object_edges(walk, at, type);
     object.type = type->at;
@@ -92,7 +92,7 @@ static int give_now(struct walk *walk, uint64_t at, unsigned generation)
     walk->facts->edges += walk->edges.count;
     walk->facts->torn += walk->torn;
     walk->facts->conservative += walk->conservative;
-    walk->facts->size_basic += type->size_unknown;
+    walk->facts->size_basic += type->size_unknown || walk->size_short;
     if (object.flags & PYR_SNAPSHOT_STATIC)
         walk_static_object(walk, at, object.size, pyr_mirror_region(&walk->mirror, at)->path);
     else if (immortal)
