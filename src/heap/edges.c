@@ -237,14 +237,25 @@ static uint64_t dict_pointer(struct walk *walk, uint64_t at, const struct type *
     return at + size + (uint64_t)type->dict_offset;
 }
 
+static bool has_managed_dict(const struct walk *walk, const struct type *type)
+{
+    return walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE && (type->flags & PYR_TYPE_MANAGED_DICT);
+}
+
+/* From a type that C made, whose traversal shows it then. */
+static bool inherits_managed_dict(const struct walk *walk, const struct type *type)
+{
+    return has_managed_dict(walk, type->solid) && !type->solid->rule->edges;
+}
+
 static void class_edges(struct walk *walk, uint64_t at, const struct type *type)
 {
     const struct type *solid = type->solid;
     for (size_t i = 0; i < type->slot_count; i++)
         walk_edge(walk, walk_word(walk, at + type->slots[i].offset), PYR_EDGE_ATTRIBUTE, type->slots[i].text);
-    if (walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE && (type->flags & PYR_TYPE_MANAGED_DICT))
+    if (has_managed_dict(walk, type) && !inherits_managed_dict(walk, type))
         managed_dict(walk, at, (struct type *)(uintptr_t)type);
-    else if (type->dict_offset && type->dict_offset != solid->dict_offset)
+    else if (!has_managed_dict(walk, type) && type->dict_offset && type->dict_offset != solid->dict_offset)
         walk_edge(walk, walk_word(walk, dict_pointer(walk, at, type)), PYR_EDGE_DICT, 0);
 }
 
@@ -283,9 +294,6 @@ static void solid_edges(struct walk *walk, uint64_t at, const struct type *type)
     if (base)
         base->rule->edges(walk, at, base);
     words_beyond(walk, at, type, base);
-    if (!type->is_class && walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE &&
-        (type->flags & PYR_TYPE_MANAGED_DICT))
-        managed_dict(walk, at, (struct type *)(uintptr_t)type);
 }
 
 /* What the traversal visited beside that, behind what is no word of the structure. */
@@ -297,12 +305,24 @@ static void other_shown(struct walk *walk)
 }
 
 /* The part of an object that its class has from a type that C made. */
-static void inherited_edges(struct walk *walk, uint64_t at, const struct type *solid)
+static void inherited_edges(struct walk *walk, uint64_t at, const struct type *type)
 {
+    const struct type *solid = type->solid;
     size_t before = walk->edges.count;
     solid_edges(walk, at, solid);
+    if (inherits_managed_dict(walk, type))
+        managed_dict(walk, at, (struct type *)(uintptr_t)type);
     if (!walk->shown.known)
         walk->conservative |= !*solid->rule->name && (solid->traverse || walk->edges.count > before);
+}
+
+/* A traversal that a heap type has from a static one knows nothing of classes that can go. */
+static bool traverse_knows_class(const struct type *solid)
+{
+    const struct type *origin = solid;
+    while (origin->base && origin->base->traverse == solid->traverse)
+        origin = origin->base;
+    return solid->traverse && (origin->flags & PYR_TYPE_HEAP) && !solid->rule->hides_class;
 }
 
 /* A class's own traversal shows the class, unless it leaves that to the traversal of a heap type made in C. */
@@ -316,7 +336,7 @@ static bool shows_class(struct walk *walk, const struct type *type)
     if (left_to_solid && walk->shown.known)
         return shown_take(walk, type->at);
     return !left_to_solid || solid->rule->shows_class ||
-           (walk->layout->heap_types_show_class && solid->traverse && !solid->rule->hides_class);
+           (walk->layout->heap_types_show_class && traverse_knows_class(solid));
 }
 
 void walk_object_edges(struct walk *walk, uint64_t at, const struct type *type)
@@ -326,11 +346,11 @@ void walk_object_edges(struct walk *walk, uint64_t at, const struct type *type)
     if (type->is_class)
         class_edges(walk, at, type);
     walk->shown.known = known;
-    inherited_edges(walk, at, type->solid);
-    bool class_shown = shows_class(walk, type);
+    inherited_edges(walk, at, type);
+    bool is_made = type->flags & PYR_TYPE_HEAP, class_shown = is_made && shows_class(walk, type);
     if (known)
         other_shown(walk);
     walk->shown.known = false;
-    if (type->flags & PYR_TYPE_HEAP) /* an instance refers to its class, whether its traversal says so or not */
+    if (is_made) /* an instance refers to its class, whether its traversal says so or not */
         walk_edge(walk, type->at, PYR_EDGE_CLASS | (class_shown ? 0 : PYR_EDGE_HIDDEN), 0);
 }

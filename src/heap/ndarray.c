@@ -149,10 +149,13 @@ uint64_t size_number(struct walk *walk, uint64_t at, const struct type *type, st
         {"complex64", 8},   {"datetime64", 8},   {"timedelta64", 8}, {"longdouble", 16}, {"float128", 16},
         {"complex128", 16}, {"clongdouble", 32}, {"complex256", 32},
     };
-    (void)walk, (void)at, (void)object;
+    (void)object;
     const struct type *own = type->solid;
     while (own && strncmp(own->name, "numpy.", 6) != 0)
         own = own->base;
+    uint64_t length = walk_word(walk, at + (uint64_t)walk->layout->varobject_size);
+    if (own && (strcmp(own->name + 6, "bytes_") == 0 || strcmp(own->name + 6, "void") == 0))
+        return type->basic_size + (type->item_size + 1) * length;
     for (size_t i = 0; own && i < sizeof numbers / sizeof *numbers; i++)
         if (strcmp(own->name + 6, numbers[i].name) == 0)
             return type->basic_size + numbers[i].bytes;

@@ -33,11 +33,13 @@ struct type_rule {
     uint64_t hidden;   /* words that it owns but does not visit */
     uint64_t ignored;  /* words that it does not own */
     enum type_names names;
-    bool shows_class; /* visits its type, though it is not a class of Python's */
+    bool measure_of_object; /* the measure is that of object.__sizeof__: another base may have one of its own */
+    bool shows_class;       /* visits its type, though it is not a class of Python's */
     bool hides_class;
 };
 
 const struct type_rule *type_rule_find(const char *name);
+const struct type_rule *type_measure_find(const char *name); /* of types that are known for their sizes alone */
 
 struct type_label {
     uint32_t offset;
@@ -57,6 +59,7 @@ struct type {
     const struct type_rule *measure; /* likewise, for the size */
     const struct type_rule *own;     /* named after it, or NULL */
     bool is_gc, is_metatype, has_finalizer, is_class /* made by Python code */;
+    const struct type_rule *own_measure; /* how its own __sizeof__ measures it; NULL: none, or not known */
     bool own_sizeof, size_unknown;
     bool traverse_failed;      /* it crashed, or did not come back: it is not run again */
     struct type_label *labels; /* by offset: what its members are called */
@@ -202,7 +205,8 @@ pyr_snapshot_text code_variable(struct walk *walk, uint64_t code, uint64_t index
 
 /* ---- sizes, contents ---- */
 measure size_list, size_dict, size_set, size_odict, size_deque, size_str, size_bytes, size_bytearray, size_int,
-    size_tuple, size_type, size_code, size_frame, size_generator, size_array, size_ndarray, size_number;
+    size_tuple, size_type, size_code, size_frame, size_generator, size_array, size_struct, size_decimal, size_buffered,
+    size_bytesio, size_element, size_combinations, size_permutations, size_product, size_ndarray, size_number;
 
 uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
 /* The dtype of an array, and a narrower one that holds the same values (FORMAT.md). 0: not known. */
