@@ -304,6 +304,11 @@ static void other_shown(struct walk *walk)
             push_edge(walk, walk->shown.items[i], PYR_EDGE_OTHER, 0);
 }
 
+bool walk_is_static_type(struct walk *walk, uint64_t at, const struct type *type)
+{
+    return type->is_metatype && !(walk_word(walk, at + (uint64_t)walk->layout->type_flags) & PYR_TYPE_HEAP);
+}
+
 /* The part of an object that its class has from a type that C made. */
 static void inherited_edges(struct walk *walk, uint64_t at, const struct type *type)
 {
@@ -312,6 +317,9 @@ static void inherited_edges(struct walk *walk, uint64_t at, const struct type *t
     solid_edges(walk, at, solid);
     if (inherits_managed_dict(walk, type))
         managed_dict(walk, at, (struct type *)(uintptr_t)type);
+    if (walk_is_static_type(walk, at, type))
+        for (size_t i = before; i < walk->edges.count; i++)
+            PYR_VEC_AT(&walk->edges, struct pyr_snapshot_edge, i)->kind |= PYR_EDGE_HIDDEN;
     if (!walk->shown.known)
         walk->conservative |= !*solid->rule->name && (solid->traverse || walk->edges.count > before);
 }

@@ -173,6 +173,9 @@ void walk_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text 
 /* The same for a word that need not be a reference. */
 bool walk_maybe_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label);
 
+/* Whether an object is a type that the collector does not know. type: of the object. */
+bool walk_is_static_type(struct walk *walk, uint64_t at, const struct type *type);
+
 /* All edges of an object. */
 void walk_object_edges(struct walk *walk, uint64_t at, const struct type *type);
 

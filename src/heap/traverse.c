@@ -43,8 +43,8 @@ static bool is_wanted(struct walk *walk, uint64_t at, const struct type *type)
     const struct type *solid = type->solid;
     if (!walk->traverse || walk->traverse->broken || !type->is_gc || !solid->traverse || solid->traverse_failed)
         return false;
-    if (type->is_metatype && !(walk_word(walk, at + (uint64_t)walk->layout->type_flags) & PYR_TYPE_HEAP))
-        return false; /* the collector does not know it: its traversal is not made for that */
+    if (walk_is_static_type(walk, at, type))
+        return false; /* its traversal is not made for that */
     return !*solid->rule->name || (solid->rule->edges == edges_module && module_shows_state(walk, at));
 }
 

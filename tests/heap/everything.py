@@ -489,8 +489,8 @@ def census(write):
             describe(other, 255, write)
 
 
-def main():
-    make()
+def stop(folder):
+    """Three generations with something in each, then the census."""
     sys.stdout.flush()
     gc.collect()
     for _ in range(2):
@@ -504,10 +504,12 @@ def main():
         os.write(target, text.encode())
     census(write)
     os.close(target)
-    target = os.open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "census"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    target = os.open(os.path.join(folder, "census"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     census(write)
     print("READY", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-main()
+if __name__ == "__main__":
+    make()
+    stop(os.path.dirname(os.path.abspath(__file__)))

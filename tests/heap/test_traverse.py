@@ -90,6 +90,7 @@ def test_traversals_are_run_in_the_copy(target):
             assert {label for _, _, label in found.edges} >= {"one", "other"}, kind
 
 
+@pytest.mark.long(2)
 def test_without_a_copy_it_is_guessed(target):
     """Of a process that stands still itself, no code is run."""
     os.kill(target.pid, 19)

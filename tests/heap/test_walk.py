@@ -43,12 +43,17 @@ def check_untracked(walk, said):
     assert len(lost) < 40
 
 
-def check_sizes(walk, said):
+def wrong_sizes(walk, said, but=()):
+    """There are none but of types whose __sizeof__ has to be run: which are those."""
     wrong = [(item.kind, item.size, walk.objects[address].size) for address, item in said.items()
              if item.size and address in walk.objects and walk.objects[address].size != item.size and
-             not walk.objects[address].flags & walked.SIZE_BASIC]
+             not walk.objects[address].flags & walked.SIZE_BASIC and item.kind not in but]
     assert wrong == []
-    basic = {walk.types[item.type][1] for item in walk.objects.values() if item.flags & walked.SIZE_BASIC}
+    return {walk.types[item.type][1] for item in walk.objects.values() if item.flags & walked.SIZE_BASIC}
+
+
+def check_sizes(walk, said):
+    basic = wrong_sizes(walk, said)
     assert "Sized" in basic
     assert not basic & {"list", "Struct", "Decimal", "BufferedReader", "BytesIO", "Element", "product", "permutations", "dict", "str", "int", "set", "type", "code", "OrderedDict", "deque", "Plain"}
 
@@ -95,7 +100,7 @@ def check_roots(walk):
     modules = {holder for kind, _, holder, _ in walk.roots if kind == 0}
     assert {"__main__", "sys", "builtins", "os"} <= modules
     frames = {(holder.partition(" ")[0], name) for kind, _, holder, name in walk.roots if kind == 1}
-    assert ("main", "target") in frames or ("main", "write") in frames
+    assert ("stop", "target") in frames or ("stop", "write") in frames
     assert kinds[2] and kinds[3] and kinds[4]
     assert all(address in walk.objects for _, address, *_ in walk.roots)
 
