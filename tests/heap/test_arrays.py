@@ -1,5 +1,6 @@
 """NumPy and pandas: census, references and sizes are what the interpreter says of them; dtypes that are too wide."""
 import collections
+import json
 import os
 import pathlib
 import platform
@@ -87,7 +88,15 @@ def check_dtypes(walk, found):
     assert found["DATA"].text == "int64; int32 would save 400000 bytes"
 
 
-def test_arrays(installed, start):
+def check_report(found):
+    """What would be saved of all arrays of the module SMALL, at least: NumPy and pandas have some of their own."""
+    rows = {row["detail"]: row for row in found["containers"] if "detail" in row}
+    assert rows["int64 as int8"]["saved_bytes"] >= 7000 and rows["float64 as float32"]["saved_bytes"] >= 4000
+    row = rows["int64 as int32"]
+    assert row["kind"] == "wide" and row["saved_bytes"] >= 404000 and row["path"] == "__main__.DATA"
+
+
+def test_arrays(installed, start, pyrometer):
     python, folder = installed
     target = start(HERE / "arrays.py", folder, HERE, python=python)
     walk, said = test_walk.both(target, "copy")
@@ -101,3 +110,5 @@ def test_arrays(installed, start):
     found = attributes(walk, "__main__")
     check_objects(walk, found)
     check_dtypes(walk, found)
+    file = os.path.join(target.folder, "x.pyroheap")
+    check_report(json.loads(pyrometer("heap", target.pid, "-o", file, "--json").stdout))
