@@ -57,6 +57,11 @@ class Sampler:
         return Started(self, self.command(pid, rate, seconds, output), output, seconds)
 
 
+def let_interrupt():
+    """What a shell starts in the background ignores SIGINT, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Started:
     """seconds: how long it is to run; one that goes on (py-spy counts samples instead, and may fall behind) is
     interrupted."""
@@ -65,7 +70,7 @@ class Started:
         self.sampler, self.output, self.seconds = sampler, output, seconds
         self.began = time.monotonic()
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
+                                        stderr=subprocess.STDOUT, text=True, preexec_fn=let_interrupt)
 
     def finish(self):
         late = threading.Timer(self.seconds + GRACE_S, self.process.send_signal, (signal.SIGINT,))
@@ -118,6 +123,17 @@ class Pyrometer(Sampler):
         unresolved = quality.get("unresolved", 0)
         run.samples = quality["samples_taken"] + unresolved
         run.dropped = (quality["samples_failed"] + unresolved) / max(1, run.samples)
+
+
+class SleepLoop(Sampler):
+    """No sampler, but what wakes up as often as one: what is not its doing in what samplers cost."""
+    name = "sleep loop"
+
+    def __init__(self, path):
+        self.path = path
+
+    def command(self, pid, rate, seconds, output):
+        return [self.path, rate, seconds]
 
 
 class Tachyon(Sampler):

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -20,6 +21,9 @@ BENCH = pathlib.Path(__file__).resolve().parent
 FLOOR = BENCH.parent / "build" / "meson" / "bench" / "bench_floor"
 WORKLOADS = BENCH / "workloads"
 RATES = (1000, 10000)
+ROUND_S = 1.5
+CALIBRATION_SCALE = 0.1
+ATTACH_S = 1  # until a sampler takes samples
 WORKLOADS_USED = ["json_mix", "objects", "deep", "generators", "threads"]
 
 
@@ -48,9 +52,8 @@ class Setting:
     def output(self):
         return pathlib.Path(self.folder.name) / f"out-{time.monotonic_ns()}"
 
-    def target(self, script, *arguments):
-        target = pythons.Target(self.python, script, map(str, arguments))
-        return target
+    def target(self, script, *arguments, stdin=subprocess.DEVNULL):
+        return pythons.Target(self.python, script, map(str, arguments), stdin=stdin)
 
 
 def failed(error):
@@ -86,36 +89,72 @@ def own_cpu(setting):
                                   (f"{100 * share:.2f} %", f"{1e6 * share / rate:.1f}", f"{share / bare:.2f}"))
 
 
-def workload_time(setting, name, sampler=None, rate=None):
-    """The program's own clock for a fixed amount of work, with or without a sampler on it."""
-    target = setting.target(WORKLOADS / (name + ".py"), 1)
-    started = None
-    try:
-        if sampler:
-            started = sampler.start(target.pid, rate, 600, setting.output())
-        return float(target.line(timeout_s=600).split()[-1])
-    finally:
-        target.stop()
-        if started:
+class Rounds:
+    """One process that does a workload's work over and over, about ROUND_S at a time."""
+
+    def __init__(self, setting, name):
+        self.target = setting.target(BENCH / "rounds.py", stdin=subprocess.PIPE)
+        shutil.copy(WORKLOADS / (name + ".py"), self.target.folder)
+        self.tell(name)
+        self.scale = CALIBRATION_SCALE
+        self.scale *= ROUND_S / self.run()[0]
+
+    def tell(self, word):
+        self.target.process.stdin.write(f"{word}\n".encode())
+        self.target.process.stdin.flush()
+
+    def run(self):
+        """(wall, CPU) seconds of one round, by the program's own clocks."""
+        self.tell(self.scale)
+        return tuple(map(float, self.target.line(timeout_s=600).split()))
+
+    def run_under(self, setting, sampler, rate):
+        """The same with a sampler on it, that has had a round to find its feet: start-up is not what is asked for."""
+        started = sampler.start(self.target.pid, rate, 600, setting.output())
+        try:
+            time.sleep(ATTACH_S)
+            self.run()
+            measured = self.run()
+            if started.process.poll() is not None:
+                raise RuntimeError(f"{sampler.name} ended: {started.process.stdout.read().strip()[-300:]}")
+            return measured
+        finally:
             started.process.send_signal(signal.SIGINT)
             started.process.communicate()
 
 
+def interval(ratios):
+    low, high = stats.bootstrap(ratios, stats.geomean)
+    return f"{100 * (stats.geomean(ratios) - 1):+.2f} % ({100 * (low - 1):+.2f} to {100 * (high - 1):+.2f})"
+
+
 def slowdown(setting):
-    """How much longer a fixed amount of work takes under the sampler: interleaved pairs, in random order."""
-    yield "workload", "sampler", "rate", "pairs", "slowdown", "95 % interval"
+    """How much longer a fixed amount of work takes under the sampler: rounds of one process, with and without it in random order.
+
+    Its wall time is its CPU time and its time off the CPU, in which it waited or was stopped. The latter says most on a
+    shared machine, whose speed goes up and down but takes wall and CPU time with it."""
+    yield "workload", "sampler", "rate", "pairs", "off the CPU (95 % interval)", "CPU time", "wall"
     chooser = random.Random(1)
+    compared = [samplers.SleepLoop(FLOOR), *(sampler for sampler, _ in setting.samplers)]
     for name in setting.workloads:
-        for sampler, _ in setting.samplers:
-            ratios = []
-            for _ in range(setting.pairs):
-                times = {}
-                for chosen in chooser.sample([None, sampler], 2):
-                    times[chosen is not None] = workload_time(setting, name, chosen, 1000)
-                ratios.append(times[True] / times[False])
-            low, high = stats.bootstrap(ratios, stats.geomean)
-            yield (name, sampler.name, 1000, len(ratios), f"{100 * (stats.geomean(ratios) - 1):+.2f} %",
-                   f"{100 * (low - 1):+.2f} % to {100 * (high - 1):+.2f} %")
+        rounds = Rounds(setting, name)
+        ratios = {sampler: [] for sampler in compared}
+        failures = {}
+        for _ in range(setting.pairs):
+            taken = {}
+            for sampler in chooser.sample([None, *ratios], len(ratios) + 1):
+                try:
+                    taken[sampler] = rounds.run_under(setting, sampler, 1000) if sampler else rounds.run()
+                except RuntimeError as error:
+                    failures[sampler] = failed(error)
+                    del ratios[sampler]
+            for sampler in ratios:
+                wall, cpu = (under / plain for under, plain in zip(taken[sampler], taken[None]))
+                ratios[sampler].append((wall / cpu, cpu, wall))
+        rounds.target.stop()
+        for sampler in compared:
+            columns = map(interval, zip(*ratios[sampler])) if sampler in ratios else (failures[sampler], "", "")
+            yield name, sampler.name, 1000, setting.pairs, *columns
 
 
 def highest(setting):

@@ -41,7 +41,7 @@ _pyrometer() {
     report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --pid --from --to --limit
         --help" ;;
     heap) options="--census --suspects --top --dominators --paths --query --cycles --duplicates --containers --arenas --gc --dot
-        --json --output --force --limit --help" ;;
+        --json --output --force --stop --quiet --limit --help" ;;
     diff) options="--output --force --limit --help" ;;
     doctor) options="--json --help" ;;
     help)
@@ -83,7 +83,11 @@ _pyrometer() {
     fi
     case $command in
     attach | dump | top) _pyrometer_pids "$current" ;;
-    run | report | heap | diff) _pyrometer_files "$current" ;;
+    heap)
+        _pyrometer_pids "$current"
+        [[ -n ${COMPREPLY[*]} ]] || _pyrometer_files "$current"
+        ;;
+    run | report | diff) _pyrometer_files "$current" ;;
     esac
 }
 

@@ -26,7 +26,7 @@ complete -c pyrometer -n $profiling -l force -d 'Overwrite the file'
 complete -c pyrometer -n '__fish_seen_subcommand_from attach' -l ready-fd -x -d 'Say "ready PID" there when the first sample is taken'
 complete -c pyrometer -n $profiling -l opcodes -d 'Record which bytecode instruction is executed'
 complete -c pyrometer -n $profiling -l duration -x -d 'End the profiling after this time'
-complete -c pyrometer -n $profiling -s q -l quiet -d 'Print nothing but failures'
+complete -c pyrometer -n "$profiling; or __fish_seen_subcommand_from heap" -s q -l quiet -d 'Print nothing but failures'
 complete -c pyrometer -n $measuring -s r -l rate -x -a '100 1k 10k max' -d 'Samples per second'
 complete -c pyrometer -n "$measuring; or __fish_seen_subcommand_from report" -l mode -x -a 'wall cpu gil' -d 'Which time'
 complete -c pyrometer -n $measuring -l no-children -d 'Leave out the processes it starts'
@@ -56,8 +56,16 @@ complete -c pyrometer -n '__fish_seen_subcommand_from report' -l to -x -d 'Only 
 complete -c pyrometer -n '__fish_seen_subcommand_from report heap diff' -s n -l limit -x -d 'Rows of tables'
 
 complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l query -x -d 'Ask in the query language'
-for view in census suspects top dominators cycles duplicates containers arenas gc
-    complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l $view
-end
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l census -d 'Objects and bytes by type'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l suspects -d 'In words: what keeps much'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l top -d 'The objects that keep most'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l dominators -d 'What would be freed with what'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l cycles -d 'Garbage that waits for the collector'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l duplicates -d 'Equal objects'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l containers -d 'Memory that containers need not take'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l arenas -d 'How full pools and arenas are'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l gc -d "The collector's generations"
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l stop -d 'Stop a process that cannot be copied'
+complete -c pyrometer -n '__fish_seen_subcommand_from heap' -a '(__fish_complete_pids)'
 complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l paths -x -d 'Shortest ways to a type or an address'
 complete -c pyrometer -n '__fish_seen_subcommand_from heap' -l dot -r -F -d 'Draw for Graphviz'

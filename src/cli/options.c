@@ -93,7 +93,7 @@ static bool read_value(const struct pyr_option *option, const char *text, void *
         return pyr_read_pid(text, to);
     default:
         memcpy(to, &text, sizeof text);
-        return true;
+        return *text; /* an empty word is a variable of a shell that was not set */
     }
 }
 
@@ -107,6 +107,8 @@ static const char *wanted(enum pyr_option_kind kind)
         return "a time, such as 10, 1.5s, 200ms or 5m";
     case PYR_OPTION_PID:
         return "the number of a process";
+    case PYR_OPTION_TEXT:
+        return "a name or a text";
     default:
         return "a number";
     }

@@ -1,9 +1,10 @@
 #include "sample/batch.h"
 
 #include "base/clock.h"
+#include "sample/regime.h"
 
 #define SLOW_TIMES 3.0 /* a read that takes this much longer than usual was interrupted */
-#define OVER 64.0      /* shares and times are averaged over about as many */
+#define OVER 64.0      /* times are averaged over about as many */
 
 struct pyr_batch pyr_batch_start(struct pyr_process *process)
 {
@@ -130,12 +131,6 @@ int pyr_batch_foresee(struct pyr_process *process, struct pyr_sampled *sampled)
     return rc == PYR_E_NOMEM || rc == PYR_E_GONE ? rc : PYR_E_TORN;
 }
 
-void pyr_batch_note_torn(struct pyr_process *process, int rc)
-{
-    if (rc == 0 || rc == PYR_E_TORN)
-        process->torn += ((rc == PYR_E_TORN) - process->torn) / OVER;
-}
-
 int pyr_batch_settle(struct pyr_process *process, struct pyr_sampled *sampled, int rc, uint32_t node)
 {
     bool unresolved = rc == PYR_E_TORN || rc == PYR_E_AGAIN;
@@ -143,7 +138,7 @@ int pyr_batch_settle(struct pyr_process *process, struct pyr_sampled *sampled, i
         process->stale = sampled->gone = true;
     if (rc < 0 && !unresolved)
         return rc == PYR_E_GONE ? 0 : rc;
-    pyr_batch_note_torn(process, rc);
+    pyr_regime_note(process, rc);
     uint8_t flags = pyr_process_flags(process, sampled);
     if (unresolved)
         flags |= PYR_UNRESOLVED;

@@ -47,9 +47,6 @@ int pyr_batch_prove(struct pyr_process *process, struct pyr_sampled *sampled, st
  * but it shows where frames are. PYR_E_TORN, or why that is impossible. */
 int pyr_batch_foresee(struct pyr_process *process, struct pyr_sampled *sampled);
 
-/* Averages into process->torn how a glance at an active thread ended: 0 or PYR_E_TORN; others tell nothing of it. */
-void pyr_batch_note_torn(struct pyr_process *process, int rc);
-
 /* Records the sample of a thread that was read while it ran: its node, or (PYR_E_TORN, PYR_E_AGAIN) that it is
  * unresolved. */
 int pyr_batch_settle(struct pyr_process *process, struct pyr_sampled *sampled, int rc, uint32_t node);

@@ -3,6 +3,7 @@
  * between them (the double collect of the snapshot literature), so a chain equal in both is the stack of that instant.
  */
 #include "sample/batch.h"
+#include "sample/regime.h"
 #include "sample/rest.h"
 
 /* The pulse is read at the instant of the first thread's anchor, that is most often of the only one. */
@@ -111,7 +112,7 @@ int pyr_process_probe(struct pyr_process *process, uint64_t now_ns)
         rc = pyr_process_glance_one(process, sampled, now_ns, &node);
         if (rc == PYR_E_GONE)
             process->stale = sampled->gone = true;
-        pyr_batch_note_torn(process, rc);
+        pyr_regime_note(process, rc);
         if (rc == PYR_E_TORN || rc == PYR_E_GONE || rc == PYR_E_AGAIN)
             rc = 0;
     }

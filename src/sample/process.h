@@ -66,6 +66,7 @@ struct pyr_process {
     bool gone;
     double piece_ns;    /* what reading one piece takes usually */
     double torn;        /* share of the last glances at active threads that were torn */
+    unsigned glances;   /* at active threads, that this share is of: at most PYR_REGIME_GLANCES */
     bool restless;      /* so much that glances are not worth taking: see regime.c */
     uint64_t regime_ns; /* since when */
     unsigned failures;  /* ticks in a row that could not read it */

@@ -1,51 +1,16 @@
-/* The public profiler: two instruments on one recording. The caller's thread takes glances; a second one, which sits on
- * the target's CPU, takes the exact ticks. One lock is held during each tick. */
+/* The public profiler: opened, kept and closed. */
+#include "sample/profiler.h"
+
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "memory/memory.h"
-#include "pyrometer/pyrometer.h"
-#include "sample/budget.h"
-#include "sample/family.h"
 #include "sample/regime.h"
-#include "sample/schedule.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-#define HOUSEKEEPING_NS 10000000u
-#define UNDECIDED_NS 2000000u
-#define FLUSH_MIN_NS                                                                                                   \
-    100000000u /* soon at first, lest much be lost; later rarely, since small pieces compress badly                    \
-                */
+#define FLUSH_MIN_NS 100000000u /* soon at first, lest much be lost; later rarely: small pieces compress badly */
 #define FLUSH_NS 1000000000u
 #define FLUSH_MAX_NS 10000000000u
-#define PROBE_YOUNG_NS 2000000u
-#define YOUNG_NS 1000000000u
-#define SHORT_NAP_NS 500000u /* while a process that ends is still to be let go */
-#define NAP_NS 20000000u     /* no sleep is longer, so that stop is noticed */
-
-struct pyr_profiler {
-    struct pyr_profile_options options;
-    struct pyr_writer *writer;
-    struct pyr_family family;
-    struct pyr_memory *memory;       /* NULL: allocations are not recorded */
-    struct pyr_vec memory_processes; /* of struct pyr_memory_process */
-    struct pyr_quality quality;
-    struct pyr_process_info attached; /* as it was found: at the end it may be gone, or another program */
-    pthread_mutex_t lock;
-    atomic_bool stop, pausing;
-    atomic_bool sampled, announced;
-    uint64_t start_ns, ended_ns;
-    uint64_t start_cpu_ns;
-    uint64_t housekeeping_ns, flush_ns;
-    int failure; /* of either thread: the first */
-    bool sitter_runs;
-    pthread_t sitter;
-};
 
 static const char *mode_name(enum pyr_mode mode)
 {
@@ -98,7 +63,7 @@ static int await_python(pid_t pid, double wait_s, struct pyr_err *err)
         rc = pyr_python_detect(python, target, err);
         if (rc != PYR_E_AGAIN || pyr_now_ns() >= deadline)
             break;
-        pyr_sleep_until_ns(pyr_now_ns() + NAP_NS);
+        pyr_sleep_until_ns(pyr_now_ns() + PYR_NAP_NS);
     }
     pyr_free(python);
     pyr_target_close(target);
@@ -173,15 +138,7 @@ void pyr_profiler_resume(struct pyr_profiler *profiler)
     pthread_mutex_unlock(&profiler->lock);
 }
 
-/* Who samples without a rest would have the lock again before the one that waits for it. */
-static void give_way(struct pyr_profiler *profiler)
-{
-    while (atomic_load(&profiler->pausing) && !atomic_load(&profiler->stop))
-        pyr_sleep_until_ns(pyr_now_ns() + SHORT_NAP_NS);
-}
-
-/* Records a failure that ends the run: a target that is gone, or whose memory changed under a read, is none. */
-static void note_failure(struct pyr_profiler *profiler, int rc)
+void pyr_profiler_note_failure(struct pyr_profiler *profiler, int rc)
 {
     if (rc >= 0 || rc == PYR_E_GONE || rc == PYR_E_TORN || rc == PYR_E_FAULT || rc == PYR_E_AGAIN)
         return;
@@ -190,48 +147,7 @@ static void note_failure(struct pyr_profiler *profiler, int rc)
     atomic_store(&profiler->stop, true);
 }
 
-static bool over(struct pyr_profiler *profiler)
-{
-    return atomic_load(&profiler->stop) || profiler->family.root_gone;
-}
-
-static bool sleep_until(struct pyr_profiler *profiler, uint64_t deadline)
-{
-    for (uint64_t now = pyr_now_ns(); now < deadline; now = pyr_now_ns()) {
-        if (over(profiler))
-            return false;
-        uint64_t nap = pyr_task_tidy() ? SHORT_NAP_NS : NAP_NS;
-        pyr_sleep_until_ns(deadline - now > nap ? now + nap : deadline);
-    }
-    return !over(profiler);
-}
-
-static struct pyr_process *process_at(const struct pyr_profiler *profiler, size_t i)
-{
-    return PYR_VEC_AT(&profiler->family.members, struct pyr_member, i)->process;
-}
-
-static bool exact_only(const struct pyr_profiler *profiler)
-{
-    return profiler->options.truth == PYR_TRUTH_EXACT || profiler->options.truth == PYR_TRUTH_STOP;
-}
-
-/* The exact ticks that a calm process gets, of those asked for. */
-static double calm_exact_rate(const struct pyr_profiler *profiler)
-{
-    double rate = profiler->options.rate_hz;
-    if (exact_only(profiler))
-        return rate;
-    return rate < 0 || rate > PYR_CALM_EXACT_HZ ? PYR_CALM_EXACT_HZ : rate;
-}
-
-static double restless_exact_rate(const struct pyr_profiler *profiler)
-{
-    double rate = profiler->options.rate_hz;
-    return rate < 0 || rate > PYR_RESTLESS_EXACT_HZ ? PYR_RESTLESS_EXACT_HZ : rate;
-}
-
-static void note_problem(struct pyr_profiler *profiler, const struct pyr_process *process)
+void pyr_profiler_note_problem(struct pyr_profiler *profiler, const struct pyr_process *process)
 {
     struct pyr_err *problem = &profiler->family.problem;
     if (problem->status)
@@ -248,114 +164,11 @@ static void note_problem(struct pyr_profiler *profiler, const struct pyr_process
             process->left_out, (int)process->pid);
 }
 
-/* A process that may not be read any more does not end the profiling of the others. */
-static void note_reading(struct pyr_profiler *profiler, struct pyr_process *process, int rc)
-{
-    process->hidden |= rc == PYR_E_PERMISSION;
-    note_problem(profiler, process);
-    if (rc != PYR_E_PERMISSION)
-        note_failure(profiler, rc);
-}
-
-static void note_tick(struct pyr_profiler *profiler, struct pyr_process *process, int rc)
-{
-    if (rc < 0)
-        profiler->quality.samples_failed++;
-    else
-        atomic_store(&profiler->sampled, true);
-    note_reading(profiler, process, rc);
-}
-
-/* Outside of the lock: whoever is told may take its time. */
-static void announce(struct pyr_profiler *profiler)
-{
-    if (profiler->options.ready && atomic_load(&profiler->sampled) && !atomic_exchange(&profiler->announced, true))
-        profiler->options.ready(profiler->options.ready_context);
-}
-
-/* One glance at every calm Python process. False if there is none. */
-static bool glance(struct pyr_profiler *profiler)
-{
-    bool any = false;
-    unsigned ticks = profiler->options.rate_hz < 0 ? PYR_BURST : 1;
-    pthread_mutex_lock(&profiler->lock);
-    for (size_t i = 0; i < profiler->family.members.count; i++) {
-        struct pyr_process *process = process_at(profiler, i);
-        if (!process->is_python || process->restless || process->hidden)
-            continue;
-        uint64_t now = pyr_now_ns();
-        note_tick(profiler, process, pyr_process_glance(process, ticks, now, now - profiler->start_ns));
-        if (profiler->options.truth == PYR_TRUTH_AUTO)
-            pyr_regime_keep(process, now);
-        any = true;
-    }
-    pthread_mutex_unlock(&profiler->lock);
-    announce(profiler);
-    return any;
-}
-
-/* One exact tick of every Python process. Calm ones take their part of a rate that is meant for restless ones, by lot.
- */
-static void take_exact(struct pyr_profiler *profiler, double rate, struct pyr_schedule *schedule)
-{
-    enum pyr_hold hold = profiler->options.truth == PYR_TRUTH_STOP ? PYR_HOLD_STOP : PYR_HOLD_SIT;
-    double calm_share = rate > 0 ? calm_exact_rate(profiler) / rate : 1;
-    pthread_mutex_lock(&profiler->lock);
-    for (size_t i = 0; i < profiler->family.members.count; i++) {
-        struct pyr_process *process = process_at(profiler, i);
-        if (!process->is_python || process->hidden || (!process->restless && pyr_schedule_lot(schedule) >= calm_share))
-            continue;
-        enum pyr_tick_kind kind = process->restless ? PYR_TICK_ONLY : PYR_TICK_EXACT;
-        uint64_t now = pyr_now_ns();
-        note_tick(profiler, process, pyr_process_exact(process, hold, kind, now, now - profiler->start_ns));
-    }
-    pthread_mutex_unlock(&profiler->lock);
-    announce(profiler);
-}
-
-/* An always exact mode is an oracle: it takes what it needs. */
-static double within_budget(const struct pyr_profiler *profiler, struct pyr_budget *budget, double rate)
-{
-    if (exact_only(profiler))
-        return rate;
-    return pyr_budget_rate(budget, rate, pyr_now_ns(), pyr_thread_cpu_ns());
-}
-
-static bool differs(double rate, double other)
-{
-    return rate > 1.1 * other || other > 1.1 * rate;
-}
-
-static bool any_restless(struct pyr_profiler *profiler)
-{
-    bool any = false;
-    pthread_mutex_lock(&profiler->lock);
-    for (size_t i = 0; i < profiler->family.members.count && !any; i++)
-        any = process_at(profiler, i)->restless;
-    pthread_mutex_unlock(&profiler->lock);
-    return any;
-}
-
-/* Whether restless processes have become calm. */
-static void probe(struct pyr_profiler *profiler)
-{
-    pthread_mutex_lock(&profiler->lock);
-    for (size_t i = 0; i < profiler->family.members.count; i++) {
-        struct pyr_process *process = process_at(profiler, i);
-        uint64_t now = pyr_now_ns();
-        if (!process->is_python || !process->restless || process->hidden)
-            continue;
-        note_reading(profiler, process, pyr_process_probe(process, now));
-        pyr_regime_keep(process, now);
-    }
-    pthread_mutex_unlock(&profiler->lock);
-}
-
 static int list_memory_processes(struct pyr_profiler *profiler)
 {
     profiler->memory_processes.count = 0;
     for (size_t i = 0; i < profiler->family.members.count; i++) {
-        const struct pyr_process *process = process_at(profiler, i);
+        const struct pyr_process *process = pyr_profiler_process(profiler, i);
         const struct pyr_memory_process row = {process->pid, process->namespace_pid, process->number,
                                                process->python.layout.free_threaded};
         if (process->is_python && !pyr_vec_push(&profiler->memory_processes, &row))
@@ -403,140 +216,36 @@ int pyr_profiler_flush(struct pyr_profiler *profiler, struct pyr_err *err)
     return rc;
 }
 
-static void keep_house(struct pyr_profiler *profiler)
+void pyr_profiler_keep_house(struct pyr_profiler *profiler)
 {
     uint64_t now = pyr_now_ns(), time = now - profiler->start_ns;
     if (now < profiler->housekeeping_ns)
         return;
-    profiler->housekeeping_ns = now + HOUSEKEEPING_NS;
+    profiler->housekeeping_ns = now + PYR_HOUSEKEEPING_NS;
     pthread_mutex_lock(&profiler->lock);
     int rc = pyr_family_keep(&profiler->family, now, time);
     if (profiler->family.undecided)
-        profiler->housekeeping_ns = now + UNDECIDED_NS;
+        profiler->housekeeping_ns = now + PYR_UNDECIDED_NS;
     for (size_t i = 0; i < profiler->family.members.count; i++)
-        note_problem(profiler, process_at(profiler, i));
+        pyr_profiler_note_problem(profiler, pyr_profiler_process(profiler, i));
     if (rc == 0)
         rc = keep_memory(profiler, pyr_memory_keep, time);
     if (rc == 0 && now >= profiler->flush_ns) {
         profiler->flush_ns = now + flush_wait_ns(time);
         rc = flush(profiler, NULL);
     }
-    note_failure(profiler, rc);
+    pyr_profiler_note_failure(profiler, rc);
     pthread_mutex_unlock(&profiler->lock);
     double duration_s = profiler->options.duration_s;
     if (duration_s > 0 && (double)time >= duration_s * 1e9)
         atomic_store(&profiler->stop, true);
 }
 
-static uint64_t own_seed(struct pyr_profiler *profiler, unsigned which)
-{
-    return profiler->start_ns * 2 + which;
-}
-
-static void *sit_and_tick(void *context)
-{
-    struct pyr_profiler *profiler = context;
-    struct pyr_schedule schedule;
-    struct pyr_budget budget = {0};
-    double rate = calm_exact_rate(profiler);
-    pyr_cpu_wake_promptly();
-    pyr_cpu_sit(pyr_cpu_current()); /* not to wander off between two looks */
-    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-    pyr_schedule_start(&schedule, rate, pyr_now_ns(), own_seed(profiler, 1));
-    take_exact(profiler, rate, &schedule); /* at once: at a low rate the first would come late */
-    while (!over(profiler)) {
-        double wanted = any_restless(profiler) ? restless_exact_rate(profiler) : calm_exact_rate(profiler);
-        wanted = within_budget(profiler, &budget, wanted);
-        if (differs(wanted, rate)) {
-            pyr_schedule_start(&schedule, wanted, pyr_now_ns(), schedule.seed);
-            rate = wanted;
-        }
-        if (rate > 0 &&
-            !sleep_until(profiler, pyr_schedule_next(&schedule, pyr_now_ns(), &profiler->quality.deadlines_missed)))
-            break;
-        pyr_task_tidy();
-        give_way(profiler);
-        take_exact(profiler, rate, &schedule);
-    }
-    return NULL;
-}
-
-static int start_sitter(struct pyr_profiler *profiler)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int rc = pthread_create(&profiler->sitter, NULL, sit_and_tick, profiler);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    profiler->sitter_runs = rc == 0;
-    return rc == 0 ? 0 : PYR_E_NOMEM;
-}
-
-/* The part of the rate that is left to glances. Negative: as fast as can be. */
-static double glance_rate(const struct pyr_profiler *profiler)
-{
-    double rate = profiler->options.rate_hz;
-    if (exact_only(profiler))
-        return 0;
-    if (profiler->options.truth == PYR_TRUTH_NO_STOP || rate <= 0)
-        return rate;
-    return rate - calm_exact_rate(profiler);
-}
-
-/* A process that is new is judged quickly. */
-static uint64_t probe_wait_ns(struct pyr_profiler *profiler)
-{
-    uint64_t now = pyr_now_ns(), wait = profiler->family.undecided ? UNDECIDED_NS : HOUSEKEEPING_NS;
-    pthread_mutex_lock(&profiler->lock);
-    for (size_t i = 0; i < profiler->family.members.count; i++)
-        if (process_at(profiler, i)->restless && now - process_at(profiler, i)->regime_ns < YOUNG_NS)
-            wait = PROBE_YOUNG_NS;
-    pthread_mutex_unlock(&profiler->lock);
-    return wait;
-}
-
-static void glance_until_over(struct pyr_profiler *profiler)
-{
-    struct pyr_schedule schedule;
-    double rate = glance_rate(profiler);
-    bool any = true;
-    if (rate > 0)
-        pyr_schedule_start(&schedule, rate, pyr_now_ns(), own_seed(profiler, 0));
-    if (profiler->options.truth == PYR_TRUTH_NO_STOP && rate != 0)
-        glance(profiler);
-    while (!over(profiler)) {
-        uint64_t next = any ? profiler->housekeeping_ns : pyr_now_ns() + probe_wait_ns(profiler), skipped = 0;
-        /* With nothing to glance at, waking up for it is all that it would cost. */
-        if (any && rate > 0)
-            next = pyr_schedule_next(&schedule, pyr_now_ns(), &profiler->quality.deadlines_missed);
-        else if (rate > 0)
-            pyr_schedule_next(&schedule, next, &skipped);
-        if ((rate >= 0 || !any) && !sleep_until(profiler, next))
-            break;
-        give_way(profiler);
-        any = rate != 0 && glance(profiler);
-        if (!any && profiler->family.regimes)
-            probe(profiler);
-        keep_house(profiler);
-    }
-}
-
 int pyr_profiler_run(struct pyr_profiler *profiler, struct pyr_err *err)
 {
-    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-    keep_house(profiler);
-    if (profiler->options.rate_hz == 0)
-        atomic_store(&profiler->sampled, true);
-    announce(profiler);
-    if (profiler->options.truth != PYR_TRUTH_NO_STOP && profiler->options.rate_hz != 0) {
-        int rc = start_sitter(profiler);
-        if (rc < 0)
-            return pyr_err_set(err, rc, "cannot start a thread: out of memory or of processes");
-    }
-    glance_until_over(profiler);
-    if (profiler->sitter_runs)
-        pthread_join(profiler->sitter, NULL);
-    profiler->sitter_runs = false;
+    int rc = pyr_instruments_run(profiler);
+    if (rc < 0)
+        return pyr_err_set(err, rc, "cannot start a thread: out of memory or of processes");
     profiler->ended_ns = pyr_now_ns();
     pyr_family_measure(&profiler->family);
     if (profiler->failure)

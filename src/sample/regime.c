@@ -14,13 +14,24 @@ static const struct {
 void pyr_regime_start(struct pyr_process *process, uint64_t now_ns)
 {
     process->restless = true;
-    process->torn = 1;
+    process->torn = 0;
+    process->glances = 0;
     process->regime_ns = now_ns;
+}
+
+/* The mean of the first glances, then one that forgets. */
+void pyr_regime_note(struct pyr_process *process, int rc)
+{
+    if (rc != 0 && rc != PYR_E_TORN)
+        return;
+    if (process->glances < PYR_REGIME_GLANCES)
+        process->glances++;
+    process->torn += ((rc == PYR_E_TORN) - process->torn) / process->glances;
 }
 
 void pyr_regime_keep(struct pyr_process *process, uint64_t now_ns)
 {
-    if (now_ns - process->regime_ns < DWELL_NS)
+    if (process->glances < PYR_REGIME_GLANCES || now_ns - process->regime_ns < DWELL_NS)
         return;
     enum pyr_stacktop_kind kind = process->python.layout.stacktop_kind;
     bool restless = process->torn > (process->restless ? limits[kind].calm_below : limits[kind].restless_above);

@@ -7,13 +7,18 @@
 
 #include "sample/process.h"
 
-#define PYR_CALM_EXACT_HZ 120.0      /* costs the target under half a percent */
+#define PYR_CALM_EXACT_HZ 45.0       /* costs the target under half a percent */
 #define PYR_RESTLESS_EXACT_HZ 1000.0 /* costs it some percent */
+
+#define PYR_REGIME_GLANCES 64u /* so many are judged by */
 
 /* A process is taken for restless until it is known to be calm. */
 void pyr_regime_start(struct pyr_process *process, uint64_t now_ns);
 
-/* Chooses anew if it is time. */
+/* How a glance at an active thread ended: 0 or PYR_E_TORN; other results tell nothing. */
+void pyr_regime_note(struct pyr_process *process, int rc);
+
+/* Chooses anew if it is time, and enough was seen. */
 void pyr_regime_keep(struct pyr_process *process, uint64_t now_ns);
 
 #endif

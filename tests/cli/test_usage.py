@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ["run", "attach", "dump", "report", "doctor", "top"]
+COMMANDS = ["run", "attach", "dump", "report", "heap", "diff", "doctor", "top"]
 
 
 @pytest.mark.parametrize("args, said", [
@@ -26,7 +26,7 @@ COMMANDS = ["run", "attach", "dump", "report", "doctor", "top"]
     (["report", "-f", "zzzzzzzzz", "x"], "there are"), (["report", "--limit", "-3", "x"], "number"),
     (["report", "--from", "5", "--to", "4", "x"], "later"), (["report", "--json", "-f", "collapsed", "x"], "exclude"),
     (["report", "--opcodes", "x"], "-f lines"), (["report", "--json", "--opcodes", "--by", "function", "x"], "--by function"),
-    (["doctor", "x"], "no arguments"), (["top"], "PID"),
+    (["doctor", "x"], "no arguments"), (["top"], "PID"), (["report", "x", "-o", ""], "a name"), (["diff", "x"], "two"),
 ])
 def test_wrong_usage(pyrometer, args, said):
     done = pyrometer(*args)

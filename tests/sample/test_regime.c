@@ -1,0 +1,94 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sample/regime.h"
+
+#define START_NS 1000000000u
+#define LATER_NS (START_NS + 10000000000u)
+
+static struct pyr_process *started(enum pyr_stacktop_kind kind)
+{
+    static struct pyr_process process;
+    process = (struct pyr_process){0};
+    process.python.layout.stacktop_kind = kind;
+    pyr_regime_start(&process, START_NS);
+    return &process;
+}
+
+/* Glances of which every nth is torn; 0: none. */
+static void glances(struct pyr_process *process, unsigned count, unsigned torn_each)
+{
+    for (unsigned i = 1; i <= count; i++)
+        pyr_regime_note(process, torn_each && i % torn_each == 0 ? PYR_E_TORN : 0);
+}
+
+static void few_glances_decide_nothing(void **state)
+{
+    (void)state;
+    struct pyr_process *process = started(PYR_STACKTOP_INT);
+    glances(process, PYR_REGIME_GLANCES - 1, 0);
+    pyr_regime_keep(process, LATER_NS);
+    assert_true(process->restless);
+    glances(process, 1, 0);
+    pyr_regime_keep(process, LATER_NS);
+    assert_false(process->restless);
+}
+
+static void what_tells_nothing_does_not_count(void **state)
+{
+    (void)state;
+    struct pyr_process *process = started(PYR_STACKTOP_INT);
+    for (unsigned i = 0; i < 10 * PYR_REGIME_GLANCES; i++)
+        pyr_regime_note(process, PYR_E_AGAIN);
+    pyr_regime_keep(process, LATER_NS);
+    assert_true(process->restless);
+}
+
+static void each_kind_of_frame_has_its_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        enum pyr_stacktop_kind kind;
+        unsigned calm_each, restless_each; /* one in so many is torn */
+    } cases[] = {{PYR_STACKTOP_NONE, 100, 20}, {PYR_STACKTOP_INT, 10, 3}, {PYR_STACKTOP_POINTER, 40, 6}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pyr_process *process = started(cases[i].kind);
+        glances(process, 999, cases[i].restless_each);
+        pyr_regime_keep(process, LATER_NS);
+        assert_true(process->restless);
+        glances(process, 1099, cases[i].calm_each);
+        pyr_regime_keep(process, LATER_NS);
+        assert_false(process->restless);
+    }
+}
+
+static void a_choice_stands_for_a_while(void **state)
+{
+    (void)state;
+    struct pyr_process *process = started(PYR_STACKTOP_INT);
+    glances(process, 1000, 0);
+    pyr_regime_keep(process, START_NS + 1000000);
+    assert_true(process->restless);
+    pyr_regime_keep(process, LATER_NS);
+    assert_false(process->restless);
+    glances(process, 1000, 1);
+    pyr_regime_keep(process, LATER_NS + 1000000);
+    assert_false(process->restless);
+    pyr_regime_keep(process, 2u * (uint64_t)LATER_NS);
+    assert_true(process->restless);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(few_glances_decide_nothing),
+        cmocka_unit_test(what_tells_nothing_does_not_count),
+        cmocka_unit_test(each_kind_of_frame_has_its_limits),
+        cmocka_unit_test(a_choice_stands_for_a_while),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
