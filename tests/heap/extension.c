@@ -16,8 +16,7 @@ struct inner {
 };
 
 struct deep {
-    PyObject_HEAD
-    PyObject *plain, *none_of_the_collectors_business;
+    PyObject_HEAD PyObject *plain, *none_of_the_collectors_business;
     struct inner *inner; /* allocated apart */
     uintptr_t tagged;    /* a reference whose lowest bit is set */
     void *borrowed;      /* an object that it does not own */
@@ -89,8 +88,7 @@ static PyTypeObject deep_type = {
 /* ---- a heap type with as many references as it is told ---- */
 
 struct many {
-    PyObject_HEAD
-    Py_ssize_t count;
+    PyObject_HEAD Py_ssize_t count;
     PyObject **items;
 };
 
@@ -169,8 +167,7 @@ static PyTypeObject listing_type = {
 /* ---- no traversal at all; traversals that are wrong once they are armed ---- */
 
 struct pair {
-    PyObject_HEAD
-    PyObject *one, *other;
+    PyObject_HEAD PyObject *one, *other;
 };
 
 static int pair_traverse(PyObject *self, visitproc visit, void *arg)
@@ -298,10 +295,9 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "extension"
 
 PyMODINIT_FUNC PyInit_extension(void)
 {
-    static PyTypeObject *const types[] = {&deep_type,      &listing_type,        &pair_Untraversed,
-                                          &pair_Crashes,   &pair_Hangs,          &pair_VisitsForEver,
-                                          &pair_Recurses,  &pair_CallsTheSystem, &pair_VisitsNoObject,
-                                          &pair_Refuses};
+    static PyTypeObject *const types[] = {
+        &deep_type,          &listing_type,  &pair_Untraversed,    &pair_Crashes,        &pair_Hangs,
+        &pair_VisitsForEver, &pair_Recurses, &pair_CallsTheSystem, &pair_VisitsNoObject, &pair_Refuses};
     PyObject *made = PyModule_Create(&module);
     for (size_t i = 0; made && i < sizeof types / sizeof *types; i++) {
         if (PyType_Ready(types[i]) < 0)
