@@ -9,7 +9,6 @@
 #include <string.h>
 
 enum { BEFORE, AFTER, SIDES };
-#define OWNER_MIN 0.001 /* of the heap: smaller owners are counted together */
 
 struct figures {
     uint64_t count[SIDES], bytes[SIDES];
@@ -73,44 +72,17 @@ static int add_census(struct diff *diff, int side)
     return rc;
 }
 
-/* ---- owners: what the roots lead to first, below modules and their dicts ---- */
+/* ---- owners ---- */
 
-static bool is_module(const struct pyr_heap *heap, uint32_t object)
-{
-    const struct pyr_graph_root *root = pyr_paths_root(&heap->paths, object);
-    return root && root->row != PYR_GRAPH_HELD && heap->snapshot->root_rows[root->row].kind == PYR_ROOT_MODULE;
-}
+struct side {
+    struct diff *diff;
+    int number;
+};
 
-static bool is_namespace(const struct pyr_heap *heap, uint32_t object)
+static int add_owner(void *context, const char *name, uint64_t retained)
 {
-    uint32_t from = heap->paths.from[object];
-    struct pyr_edge_cursor edge = {0};
-    if (from >= PYR_GRAPH_ROOT)
-        return is_module(heap, object);
-    while (is_module(heap, from) && pyr_snapshot_next_edge(heap->snapshot, from, &edge))
-        if (edge.to == object)
-            return (edge.kind & PYR_EDGE_KIND_MASK) == PYR_EDGE_DICT;
-    return false;
-}
-
-/* Modules are dominated by no object, and their dicts by them or by none: it goes two levels down. */
-static int add_owners(struct diff *diff, int side, uint32_t above)
-{
-    struct pyr_heap *heap = &diff->heaps[side];
-    const struct pyr_graph *graph = heap->graph;
-    uint64_t least = (uint64_t)(OWNER_MIN * (double)graph->bytes);
-    int rc = 0;
-    for (uint32_t c = heap->children.at[above]; rc == 0 && c < heap->children.at[above + 1]; c++) {
-        uint32_t object = heap->children.list[c];
-        uint64_t retained = graph->retained[object];
-        if (is_namespace(heap, object) && object != above)
-            rc = add_owners(diff, side, object);
-        else if (retained >= least)
-            rc = add(&diff->owners, pyr_heap_path(heap, object), side, 1, retained);
-        else
-            rc = add(&diff->owners, "<smaller ones>", side, 1, retained);
-    }
-    return rc;
+    const struct side *side = context;
+    return add(&side->diff->owners, name, side->number, 1, retained);
 }
 
 /* ---- which objects came and went: of one process, by address and type ---- */
@@ -231,7 +203,7 @@ static int collect(struct diff *diff, bool moves)
         if (rc == 0)
             rc = add_census(diff, side);
         if (rc == 0)
-            rc = add_owners(diff, side, diff->heaps[side].graph->objects);
+            rc = pyr_heap_owners(&diff->heaps[side], add_owner, &(struct side){diff, side});
     }
     return rc == 0 && moves ? add_moves(diff) : rc;
 }

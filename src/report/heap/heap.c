@@ -185,7 +185,10 @@ static void write_taken(struct pyr_heap *heap)
         return;
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
     pyr_text_seconds(pause, sizeof pause, (double)facts->pause_ns * 1e-9);
-    fprintf(heap->out, "  taken %s; the process stood still for %s\n", text, pause);
+    if (facts->source == PYR_SNAPSHOT_IMAGE)
+        fprintf(heap->out, "  from a core file of %s\n", text);
+    else
+        fprintf(heap->out, "  taken %s; the process stood still for %s\n", text, pause);
 }
 
 void pyr_heap_write_summary(struct pyr_heap *heap)

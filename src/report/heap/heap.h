@@ -73,6 +73,13 @@ double pyr_heap_share(const struct pyr_heap *heap, uint64_t bytes); /* of all by
 void pyr_heap_heading(struct pyr_heap *heap, const char *text);
 void pyr_heap_write_summary(struct pyr_heap *heap); /* whose heap, how big, how true: the first lines of every text */
 
+/* ---- owners ---- */
+
+/* Calls visit for what the roots lead to first, below modules and their dicts, with what it retains; small ones go by
+ * one name, again and again. Ends when visit returns a negative status, which is returned; else 0, PYR_E_NOMEM. */
+typedef int pyr_heap_owner(void *context, const char *name, uint64_t retained);
+int pyr_heap_owners(struct pyr_heap *heap, pyr_heap_owner *visit, void *context);
+
 /* ---- objects that are asked for ---- */
 
 bool pyr_heap_is_address(const char *text);
