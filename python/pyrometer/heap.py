@@ -79,8 +79,8 @@ class Duplicate:
 
 @dataclasses.dataclass(frozen=True)
 class Container:
-    """Memory that containers need not take. kind: "empty", "room", "numbers", "instances" or "records"; example: the address
-    of one, which path leads to."""
+    """Memory that containers need not take. kind: "empty", "room", "numbers", "instances" or "records"; of NumPy's arrays,
+    "wide" or "objects", where detail says from what to what ("int64 as int8"). example: the address of one, which path leads to."""
     kind: str = ""
     type: str = ""
     count: int = 0
@@ -88,6 +88,7 @@ class Container:
     saved_bytes: int = 0
     example: Optional[int] = None
     path: Optional[str] = None
+    detail: Optional[str] = None
 
 
 @dataclasses.dataclass(frozen=True)

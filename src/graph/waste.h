@@ -1,6 +1,7 @@
 /* Memory that containers take and need not. Sizes are those of the snapshot; what would be in their place: an object
  * of __slots__ is 32 bytes (its head and the collector's) and 8 for each attribute, an array.array 80 bytes and 8 for
- * each number. */
+ * each number. Of arrays the data alone counts: a narrower dtype's (as the snapshot says), that of int64 or float64
+ * besides the objects, or the codes of pandas.Categorical with an array of the different values. */
 #ifndef PYR_GRAPH_WASTE_H
 #define PYR_GRAPH_WASTE_H
 
@@ -11,7 +12,9 @@
     X(ROOM, "room for more than there is", "the smallest of its type here that holds as much")                         \
     X(NUMBERS, "lists of only floats or only ints", "array.array")                                                     \
     X(INSTANCES, "instances with a dict", "__slots__")                                                                 \
-    X(RECORDS, "dicts of the same keys", "a class with __slots__")
+    X(RECORDS, "dicts of the same keys", "a class with __slots__")                                                     \
+    X(WIDE, "arrays of a dtype wider than their values", "a narrower dtype")                                           \
+    X(OBJECTS, "arrays of objects that are all of one type", "a dtype of its own")
 
 enum pyr_waste_kind {
 #define PYR_WASTE_ENUM(name, title, instead) PYR_WASTE_##name,
@@ -20,11 +23,12 @@ enum pyr_waste_kind {
         PYR_WASTE_KINDS
 };
 
-/* Objects of one kind and type (RECORDS: and with the same keys). */
+/* Objects of one kind and type (RECORDS: and with the same keys; arrays: of the same detail). */
 struct pyr_waste {
     uint32_t kind, type;
     uint32_t example; /* the one that would save most */
     uint64_t count, bytes, saved, most;
+    char detail[32]; /* of arrays: from what to what, such as "int64 as int8"; "" of others */
 };
 
 int pyr_waste_find(struct pyr_vec *wastes,

@@ -63,16 +63,27 @@ bool walk_guess(struct walk *walk, uint64_t at)
     return pyr_mirror_is_marked(region, at) || (is_likely(walk, region, at) && walk_reach(walk, at));
 }
 
+/* Where a type's own traversal was run, that says what the collector is shown. */
 static void push_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label)
 {
+    if (walk->shown.known && !(kind & PYR_EDGE_HIDDEN))
+        kind |= shown_take(walk, to) ? 0 : PYR_EDGE_HIDDEN;
     struct pyr_snapshot_edge edge = {.to = to, .label = label, .kind = kind};
     if (!pyr_vec_push(&walk->edges, &edge))
         walk->no_memory = true;
 }
 
+/* A traversal may leave out what cannot be part of a cycle, such as a str. What could be is not owned, then. */
+static bool may_be_left_out(struct walk *walk, uint64_t to)
+{
+    const struct type *type = walk_type_of(walk, to);
+    const struct pyr_mirror_region *region = pyr_mirror_region(&walk->mirror, to);
+    return type && region && (!type->is_gc || (!region->is_module && !walk_word(walk, to - GC_HEAD)));
+}
+
 bool walk_maybe_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label)
 {
-    if (!to || !walk_guess(walk, to))
+    if (!to || (walk->shown.known && !shown_has(walk, to) && !may_be_left_out(walk, to)) || !walk_guess(walk, to))
         return false;
     push_edge(walk, to, kind, label);
     return true;
@@ -103,7 +114,8 @@ void walk_plain_words(struct walk *walk, uint64_t at, const struct type *base, u
         bool is_dict = (int64_t)offset == base->dict_offset;
         pyr_snapshot_text label = type_label(base, offset);
         unsigned kind = is_dict ? PYR_EDGE_DICT : label ? PYR_EDGE_MEMBER : PYR_EDGE_OTHER;
-        walk_maybe_edge(walk, word, kind | ((rule->hidden & bit) || !base->traverse ? PYR_EDGE_HIDDEN : 0), label);
+        walk_maybe_edge(walk, word,
+                        kind | ((rule->hidden & bit) || !base->traverse || !base->is_gc ? PYR_EDGE_HIDDEN : 0), label);
     }
 }
 
@@ -114,7 +126,7 @@ void edges_none(struct walk *walk, uint64_t at, const struct type *base)
 
 /* ---- tuples and lists ---- */
 
-static void items(struct walk *walk, uint64_t at, uint64_t count)
+void walk_items(struct walk *walk, uint64_t at, uint64_t count, unsigned kind)
 {
     if (count > ITEMS_MAX) {
         walk->torn = true;
@@ -131,7 +143,7 @@ static void items(struct walk *walk, uint64_t at, uint64_t count)
             /* Looking at an item may load blocks. */
             if (i % 64 == 0 && i)
                 words = walk_bytes(walk, at + done * 8, part * 8);
-            walk_edge(walk, pyr_word_at(words, (int32_t)(i * 8)), PYR_EDGE_ITEM, 0);
+            walk_edge(walk, pyr_word_at(words, (int32_t)(i * 8)), kind, 0);
         }
     }
 }
@@ -139,7 +151,8 @@ static void items(struct walk *walk, uint64_t at, uint64_t count)
 void edges_tuple(struct walk *walk, uint64_t at, const struct type *base)
 {
     (void)base;
-    items(walk, at + (uint64_t)walk->layout->tuple_items, walk_word(walk, at + (uint64_t)walk->layout->varobject_size));
+    walk_items(walk, at + (uint64_t)walk->layout->tuple_items,
+               walk_word(walk, at + (uint64_t)walk->layout->varobject_size), PYR_EDGE_ITEM);
 }
 
 void edges_list(struct walk *walk, uint64_t at, const struct type *base)
@@ -147,7 +160,7 @@ void edges_list(struct walk *walk, uint64_t at, const struct type *base)
     (void)base;
     uint64_t list = walk_word(walk, at + (uint64_t)walk->layout->list_items);
     if (list)
-        items(walk, list, walk_word(walk, at + (uint64_t)walk->layout->varobject_size));
+        walk_items(walk, list, walk_word(walk, at + (uint64_t)walk->layout->varobject_size), PYR_EDGE_ITEM);
 }
 
 /* ---- sets ---- */
@@ -238,14 +251,25 @@ static uint64_t dict_pointer(struct walk *walk, uint64_t at, const struct type *
     return at + size + (uint64_t)type->dict_offset;
 }
 
+static bool has_managed_dict(const struct walk *walk, const struct type *type)
+{
+    return walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE && (type->flags & PYR_TYPE_MANAGED_DICT);
+}
+
+/* From a type that C made, whose traversal shows it then. */
+static bool inherits_managed_dict(const struct walk *walk, const struct type *type)
+{
+    return has_managed_dict(walk, type->solid) && !type->solid->rule->edges;
+}
+
 static void class_edges(struct walk *walk, uint64_t at, const struct type *type)
 {
     const struct type *solid = type->solid;
     for (size_t i = 0; i < type->slot_count; i++)
         walk_edge(walk, walk_word(walk, at + type->slots[i].offset), PYR_EDGE_ATTRIBUTE, type->slots[i].text);
-    if (walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE && (type->flags & PYR_TYPE_MANAGED_DICT))
+    if (has_managed_dict(walk, type) && !inherits_managed_dict(walk, type))
         managed_dict(walk, at, (struct type *)(uintptr_t)type);
-    else if (type->dict_offset && type->dict_offset != solid->dict_offset)
+    else if (!has_managed_dict(walk, type) && type->dict_offset && type->dict_offset != solid->dict_offset)
         walk_edge(walk, walk_word(walk, dict_pointer(walk, at, type)), PYR_EDGE_DICT, 0);
 }
 
@@ -284,30 +308,71 @@ static void solid_edges(struct walk *walk, uint64_t at, const struct type *type)
     if (base)
         base->rule->edges(walk, at, base);
     words_beyond(walk, at, type, base);
-    if (!type->is_class && walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE &&
-        (type->flags & PYR_TYPE_MANAGED_DICT))
+}
+
+/* What the traversal visited beside that, behind what is no word of the structure. */
+static void other_shown(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->shown.count; i++)
+        if (shown_has(walk, walk->shown.items[i]))
+            push_edge(walk, walk->shown.items[i], PYR_EDGE_OTHER, 0);
+}
+
+bool walk_is_static_type(struct walk *walk, uint64_t at, const struct type *type)
+{
+    return type->is_metatype && !(walk_word(walk, at + (uint64_t)walk->layout->type_flags) & PYR_TYPE_HEAP);
+}
+
+/* The part of an object that its class has from a type that C made. */
+static void inherited_edges(struct walk *walk, uint64_t at, const struct type *type)
+{
+    const struct type *solid = type->solid;
+    size_t before = walk->edges.count;
+    solid_edges(walk, at, solid);
+    if (inherits_managed_dict(walk, type))
         managed_dict(walk, at, (struct type *)(uintptr_t)type);
-    walk->conservative |= !*type->rule->name && type->traverse;
+    if (walk_is_static_type(walk, at, type))
+        for (size_t i = before; i < walk->edges.count; i++)
+            PYR_VEC_AT(&walk->edges, struct pyr_snapshot_edge, i)->kind |= PYR_EDGE_HIDDEN;
+    if (!walk->shown.known)
+        walk->conservative |= !*solid->rule->name && (solid->traverse || walk->edges.count > before);
+}
+
+/* A traversal that a heap type has from a static one knows nothing of classes that can go. */
+static bool traverse_knows_class(const struct type *solid)
+{
+    const struct type *origin = solid;
+    while (origin->base && origin->base->traverse == solid->traverse)
+        origin = origin->base;
+    return solid->traverse && (origin->flags & PYR_TYPE_HEAP) && !solid->rule->hides_class;
 }
 
 /* A class's own traversal shows the class, unless it leaves that to the traversal of a heap type made in C. */
-static bool shows_class(const struct walk *walk, const struct type *type)
+static bool shows_class(struct walk *walk, const struct type *type)
 {
     const struct type *solid = type->solid;
     bool left_to_solid =
         !type->is_class || (walk->layout->heap_types_show_class && solid->traverse && (solid->flags & PYR_TYPE_HEAP));
     if (!type->is_gc)
         return false;
+    if (left_to_solid && walk->shown.known)
+        return shown_take(walk, type->at);
     return !left_to_solid || solid->rule->shows_class ||
-           (walk->layout->heap_types_show_class && solid->traverse && !solid->rule->hides_class);
+           (walk->layout->heap_types_show_class && traverse_knows_class(solid));
 }
 
 void walk_object_edges(struct walk *walk, uint64_t at, const struct type *type)
 {
-    const struct type *solid = type->solid;
+    bool known = walk->shown.known;
+    walk->shown.known = false; /* that is of the type that C made alone */
     if (type->is_class)
         class_edges(walk, at, type);
-    solid_edges(walk, at, solid);
-    if (type->flags & PYR_TYPE_HEAP) /* an instance refers to its class, whether its traversal says so or not */
-        walk_edge(walk, type->at, PYR_EDGE_CLASS | (shows_class(walk, type) ? 0 : PYR_EDGE_HIDDEN), 0);
+    walk->shown.known = known;
+    inherited_edges(walk, at, type);
+    bool is_made = type->flags & PYR_TYPE_HEAP, class_shown = is_made && shows_class(walk, type);
+    if (known)
+        other_shown(walk);
+    walk->shown.known = false;
+    if (is_made) /* an instance refers to its class, whether its traversal says so or not */
+        walk_edge(walk, type->at, PYR_EDGE_CLASS | (class_shown ? 0 : PYR_EDGE_HIDDEN), 0);
 }

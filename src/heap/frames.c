@@ -146,11 +146,22 @@ static void generator_words(struct walk *walk, uint64_t at, const struct type *b
         walk_maybe_edge(walk, walk_word(walk, at + origin), PYR_EDGE_MEMBER | PYR_EDGE_HIDDEN, 0);
 }
 
+/* Whether it runs may be a single byte, behind which is whatever was in memory before: what follows is its code then.
+ */
+static bool is_code(struct walk *walk, uint64_t at)
+{
+    const struct type *type = at ? walk_type_of(walk, at) : NULL;
+    return type && strcmp(type->name, "code") == 0;
+}
+
 void edges_generator(struct walk *walk, uint64_t at, const struct type *base)
 {
     const struct pyr_layout *layout = walk->layout;
     if (layout->frame_kind == PYR_FRAME_OBJECT) {
-        walk_plain_words(walk, at, base, 16, base->basic_size < 256 ? (uint32_t)base->basic_size : 256);
+        const uint32_t second = 24;
+        walk_plain_words(walk, at, base, 16, second);
+        walk_plain_words(walk, at, base, is_code(walk, walk_word(walk, at + second)) ? second : second + WORD,
+                         base->basic_size < 256 ? (uint32_t)base->basic_size : 256);
         return;
     }
     generator_words(walk, at, base);

@@ -7,11 +7,14 @@
 #include "record/snapshot_writer.h"
 
 struct pyr_target;
+struct pyr_copy;
 
 /* Called now and then with the number of objects so far; stops the walk (PYR_E_AGAIN) by returning non-zero. */
 typedef int pyr_heap_progress(uint64_t objects, void *context);
 
 struct pyr_heap_options {
+    struct pyr_copy *copy; /* what target is read from: the traversals that types of C modules bring along are run in
+                            * it. NULL: no code is run, and what objects of such types refer to is guessed */
     uint64_t memory_limit; /* bytes of the target kept in memory at once; 0: 1 GiB */
     pyr_heap_progress *progress;
     void *context;

@@ -50,28 +50,45 @@ void edges_type(struct walk *walk, uint64_t at, const struct type *base)
         dict_keys_each(walk, keys, 0, cached_key, NULL);
 }
 
+struct module_state {
+    uint64_t at, size, traverse;
+};
+
+static struct module_state read_module_state(struct walk *walk, uint64_t at)
+{
+    const struct pyr_layout *layout = walk->layout;
+    struct module_state state = {.at = walk_word(walk, at + (uint64_t)layout->module_state)};
+    if (PYR_HAS(layout, module_state_size)) {
+        state.size = walk_word(walk, at + (uint64_t)layout->module_state_size);
+        state.traverse = walk_word(walk, at + (uint64_t)layout->module_state_traverse);
+    } else if (walk_word(walk, at + (uint64_t)layout->module_def)) {
+        uint64_t def = walk_word(walk, at + (uint64_t)layout->module_def);
+        state.size = walk_word(walk, def + DEF_STATE_SIZE);
+        state.traverse = walk_word(walk, def + DEF_TRAVERSE);
+    }
+    return state;
+}
+
+bool module_shows_state(struct walk *walk, uint64_t at)
+{
+    return read_module_state(walk, at).traverse != 0;
+}
+
 /* A module of C may show what is in its state. Without running that code, its words are looked at. */
 void edges_module(struct walk *walk, uint64_t at, const struct type *base)
 {
     const struct pyr_layout *layout = walk->layout;
-    uint64_t state = walk_word(walk, at + (uint64_t)layout->module_state), size = 0, shown = 0;
+    const struct module_state state = read_module_state(walk, at);
     (void)base;
     walk_edge(walk, walk_word(walk, at + (uint64_t)layout->module_dict), PYR_EDGE_DICT, 0);
     walk_edge(walk, walk_word(walk, at + (uint64_t)layout->module_name), PYR_EDGE_MEMBER | PYR_EDGE_HIDDEN,
               walk->names.name);
-    if (PYR_HAS(layout, module_state_size)) {
-        size = walk_word(walk, at + (uint64_t)layout->module_state_size);
-        shown = walk_word(walk, at + (uint64_t)layout->module_state_traverse);
-    } else if (walk_word(walk, at + (uint64_t)layout->module_def)) {
-        uint64_t def = walk_word(walk, at + (uint64_t)layout->module_def);
-        size = walk_word(walk, def + DEF_STATE_SIZE);
-        shown = walk_word(walk, def + DEF_TRAVERSE);
-    }
-    if (!state)
+    if (!state.at)
         return;
-    for (uint64_t offset = 0; size <= STATE_MAX && offset + 8 <= size; offset += 8)
-        walk_maybe_edge(walk, walk_word(walk, state + offset), PYR_EDGE_OTHER | (shown ? 0 : PYR_EDGE_HIDDEN), 0);
-    walk->conservative |= size && shown;
+    for (uint64_t offset = 0; state.size <= STATE_MAX && offset + 8 <= state.size; offset += 8)
+        walk_maybe_edge(walk, walk_word(walk, state.at + offset),
+                        PYR_EDGE_OTHER | (state.traverse ? 0 : PYR_EDGE_HIDDEN), 0);
+    walk->conservative |= state.size && state.traverse && !walk->shown.known;
 }
 
 void edges_weakref(struct walk *walk, uint64_t at, const struct type *base)

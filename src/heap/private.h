@@ -24,7 +24,7 @@ typedef void read_edges(struct walk *walk, uint64_t at, const struct type *base)
 /* sys.getsizeof without what lies before the object. Length and capacity may be filled, too. */
 typedef uint64_t measure(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
 
-enum type_names { NAMES_NONE, NAMES_FUNCTION, NAMES_CODE, NAMES_MODULE };
+enum type_names { NAMES_NONE, NAMES_FUNCTION, NAMES_CODE, NAMES_MODULE, NAMES_DTYPE };
 
 /* What is known of a built-in or library type by its name. Bits are words of its structure: bit n is at byte 8 * n. */
 struct type_rule {
@@ -34,11 +34,13 @@ struct type_rule {
     uint64_t hidden;   /* words that it owns but does not visit */
     uint64_t ignored;  /* words that it does not own */
     enum type_names names;
-    bool shows_class; /* visits its type, though it is not a class of Python's */
+    bool measure_of_object; /* the measure is that of object.__sizeof__: another base may have one of its own */
+    bool shows_class;       /* visits its type, though it is not a class of Python's */
     bool hides_class;
 };
 
 const struct type_rule *type_rule_find(const char *name);
+const struct type_rule *type_measure_find(const char *name); /* of types that are known for their sizes alone */
 
 struct type_label {
     uint32_t offset;
@@ -58,7 +60,9 @@ struct type {
     const struct type_rule *measure; /* likewise, for the size */
     const struct type_rule *own;     /* named after it, or NULL */
     bool is_gc, is_metatype, has_finalizer, is_class /* made by Python code */;
+    const struct type_rule *own_measure; /* how its own __sizeof__ measures it; NULL: none, or not known */
     bool own_sizeof, size_unknown;
+    bool traverse_failed;      /* it crashed, or did not come back: it is not run again */
     struct type_label *labels; /* by offset: what its members are called */
     size_t label_count;
     struct type_label *slots; /* of a class: its __slots__ and those it inherits, in the order of visits */
@@ -87,6 +91,14 @@ struct walk {
     struct pyr_map static_dicts; /* static type -> where the address of its dict stands, its subclasses after it */
     struct type *recent_types[1 << 12];
     struct pyr_arena arena;
+    uint64_t arrays_looked_at; /* bytes of their data */
+    struct traverse *traverse; /* NULL: no code can be run in the target */
+    struct {
+        bool known;            /* its own traversal was run */
+        const uint64_t *items; /* what that visited, in that order */
+        size_t count;
+        struct pyr_map left; /* of these, how often each address is still to be had */
+    } shown;                 /* of the object at hand */
     struct sites *sites;     /* NULL: nothing tells what allocated objects */
     uint64_t type_type;      /* the type of types */
     uint64_t class_traverse; /* the traversal of classes that Python code makes */
@@ -96,7 +108,7 @@ struct walk {
         pyr_snapshot_text frame, locals, function, code, dict, mro, bases, base, cache, subclasses, module, name,
             qualname, slots, immortal;
     } names;                              /* of members */
-    bool torn, conservative;              /* of the object at hand */
+    bool torn, conservative, size_short;  /* of the object at hand */
     char text[PYR_SNAPSHOT_TEXT_MAX + 4]; /* of the object at hand, where it had to be made */
     bool no_memory, has_immortals;
     unsigned type_depth;
@@ -164,14 +176,23 @@ void walk_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text 
 /* The same for a word that need not be a reference. */
 bool walk_maybe_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label);
 
+/* Whether an object is a type that the collector does not know. type: of the object. */
+bool walk_is_static_type(struct walk *walk, uint64_t at, const struct type *type);
+
 /* All edges of an object. */
 void walk_object_edges(struct walk *walk, uint64_t at, const struct type *type);
 
 /* The words of a structure from one offset to another that point to objects, by the rules of base. */
 void walk_plain_words(struct walk *walk, uint64_t at, const struct type *base, uint32_t from, uint32_t to);
 
+/* Whether a module of C shows the collector what is in its state. */
+bool module_shows_state(struct walk *walk, uint64_t at);
+
+/* An array of references. */
+void walk_items(struct walk *walk, uint64_t at, uint64_t count, unsigned kind);
+
 read_edges edges_tuple, edges_list, edges_dict, edges_set, edges_odict, edges_defaultdict, edges_deque, edges_type,
-    edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_none;
+    edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_ndarray, edges_none;
 
 /* Every entry of a keys table; values: where the values of a split one lie, 0 for its own. visit gets 0 for no value.
  */
@@ -190,13 +211,33 @@ pyr_snapshot_text code_variable(struct walk *walk, uint64_t code, uint64_t index
 
 /* ---- sizes, contents ---- */
 measure size_list, size_dict, size_set, size_odict, size_deque, size_str, size_bytes, size_bytearray, size_int,
-    size_tuple, size_type, size_code, size_frame, size_generator, size_array;
+    size_tuple, size_type, size_code, size_frame, size_generator, size_array, size_struct, size_decimal, size_buffered,
+    size_bytesio, size_element, size_combinations, size_permutations, size_product, size_ndarray, size_number;
 
 uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
-
 /* Bytes before an object in its block: the collector's head, and what some versions keep there of an instance. */
 uint64_t walk_prefix(struct walk *walk, uint64_t at, const struct type *type);
 void walk_contents(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
+
+/* The dtype of an array, and a narrower one that holds the same values (FORMAT.md). 0: not known. */
+pyr_snapshot_text ndarray_text(struct walk *walk, uint64_t at);
+
+/* ---- traversals of types that have no reader (traverse.c) ---- */
+
+int traverse_open(struct walk *walk);
+void traverse_close(struct walk *walk);
+
+/* Whether the object's own traversal is to be run: it is given later then, with others. */
+bool traverse_put_off(struct walk *walk, uint64_t at, const struct type *type, unsigned generation);
+bool traverse_is_full(const struct walk *walk);
+bool traverse_is_empty(const struct walk *walk);
+
+/* Runs those of all that were put off, and gives the objects. */
+int traverse_give(struct walk *walk, int (*give)(struct walk *walk, uint64_t at, unsigned generation));
+
+/* Whether the traversal has visited something; taken, it is once less. */
+bool shown_has(const struct walk *walk, uint64_t to);
+bool shown_take(struct walk *walk, uint64_t to);
 
 /* ---- what allocated it ---- */
 
@@ -234,7 +275,7 @@ void walk_look_ahead(struct walk *walk, const struct pyr_vec *interps);
 void walk_static_object(struct walk *walk, uint64_t at, uint64_t size, const char *path);
 void walk_immortal(struct walk *walk, uint64_t at);
 
-int walk_give_pending(struct walk *walk); /* what was found beside the lists */
+int walk_give_all(struct walk *walk); /* what was found beside the lists, and what was put off */
 
 /* Finds what is held from outside of the graph, and says so to the writer. */
 int walk_roots(struct walk *walk, const struct pyr_vec *interps);

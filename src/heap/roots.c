@@ -346,7 +346,7 @@ int walk_roots(struct walk *walk, const struct pyr_vec *interps)
     if (rc == PYR_E_NOMEM)
         return rc;
     each_word(walk, find_static);
-    rc = walk_give_pending(walk);
+    rc = walk_give_all(walk);
     for (size_t i = 0; i < interps->count; i++)
         add_static(walk, PYR_VEC_AT(interps, struct pyr_interp, i)->at.v, walk->layout->interp_size);
     if (walk->statics.count)

@@ -4,7 +4,7 @@
 #define W(offset) (1ull << (offset) / 8)
 
 static const struct type_rule rules[] = {
-    {.name = "tuple", .edges = edges_tuple, .measure = size_tuple},
+    {.name = "tuple", .edges = edges_tuple, .measure = size_tuple, .measure_of_object = true},
     {.name = "list", .edges = edges_list, .measure = size_list},
     {.name = "dict", .edges = edges_dict, .measure = size_dict},
     {.name = "frozendict", .edges = edges_dict, .measure = size_dict},
@@ -14,7 +14,7 @@ static const struct type_rule rules[] = {
     {.name = "collections.defaultdict", .edges = edges_defaultdict, .measure = size_dict},
     {.name = "collections.deque", .edges = edges_deque, .measure = size_deque},
     {.name = "str", .edges = edges_none, .measure = size_str},
-    {.name = "bytes", .edges = edges_none, .measure = size_bytes},
+    {.name = "bytes", .edges = edges_none, .measure = size_bytes, .measure_of_object = true},
     {.name = "bytearray", .edges = edges_none, .measure = size_bytearray},
     {.name = "int", .edges = edges_none, .measure = size_int},
     {.name = "bool", .edges = edges_none, .measure = size_int},
@@ -38,6 +38,8 @@ static const struct type_rule rules[] = {
     {.name = "array.array", .measure = size_array},
     {.name = "functools._lru_cache_wrapper", .edges = edges_lru},
     {.name = "memoryview", .ignored = ~W(24)},
+    {.name = "numpy.ndarray", .edges = edges_ndarray, .measure = size_ndarray, .names = NAMES_DTYPE},
+    {.name = "numpy.generic", .measure = size_number},
     {.name = "cell"},
     {.name = "method"},
     {.name = "builtin_function_or_method"},
@@ -79,15 +81,16 @@ static const struct type_rule rules[] = {
     {.name = "builtin_method"},
     {.name = "itertools.accumulate"},
     {.name = "itertools.chain"},
-    {.name = "itertools.combinations"},
+    {.name = "itertools.combinations", .measure = size_combinations},
+    {.name = "itertools.combinations_with_replacement", .measure = size_combinations},
     {.name = "itertools.compress"},
     {.name = "itertools.cycle"},
     {.name = "itertools.dropwhile"},
     {.name = "itertools.filterfalse"},
-    {.name = "itertools.groupby"},
+    {.name = "itertools.groupby", .ignored = W(56)}, /* its group is not its own */
     {.name = "itertools.islice"},
-    {.name = "itertools.permutations"},
-    {.name = "itertools.product"},
+    {.name = "itertools.permutations", .measure = size_permutations},
+    {.name = "itertools.product", .measure = size_product},
     {.name = "itertools.repeat"},
     {.name = "itertools.starmap"},
     {.name = "itertools.takewhile"},
@@ -108,6 +111,26 @@ static const struct type_rule rules[] = {
     {.name = "sys.version_info"},
     {.name = "re.Pattern"},
 };
+
+/* Of the standard library's modules, for their sizes alone. */
+static const struct type_rule measures[] = {
+    {.name = "Struct", .measure = size_struct},
+    {.name = "_struct.Struct", .measure = size_struct},
+    {.name = "decimal.Decimal", .measure = size_decimal},
+    {.name = "_io.BufferedReader", .measure = size_buffered},
+    {.name = "_io.BufferedWriter", .measure = size_buffered},
+    {.name = "_io.BufferedRandom", .measure = size_buffered},
+    {.name = "_io.BytesIO", .measure = size_bytesio},
+    {.name = "xml.etree.ElementTree.Element", .measure = size_element},
+};
+
+const struct type_rule *type_measure_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof measures / sizeof *measures; i++)
+        if (strcmp(measures[i].name, name) == 0)
+            return &measures[i];
+    return NULL;
+}
 
 const struct type_rule *type_rule_find(const char *name)
 {

@@ -388,6 +388,8 @@ static pyr_snapshot_text name_of(struct walk *walk, uint64_t at, const struct ty
         const char *name = dot ? dot + 1 : named ? named->name : "";
         return *name ? pyr_snapshot_writer_text(walk->writer, name, strlen(name)) : 0;
     }
+    if (type->solid->rule->names == NAMES_DTYPE) /* of classes, too */
+        return ndarray_text(walk, at);
     if (type->is_class || !type->rule->names)
         return 0;
     switch (type->rule->names) {

@@ -142,7 +142,8 @@ static uint64_t memory_limit(uint64_t rss_bytes)
 
 static int walk_copy(struct take *take, struct pyr_err *err)
 {
-    const struct pyr_heap_options options = {.memory_limit = memory_limit(take->facts.rss_bytes),
+    const struct pyr_heap_options options = {.copy = take->copy,
+                                             .memory_limit = memory_limit(take->facts.rss_bytes),
                                              .progress = take->options->progress,
                                              .context = take->options->context};
     uint64_t start_ns = pyr_now_ns();

@@ -195,22 +195,38 @@ static void choose_measure(struct walk *walk, struct type *type)
         return;
     }
     type->own_sizeof = dict && dict_find(walk, dict, "__sizeof__");
-    type->size_unknown = type->own_sizeof;
+    if (type->own_sizeof && !type->is_class)
+        type->own_measure = type_measure_find(type->name);
+    type->size_unknown = type->own_sizeof && !type->own_measure;
+    type->measure = type->own_measure ? type->own_measure : type->measure;
     if (type->own_sizeof)
         return;
+    const struct type_rule *inherited = NULL;
     uint64_t mro = walk_word(walk, type->at + (uint64_t)layout->type_mro);
     uint64_t count = mro ? walk_word(walk, mro + (uint64_t)layout->varobject_size) : 0;
     for (uint64_t i = 1; i < count && i < MRO_MAX; i++) {
         const struct type *other = walk_type(walk, walk_word(walk, mro + (uint64_t)layout->tuple_items + i * 8));
-        if (other && (other->own_sizeof || (other->own && other->own->measure))) {
-            type->size_unknown = other->own_sizeof;
-            type->measure = other->own_sizeof ? &plain : other->own;
-            return;
+        if (!other || (!other->own_sizeof && (!other->own || !other->own->measure)))
+            continue;
+        if (!other->own_sizeof && other->own->measure_of_object) {
+            inherited = inherited ? inherited : other->own;
+            continue;
         }
+        type->size_unknown = other->own_sizeof && !other->own_measure;
+        type->measure = other->own_measure ? other->own_measure : other->own_sizeof ? &plain : other->own;
+        return;
     }
+    type->measure = inherited ? inherited : &plain;
 }
 
 /* ---- loading ---- */
+
+/* Some static types have instances before they are ready. */
+static bool is_in_module(struct walk *walk, uint64_t at)
+{
+    const struct pyr_mirror_region *region = pyr_mirror_region(&walk->mirror, at);
+    return region && region->is_module && region->writable;
+}
 
 static bool is_plausible(struct walk *walk, uint64_t at, const uint8_t *bytes, struct type *type)
 {
@@ -219,7 +235,9 @@ static bool is_plausible(struct walk *walk, uint64_t at, const uint8_t *bytes, s
     type->flags = pyr_word_at(bytes, layout->type_flags);
     type->basic_size = pyr_word_at(bytes, layout->type_basicsize);
     type->item_size = pyr_word_at(bytes, layout->type_itemsize);
-    if (!(type->flags & TYPE_READY) || type->basic_size < 16 || type->basic_size > BASIC_MAX)
+    if (type->basic_size < 16 || type->basic_size > BASIC_MAX)
+        return false;
+    if (!(type->flags & TYPE_READY) && !(meta == walk->type_type && is_in_module(walk, at)))
         return false;
     if (type->item_size > ITEM_MAX)
         type->item_size = 0;

@@ -28,7 +28,7 @@ static uint8_t flags_of(struct walk *walk, uint64_t at, const struct type *type,
     flags |= type->has_finalizer ? PYR_SNAPSHOT_FINALIZER : 0;
     flags |= type->is_metatype ? PYR_SNAPSHOT_TYPE : 0;
     flags |= walk->conservative ? PYR_SNAPSHOT_CONSERVATIVE : 0;
-    flags |= type->size_unknown ? PYR_SNAPSHOT_SIZE_BASIC : 0;
+    flags |= type->size_unknown || walk->size_short ? PYR_SNAPSHOT_SIZE_BASIC : 0;
     flags |= walk->torn ? PYR_SNAPSHOT_TORN : 0;
     if (tracked && type->has_finalizer && (walk_word(walk, at + (uint64_t)GC_PREVIOUS) & GC_FINALIZED))
         flags |= PYR_SNAPSHOT_FINALIZED;
@@ -93,7 +93,7 @@ static void sort_by_page(uint64_t *addresses, size_t count, uint64_t bit)
 }
 
 /* One object: its edges, its size, what is in it. */
-static int give(struct walk *walk, uint64_t at, unsigned generation)
+static int give_now(struct walk *walk, uint64_t at, unsigned generation)
 {
     const struct type *type = walk_type_of(walk, at);
     struct pyr_snapshot_object object = {.address = at,
@@ -106,7 +106,7 @@ static int give(struct walk *walk, uint64_t at, unsigned generation)
         return walk->facts->torn++, 0;
     }
     walk->edges.count = 0;
-    walk->torn = walk->conservative = false;
+    walk->torn = walk->conservative = walk->size_short = false;
     size_t pending = walk->pending.count;
     walk_reach(walk, type->at);
     walk_object_edges(walk, at, type);
@@ -124,7 +124,7 @@ static int give(struct walk *walk, uint64_t at, unsigned generation)
     walk->facts->edges += walk->edges.count;
     walk->facts->torn += walk->torn;
     walk->facts->conservative += walk->conservative;
-    walk->facts->size_basic += type->size_unknown;
+    walk->facts->size_basic += type->size_unknown || walk->size_short;
     if (object.flags & PYR_SNAPSHOT_STATIC)
         walk_static_object(walk, at, object.size, pyr_mirror_region(&walk->mirror, at)->path);
     else if (immortal)
@@ -135,8 +135,20 @@ static int give(struct walk *walk, uint64_t at, unsigned generation)
     return rc < 0 ? rc : report_progress(walk);
 }
 
-/* What was found beside the lists. */
-int walk_give_pending(struct walk *walk)
+static int give_put_off(struct walk *walk)
+{
+    return traverse_give(walk, give_now);
+}
+
+static int give(struct walk *walk, uint64_t at, unsigned generation)
+{
+    const struct type *type = walk_type_of(walk, at);
+    if (!type || !traverse_put_off(walk, at, type, generation))
+        return give_now(walk, at, generation);
+    return traverse_is_full(walk) ? give_put_off(walk) : 0;
+}
+
+static int give_pending(struct walk *walk)
 {
     int rc = 0;
     while (rc == 0 && walk->pending.count) {
@@ -146,10 +158,21 @@ int walk_give_pending(struct walk *walk)
     return rc < 0 ? rc : walk->no_memory ? PYR_E_NOMEM : 0;
 }
 
+int walk_give_all(struct walk *walk)
+{
+    int rc = give_pending(walk);
+    while (rc == 0 && !traverse_is_empty(walk)) {
+        rc = give_put_off(walk);
+        if (rc == 0)
+            rc = give_pending(walk);
+    }
+    return rc;
+}
+
 static int give_listed(struct walk *walk, uint64_t at, unsigned list)
 {
     int rc = give(walk, at, list);
-    return rc < 0 ? rc : walk_give_pending(walk);
+    return rc < 0 ? rc : give_pending(walk);
 }
 
 /* ---- the beginning ---- */
@@ -258,7 +281,7 @@ static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr
         rc = walk_collector(walk, &collectors[i]);
     if (rc == 0)
         rc = walk_roots(walk, interps);
-    return rc < 0 ? rc : walk_give_pending(walk);
+    return rc < 0 ? rc : walk_give_all(walk);
 }
 
 static int begin(struct walk *walk, struct pyr_vec *interps, struct pyr_err *err)
@@ -297,6 +320,8 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
     if (rc == 0)
         walk_sites_open(&walk, tags);
     if (rc == 0)
+        rc = traverse_open(&walk);
+    if (rc == 0)
         rc = begin(&walk, &interps, err);
     if (rc == 0)
         rc = walk_all(&walk, &interps, err);
@@ -305,6 +330,9 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
     if (rc == PYR_E_NOMEM)
         pyr_err_set(err, rc, "out of memory while the objects of process %d are looked at",
                     (int)pyr_target_pid(target));
+    if (rc == PYR_E_GONE)
+        pyr_err_set(err, rc, "process %d, whose objects are looked at, has ended", (int)pyr_target_pid(target));
+    traverse_close(&walk);
     pyr_vec_release(&interps);
     pyr_vec_release(&walk.pending);
     pyr_vec_release(&walk.edges);

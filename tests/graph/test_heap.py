@@ -205,6 +205,33 @@ def test_duplicates_are_counted_and_added_up(app):
     assert first["object"].startswith("'body ")
 
 
+def test_arrays_have_exact_bytes(tmp_path):
+    """A narrower dtype, as the walk has noted it; objects that numbers or codes would do for."""
+    h = Heap()
+    array = h.type("numpy", "ndarray")
+    wide = [h.object(array, 112 + 8000, length=1000, text="int64; int8 would save 7000 bytes") for _ in range(3)]
+    h.module("wide", arrays=h.list(wide), exact=h.object(array, 912, length=100, text="float64"),
+             liar=h.object(array, 200, length=9, text="int64; int8 would save 7000 bytes"))
+    shared = h.float(1.5)
+    columns = {"floats": [h.float(i) for i in range(50)] + [shared, shared], "ints": [h.int(i) for i in range(10)],
+               "long": [h.object("int", 60) for _ in range(10)], "mixed": [h.float(1) for _ in range(9)] + [h.int(1)],
+               "texts": [h.str("abc"[i % 3] * 10) for i in range(300)], "different": [h.str(f"text {i}") for i in range(300)]}
+    for name, items in columns.items():
+        column = h.object(array, 112 + 8 * len(items), length=len(items), text="object")
+        for item in items:
+            column.refer("item", item, hidden=True)
+        columns[name] = column
+    h.module("columns", **columns)
+    h.write(tmp_path / "a.pyroheap")
+    rows = [row for row in json.loads(run("heap", tmp_path / "a.pyroheap", "--json").stdout)["containers"] if row["type"] == "numpy.ndarray"]
+    assert {(row["kind"], row["detail"], row["count"]): row["saved_bytes"] for row in rows} == {
+        ("wide", "int64 as int8", 3): 21000,
+        ("objects", "floats as float64", 1): 50 * 24,
+        ("objects", "ints as int64", 1): 10 * 28,
+        ("objects", "str as categories", 1): 300 * 8 - (300 + 3 * 8) + 297 * 59,
+    }
+
+
 def test_containers_have_exact_bytes(app):
     _, found, _ = app
     numbers = kind_of(found, "numbers", "list")

@@ -7,7 +7,9 @@ with generation 255 for what it does not track, size 0 where __sizeof__ is writt
 name what the census itself keeps alive meanwhile.
 """
 import array
+import ast
 import asyncio
+import codecs
 import collections
 import contextvars
 import csv
@@ -19,24 +21,40 @@ import enum
 import fractions
 import functools
 import gc
+import hashlib
+import hmac
 import io
 import itertools
 import json
 import logging
+import lzma
+import bz2
+import mmap
+import multiprocessing.synchronize
 import operator
 import os
+import pickle
+import queue
 import random
 import re
+import select
+import selectors
 import signal
+import socket
 import sqlite3
 import ssl
 import struct
 import sys
 import threading
+import traceback
+import tracemalloc
 import types
 import typing
+import unicodedata
+import uuid
 import weakref
 import xml.etree.ElementTree
+import xml.parsers.expat
 import zlib
 
 keep = []
@@ -272,9 +290,167 @@ def make():
         keep.append([numpy.arange(10), numpy.zeros(3, dtype=object), numpy.dtype("i4"), numpy.float64(1), numpy.array([[], 1], dtype=object)])
     except ImportError:
         pass
+    make_library()
+    make_sizes()
     thread = threading.Thread(target=threading.Event().wait, daemon=True)
     thread.start()
     keep.append(thread)
+
+
+class Structure(ctypes.Structure):
+    _fields_ = [("first", ctypes.c_int), ("next", ctypes.POINTER(ctypes.c_int)), ("items", ctypes.c_double * 3)]
+
+
+class Overlaid(ctypes.Union):
+    _fields_ = [("number", ctypes.c_long), ("text", ctypes.c_char_p)]
+
+
+def library_io():
+    raw = open("/dev/zero", "r+b", buffering=0)
+    buffers = [io.BufferedReader(raw, 1000), io.BufferedWriter(io.BytesIO(), 333), io.BufferedRandom(io.BytesIO(b"x" * 9)),
+               io.BufferedRWPair(io.BytesIO(), io.BytesIO()), io.TextIOWrapper(io.BytesIO("a\nb".encode("utf-16")), "utf-16", "replace")]
+    buffers[4].readline()
+    filled = io.BytesIO()
+    filled.write(b"x" * 5000)
+    text = io.StringIO()
+    text.write("y" * 5000)
+    shared = io.BytesIO(b"shared" * 100)
+    return [raw, buffers, filled, text, shared, shared.getbuffer(), io.StringIO("text"), io.IncrementalNewlineDecoder(None, True)]
+
+
+def library_database():
+    base = sqlite3.connect(":memory:", check_same_thread=False)
+    base.row_factory = sqlite3.Row
+    base.create_function("twice", 1, lambda x: 2 * x)
+    base.create_collation("other", lambda a, b: 0)
+    base.set_trace_callback(lambda statement: None)
+    cursor = base.execute("select 1 as one, 'two' as two union select 3, 'four'")
+    return [base, cursor, cursor.fetchone(), base.cursor()]
+
+
+async def library_tasks():
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    future.add_done_callback(lambda done: None)
+    task = loop.create_task(waits(Waiting(future)), name="waiting")
+    await asyncio.sleep(0)
+    return [future, task, asyncio.gather(future, loop.create_future()), asyncio.Queue(), asyncio.Lock(), loop]
+
+
+class Waiting:
+    def __init__(self, future):
+        self.future = future
+
+    async def wait(self):
+        return await self.future
+
+
+def library_streams():
+    memo = pickle.Pickler(io.BytesIO(), 4)
+    memo.dump([[i] for i in range(100)])
+    undone = pickle.Unpickler(io.BytesIO(pickle.dumps([1, [2]])))
+    undone.load()
+    parser = xml.parsers.expat.ParserCreate()
+    parser.StartElementHandler = lambda name, attributes: None
+    tree = xml.etree.ElementTree.XMLParser()
+    tree.feed("<a><b c='d'>text</b>")
+    element = xml.etree.ElementTree.Element("many", {"a": "1"})
+    for _ in range(20):
+        xml.etree.ElementTree.SubElement(element, "child").text = "text"
+    unzip = zlib.decompressobj()
+    unzip.decompress(zlib.compress(b"text" * 100)[:20])
+    return [memo, undone, parser, tree, element, element.iter(), unzip, zlib.compressobj(), bz2.BZ2Compressor(), bz2.BZ2Decompressor(),
+            lzma.LZMACompressor(), lzma.LZMADecompressor(), hashlib.sha256(b"x"), hashlib.md5(), hashlib.blake2b(), hashlib.sha3_256(),
+            hmac.new(b"k", b"m", "sha256"), codecs.getincrementalencoder("utf-8")(), codecs.getincrementaldecoder("shift_jis")(),
+            csv.writer(io.StringIO()), csv.reader(["a,b"], "excel"), json.scanner.make_scanner(json.JSONDecoder()), json.JSONDecoder(),
+            struct.iter_unpack("<ii", b"x" * 16), struct.Struct("2s3i"), ssl.create_default_context(),
+            ssl.MemoryBIO(), ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="x")]
+
+
+def library_system():
+    ends = socket.socketpair()
+    poll = select.poll()
+    poll.register(0)
+    selector = selectors.DefaultSelector()
+    selector.register(ends[0], selectors.EVENT_READ, ["data"])
+    local = threading.local()
+    local.value = [1]
+    simple = queue.SimpleQueue()
+    simple.put([1])
+    return [ends, poll, select.epoll(), selector, local, simple, mmap.mmap(-1, 4096), os.scandir("/"), next(os.scandir("/")), os.times(),
+            time_values(), threading.Semaphore(), threading.Condition(), threading.Barrier(2), threading.Timer(1, print),
+            multiprocessing.synchronize.Lock(ctx=multiprocessing.get_context("fork")), uuid.uuid4(), unicodedata.ucd_3_2_0, random.SystemRandom()]
+
+
+def time_values():
+    import time
+    zone = datetime.timezone(datetime.timedelta(hours=1), "zone")
+    values = [time.localtime(), datetime.datetime.now(zone), datetime.time(1, 2, tzinfo=zone), datetime.date.today(), zone]
+    if sys.version_info >= (3, 9):
+        import zoneinfo
+        try:
+            values.append(zoneinfo.ZoneInfo("UTC"))
+        except zoneinfo.ZoneInfoNotFoundError:
+            pass
+    return values
+
+
+def library_functions():
+    names = contextvars.ContextVar("names", default=[])
+    names.set([1])
+    context = contextvars.copy_context()
+    token = context.run(names.set, [2])
+    proxied = Plain(1)
+    pool = weakref.WeakValueDictionary({1: proxied})
+    tee = itertools.tee(iter(range(300)), 3)
+    list(itertools.islice(tee[0], 200))
+    groups = itertools.groupby([1, 1, 2])
+    chosen = [itertools.combinations(range(9), 3), itertools.permutations(range(5), 2), itertools.product([1], [2, 3], repeat=4),
+              itertools.combinations_with_replacement("abc", 2)]
+    for each in chosen:
+        next(each)
+    more = [itertools.pairwise([1, 2])] if hasattr(itertools, "pairwise") else []
+    more += [itertools.batched([1, 2], 2)] if hasattr(itertools, "batched") else []
+    ordered = collections.OrderedDict(a=1)
+    return [names, context, token, proxied, pool, tee, groups, next(groups), chosen, more, functools.partial(functools.partial(print, 1), k=[]),
+            functools.cached_property(closure), functools.partialmethod(closure, []), functools.cmp_to_key(closure)([1]), functools.total_ordering,
+            operator.methodcaller("a"), ordered.keys(), iter(ordered.items()), iter(ordered.values()), reversed(ordered), collections.UserDict(a=1),
+            iter(collections.deque([1])), reversed(collections.deque([1])), decimal.Context(), decimal.getcontext(), decimal.Decimal("1" * 500),
+            ast.parse("x = [1, f(2)]"), ctypes.pointer(Structure(1)), Structure(2), Overlaid(3), (Structure * 3)(), ctypes.c_char_p(b"text"), ctypes.create_string_buffer(10),
+            ctypes.cast(ctypes.create_string_buffer(10), ctypes.c_void_p), Structure.first, ctypes.byref(ctypes.c_int(1)), ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(abs),
+            re.compile(r"(?P<a>x)(y)").match("xy"), re.compile("a").finditer("aaa"), re.compile("a").scanner("aa"), re.compile(b"x"), array.array("i", range(100)), iter(array.array("b", b"ab")),
+            traceback.TracebackException(ValueError, ValueError(1), None), tracemalloc.Snapshot((), 1)]
+
+
+def make_library():
+    loop = asyncio.new_event_loop()
+    keep.append([library_io(), library_database(), loop.run_until_complete(library_tasks()), library_streams(), library_system(), library_functions()])
+
+
+def make_sizes():
+    """What CPython's own test_sys sizes, beside what is above."""
+    def inner():
+        pass
+    view = memoryview(bytearray(b"xy" * 50))
+    text = "text"
+    frame = sys._getframe()
+    weak = weakref.ref(int)
+    errors = [BaseException(), UnicodeEncodeError("", "", 0, 0, ""), UnicodeDecodeError("", b"", 0, 0, ""), UnicodeTranslateError("", 0, 1, ""), OSError(1, "x", "file"),
+              SyntaxError("x", ("f", 1, 2, "text")), StopIteration([1]), SystemExit([1]), ImportError("x", name="n", path="p"), AttributeError("x"), NameError("x")]
+    values = [True, 1.1, 10 ** 0, 2 ** 30, 2 ** 60, -1, 2 ** 1000, 1j, (), (1, 2, 3), [], [1, 2, 3], {}, {"a": 1}, set(), frozenset({1}), {i for i in range(9)}, b"", b"x" * 9,
+              "", "a" * 50, "\x80", "\u0100" * 9, "\U00010000", text, inner, inner.__code__, inner.__get__([]), frame, weak, view, view[::2], view.cast("B"), slice(0),
+              int.__add__, {}.__iter__, iter({}), iter({}.keys()), iter({}.values()), iter(set()), iter(""), iter("\u20ac"), iter(b""), iter(bytearray()), iter(()), iter([]), reversed([]), reversed(()),
+              reversed({}), dict.__dict__["fromkeys"], staticmethod(inner), classmethod(inner), property(inner), super(Plain), super(Plain, keep[0][0][0]), type, object, Plain, Made, Meta, None, NotImplemented, ..., enumerate([]),
+              range(1), range(66000), zip(), map(len, []), filter(None, []), iter(lambda: 1, 2), sys.flags, sys.version_info, sys.hash_info, sys.thread_info, sys.implementation, sys.int_info,
+              types.SimpleNamespace(), types.MappingProxyType({1: []}), types.CellType([]), types.MethodType(inner, 1), types.ModuleType("m"), int.from_bytes, "".join, object().__init__, object.__init__, str.maketrans,
+              int.real, types.FunctionType.__code__, dict.get, list.__len__, codecs.charmap_build("abcdefghij" * 20), hash, print, int("9" * 40), complex("inf"), float("nan"), memoryview(b"").obj]
+    if sys.version_info >= (3, 9):
+        values += [list[int], dict[str, list[int]]]
+    if sys.version_info >= (3, 10):
+        values += [int | str]
+    if sys.version_info >= (3, 11):
+        values += [BaseExceptionGroup("x", [ValueError(1)]), ExceptionGroup("x", [ValueError([])]), inner.__code__.co_positions(), inner.__code__.co_lines()]
+    keep.append([errors, values, ctypes.c_int.from_param(1)])
 
 
 def describe(item, generation, write):
@@ -313,8 +489,8 @@ def census(write):
             describe(other, 255, write)
 
 
-def main():
-    make()
+def stop(folder):
+    """Three generations with something in each, then the census."""
     sys.stdout.flush()
     gc.collect()
     for _ in range(2):
@@ -328,10 +504,12 @@ def main():
         os.write(target, text.encode())
     census(write)
     os.close(target)
-    target = os.open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "census"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    target = os.open(os.path.join(folder, "census"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     census(write)
     print("READY", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-main()
+if __name__ == "__main__":
+    make()
+    stop(os.path.dirname(os.path.abspath(__file__)))

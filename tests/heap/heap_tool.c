@@ -1,8 +1,9 @@
 /* heap_tool PID capture FILE: saves an image of a process, of which heap_tool FILE works, too, as of a core file.
  *
- * heap_tool PID|FILE [time|small]: walks a process that does not move, through a writer of its own. For every call of
- * the writer it prints a line; with "time" nothing but how many objects there were and how long it took; "small": the
- * same, keeping as little of the target in memory as can be:
+ * heap_tool PID|FILE [time|small|copy]: walks a process that does not move, through a writer of its own; "copy": a copy
+ * of it, in which the traversals of types are run. For every call of the writer it prints a line; with "time" nothing
+ * but how many objects there were and how long it took; "small": the same, keeping as little of the target in memory as
+ * can be:
  *
  *     S NUMBER TEXT                     a text, whose \ and line ends are escaped
  *     O ADDRESS TYPE SIZE LENGTH CAPACITY CONTENT REFERENCES GENERATION FLAGS TEXT [TO KIND LABEL]...
@@ -13,6 +14,7 @@
  */
 #include "base/map.h"
 #include "heap/heap.h"
+#include "target/copy.h"
 #include "target/core.h"
 #include "target/target.h"
 
@@ -140,15 +142,19 @@ int main(int argc, char **argv)
                                          : pyr_target_open(&target, (pid_t)strtol(argv[1], NULL, 10), &err);
     if (rc == 0)
         rc = pyr_python_detect(&python, target, &err);
+    if (rc == 0 && strcmp(mode, "copy") == 0)
+        rc = pyr_copy_make(&options.copy, target, &(struct pyr_copy_options){0}, &err);
     double start = now();
     if (rc == 0)
-        rc = pyr_heap_walk(target, &python, &options, &writer, &facts, &err);
+        rc = pyr_heap_walk(options.copy ? pyr_copy_target(options.copy) : target, &python, &options, &writer, &facts,
+                           &err);
     if (rc < 0)
         fprintf(stderr, "%d: %s\n", rc, err.text);
     else if (writer.quiet)
         printf("%" PRIu64 " objects, %" PRIu64 " edges, %.3f s\n", facts.objects, facts.edges, now() - start);
     else
         print_facts(&facts);
+    pyr_copy_close(options.copy);
     pyr_target_close(target);
     pyr_map_release(&writer.texts);
     return rc < 0;

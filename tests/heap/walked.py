@@ -72,9 +72,9 @@ def wait_stopped(pid):
     raise AssertionError(f"process {pid} does not stop")
 
 
-def walk(target):
-    """Of a process or an image."""
-    result = subprocess.run([TOOL, str(target)], capture_output=True, timeout=120, check=False)
+def walk(target, *mode):
+    """Of a process or an image; with "copy", of a copy of that process, in which types' traversals are run."""
+    result = subprocess.run([TOOL, str(target), *mode], capture_output=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr.decode()
     return Walk(result.stdout.decode(errors="replace"))
 

@@ -17,9 +17,9 @@ static const char *const instead[] = {
 static void write_row(struct pyr_heap *heap, const struct pyr_waste *row)
 {
     char saved[PYR_FIGURE], bytes[PYR_FIGURE];
-    fprintf(heap->out, "%10s %10s %10" PRIu64 "  %s, such as %s\n", pyr_heap_bytes(saved, row->saved),
-            pyr_heap_bytes(bytes, row->bytes), row->count, pyr_heap_type(heap, row->type),
-            pyr_heap_path(heap, row->example));
+    fprintf(heap->out, "%10s %10s %10" PRIu64 "  %s%s%s, such as %s\n", pyr_heap_bytes(saved, row->saved),
+            pyr_heap_bytes(bytes, row->bytes), row->count, pyr_heap_type(heap, row->type), *row->detail ? ": " : "",
+            row->detail, pyr_heap_path(heap, row->example));
 }
 
 static void write_kind(struct pyr_heap *heap, const struct pyr_vec *wastes, uint32_t kind)

@@ -199,11 +199,10 @@ static int write_duplicates(struct pyr_heap *heap, struct pyr_json *json)
 
 static int write_containers(struct pyr_heap *heap, struct pyr_json *json)
 {
-    static const char *const kinds[] = {[PYR_WASTE_EMPTY] = "empty",
-                                        [PYR_WASTE_ROOM] = "room",
-                                        [PYR_WASTE_NUMBERS] = "numbers",
-                                        [PYR_WASTE_INSTANCES] = "instances",
-                                        [PYR_WASTE_RECORDS] = "records"};
+    static const char *const kinds[] = {
+        [PYR_WASTE_EMPTY] = "empty",         [PYR_WASTE_ROOM] = "room",       [PYR_WASTE_NUMBERS] = "numbers",
+        [PYR_WASTE_INSTANCES] = "instances", [PYR_WASTE_RECORDS] = "records", [PYR_WASTE_WIDE] = "wide",
+        [PYR_WASTE_OBJECTS] = "objects"};
     struct pyr_vec wastes;
     if (pyr_waste_find(&wastes, heap->graph) < 0)
         return pyr_heap_no_memory(heap);
@@ -216,6 +215,8 @@ static int write_containers(struct pyr_heap *heap, struct pyr_json *json)
         pyr_json_uint(json, "count", row->count);
         pyr_json_uint(json, "bytes", row->bytes);
         pyr_json_uint(json, "saved_bytes", row->saved);
+        if (*row->detail)
+            pyr_json_string(json, "detail", row->detail);
         put_address(heap, json, "example", row->example);
         pyr_json_string(json, "path", pyr_heap_path(heap, row->example));
         pyr_json_end_object(json);
