@@ -9,7 +9,8 @@
 #include <string.h>
 
 enum { BEFORE, AFTER, SIDES };
-#define OWNER_MIN 0.001 /* of the heap: smaller owners are counted together */
+#define OWNER_MIN 0.001 /* of the smaller heap: owners that are smaller on both sides are counted together */
+#define NAMED_MIN 64    /* an owner that is known by the other side is looked for down to this part of that */
 
 struct figures {
     uint64_t count[SIDES], bytes[SIDES];
@@ -75,41 +76,49 @@ static int add_census(struct diff *diff, int side)
 
 /* ---- owners: what the roots lead to first, below modules and their dicts ---- */
 
-static bool is_module(const struct pyr_heap *heap, uint32_t object)
+static uint64_t owner_least(const struct diff *diff)
 {
-    const struct pyr_graph_root *root = pyr_paths_root(&heap->paths, object);
-    return root && root->row != PYR_GRAPH_HELD && heap->snapshot->root_rows[root->row].kind == PYR_ROOT_MODULE;
+    uint64_t before = diff->heaps[BEFORE].graph->bytes, after = diff->heaps[AFTER].graph->bytes;
+    return (uint64_t)(OWNER_MIN * (double)(before < after ? before : after));
 }
 
-static bool is_namespace(const struct pyr_heap *heap, uint32_t object)
+/* First the names of all that are big enough on one side, then the figures of both: what is big before and small after
+ * has not gone. */
+static int add_owner(struct diff *diff, int side, uint32_t object, bool names_only)
 {
-    uint32_t from = heap->paths.from[object];
-    struct pyr_edge_cursor edge = {0};
-    if (from >= PYR_GRAPH_ROOT)
-        return is_module(heap, object);
-    while (is_module(heap, from) && pyr_snapshot_next_edge(heap->snapshot, from, &edge))
-        if (edge.to == object)
-            return (edge.kind & PYR_EDGE_KIND_MASK) == PYR_EDGE_DICT;
-    return false;
+    struct pyr_heap *heap = &diff->heaps[side];
+    uint64_t retained = heap->graph->retained[object], least = owner_least(diff);
+    if (names_only)
+        return retained < least || row_of(&diff->owners, pyr_heap_path(heap, object)) ? 0 : PYR_E_NOMEM;
+    if (retained >= least / NAMED_MIN) {
+        const char *name = pyr_heap_path(heap, object);
+        if (retained >= least || pyr_intern_find(&diff->owners.names, name, strlen(name)) >= 0)
+            return add(&diff->owners, name, side, 1, retained);
+    }
+    return add(&diff->owners, "<smaller ones>", side, 1, retained);
 }
 
 /* Modules are dominated by no object, and their dicts by them or by none: it goes two levels down. */
-static int add_owners(struct diff *diff, int side, uint32_t above)
+static int add_owners(struct diff *diff, int side, uint32_t above, bool names_only)
 {
     struct pyr_heap *heap = &diff->heaps[side];
-    const struct pyr_graph *graph = heap->graph;
-    uint64_t least = (uint64_t)(OWNER_MIN * (double)graph->bytes);
     int rc = 0;
     for (uint32_t c = heap->children.at[above]; rc == 0 && c < heap->children.at[above + 1]; c++) {
         uint32_t object = heap->children.list[c];
-        uint64_t retained = graph->retained[object];
-        if (is_namespace(heap, object) && object != above)
-            rc = add_owners(diff, side, object);
-        else if (retained >= least)
-            rc = add(&diff->owners, pyr_heap_path(heap, object), side, 1, retained);
+        if (pyr_heap_is_namespace(heap, object) && object != above)
+            rc = add_owners(diff, side, object, names_only);
         else
-            rc = add(&diff->owners, "<smaller ones>", side, 1, retained);
+            rc = add_owner(diff, side, object, names_only);
     }
+    return rc;
+}
+
+static int add_both_owners(struct diff *diff)
+{
+    int rc = 0;
+    for (int names_only = 1; names_only >= 0; names_only--)
+        for (int side = BEFORE; rc == 0 && side < SIDES; side++)
+            rc = add_owners(diff, side, diff->heaps[side].graph->objects, names_only);
     return rc;
 }
 
@@ -230,9 +239,9 @@ static int collect(struct diff *diff, bool moves)
             rc = pyr_heap_need_paths(&diff->heaps[side]);
         if (rc == 0)
             rc = add_census(diff, side);
-        if (rc == 0)
-            rc = add_owners(diff, side, diff->heaps[side].graph->objects);
     }
+    if (rc == 0)
+        rc = add_both_owners(diff);
     return rc == 0 && moves ? add_moves(diff) : rc;
 }
 

@@ -55,6 +55,8 @@ PYR_HEAP_WRITERS(PYR_HEAP_WRITER)
 
 const char *pyr_heap_type(struct pyr_heap *heap, uint32_t type);
 const char *pyr_heap_object(struct pyr_heap *heap, uint32_t object);
+/* A module, or a module's dict; needs paths. */
+bool pyr_heap_is_namespace(const struct pyr_heap *heap, uint32_t object);
 const char *pyr_heap_path(struct pyr_heap *heap, uint32_t object); /* as Python would write it; needs paths */
 const char *pyr_heap_root(struct pyr_heap *heap, uint32_t object);
 const char *pyr_heap_step(struct pyr_heap *heap, uint32_t from, uint32_t to, enum pyr_name_state *state);
