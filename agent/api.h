@@ -43,6 +43,17 @@ extern PYR_WEAK void __asan_init(void);
 extern PYR_WEAK void __tsan_init(void);
 extern PYR_WEAK void __msan_init(void);
 
+/* What chosen.c needs more. */
+struct pyr_py_method {
+    const char *name;
+    void *(*function)(void *self, void *const *args, intptr_t count);
+    int flags;
+    const char *doc;
+};
+extern PYR_WEAK void PyEval_SetTrace(int (*function)(void *self, void *frame, int what, void *value), void *self);
+extern PYR_WEAK int PyFrame_GetLineNumber(void *frame);
+extern PYR_WEAK void *PyCFunction_NewEx(const struct pyr_py_method *method, void *self, void *module);
+
 /* What collector.c needs more. */
 extern PYR_WEAK char PyList_Type[];
 extern PYR_WEAK char PyModuleDef_Type[];

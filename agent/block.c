@@ -75,6 +75,8 @@ static bool table_add(void *block, struct pyr_block_known known)
     pyr_inside_agent = 1;
     pthread_mutex_lock(&parts[n].lock);
     bool added = pyr_large_add(&parts[n].blocks, block, (struct pyr_large_block){known.size, known.number});
+    if (!added)
+        pyr_count_missed(&pyr_main_heap);
     pthread_mutex_unlock(&parts[n].lock);
     pyr_inside_agent = 0;
     errno = saved;
@@ -134,7 +136,7 @@ struct pyr_block_known pyr_block_take(void *block)
         return (struct pyr_block_known){0};
     trailer_put(block, usable, 0);
     uint32_t number = (uint32_t)trailer >> SLACK_BITS, slack = (uint32_t)trailer & SLACK_MAX;
-    if (number == 0 || number >= pyr_main_heap.file->direct_count || slack > usable)
+    if (number == 0 || number >= __atomic_load_n(&pyr_main_heap.file->direct_count, __ATOMIC_RELAXED) || slack > usable)
         return (struct pyr_block_known){0};
     return (struct pyr_block_known){number, usable - slack};
 }

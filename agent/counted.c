@@ -3,6 +3,7 @@
 #include "counted.h"
 
 #include "block.h"
+#include "entry.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -72,6 +73,8 @@ void *pyr_counted_realloc(void *block, size_t size, enum pyr_heap_domain domain)
 {
     if (!block)
         return pyr_counted_malloc(size, domain);
+    if (PYR_UNLIKELY(pyr_region_owns(block)))
+        return pyr_entry_realloc(block, size);
     if (PYR_UNLIKELY(!pyr_direct_counts))
         return idle_realloc(block, size);
     if (PYR_UNLIKELY(size == 0))
@@ -88,6 +91,10 @@ void *pyr_counted_realloc(void *block, size_t size, enum pyr_heap_domain domain)
 
 void pyr_counted_free(void *block)
 {
+    if (PYR_UNLIKELY(pyr_region_owns(block))) {
+        pyr_entry_free(block);
+        return;
+    }
     if (PYR_UNLIKELY(!pyr_direct_counts)) {
         idle_free(block);
         return;

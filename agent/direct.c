@@ -3,9 +3,15 @@
 
 #include "share.h"
 #include "sites.h"
+#include "span.h"
 #include "system.h"
 
+#include <errno.h>
 #include <pthread.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 
 bool pyr_direct_counts;
 
@@ -21,6 +27,8 @@ static uint64_t own_headroom[PYR_DOMAINS]; /* as the heap's; that of PYR_DOMAIN_
 
 /* By site the number of its first figures, 0: none. A fork copies it. */
 static uint32_t *first_of;
+static uint32_t first_count; /* of how many sites: it grows in place */
+enum { FIRST_STEP = 16 << 10, FIRST_WINDOW = 8 };
 
 static struct pyr_heap_direct *figures_at(uint32_t number)
 {
@@ -31,6 +39,8 @@ static struct pyr_heap_direct *figures_at(uint32_t number)
 
 uint32_t pyr_direct_find(uint32_t site, enum pyr_heap_domain domain)
 {
+    if (PYR_UNLIKELY(site >= __atomic_load_n(&first_count, __ATOMIC_ACQUIRE)))
+        return 0;
     uint32_t number = __atomic_load_n(&first_of[site], __ATOMIC_ACQUIRE);
     while (number && figures_at(number)->domain != domain)
         number = figures_at(number)->next;
@@ -42,12 +52,32 @@ enum pyr_heap_domain pyr_direct_domain(uint32_t number)
     return figures_at(number)->domain;
 }
 
+/* Address space is taken as it is needed: all of it at once would count against RLIMIT_AS. */
+static bool first_reserve(uint32_t site)
+{
+    if (site < first_count)
+        return true;
+    int saved = errno;
+    uint32_t wanted = (site / FIRST_STEP + 1) * FIRST_STEP;
+    void *end = first_of + first_count;
+    size_t bytes = (wanted - first_count) * sizeof *first_of;
+    void *got =
+        pyr_system_mmap(end, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (got == end)
+        __atomic_store_n(&first_count, wanted, __ATOMIC_RELEASE);
+    else if (got != MAP_FAILED)
+        pyr_system_munmap(got, bytes);
+    errno = saved;
+    return got == end;
+}
+
 /* Under the lock. 0: no room. */
 static uint32_t add(uint32_t site, enum pyr_heap_domain domain)
 {
     uint32_t number = pyr_main_heap.file->direct_count;
     size_t size = sizeof(struct pyr_heap_direct);
-    if (number >= PYR_DIRECT_MAX || !pyr_window_reserve(&pyr_main_heap.direct_window, (number + 1) * size))
+    if (number >= PYR_DIRECT_MAX || !first_reserve(site) ||
+        !pyr_window_reserve(&pyr_main_heap.direct_window, (number + 1) * size))
         return 0;
     figures_at(number)->site = site;
     figures_at(number)->domain = domain;
@@ -80,10 +110,7 @@ uint32_t pyr_direct_of(uint32_t site, enum pyr_heap_domain domain)
 
 bool pyr_direct_open(void)
 {
-    first_of = pyr_system_mmap(NULL, PYR_SITES_MAX * sizeof *first_of, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (first_of == MAP_FAILED)
-        return false;
+    first_of = pyr_region_window(FIRST_WINDOW);
     pyr_main_heap.file->direct_count = 1;
     for (uint32_t site = 0; site < PYR_SITES_RESERVED; site++)
         for (uint32_t domain = 0; domain < PYR_DOMAINS; domain++)
@@ -91,6 +118,34 @@ bool pyr_direct_open(void)
                 return false;
     for (uint32_t domain = 0; domain < PYR_DOMAINS; domain++)
         pyr_main_heap.file->domains[domain].epoch = 1;
+    return true;
+}
+
+/* ---- words that others read meanwhile ---- */
+
+static inline uint64_t seen(const uint64_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* Of the one thread that may change it: no more than a store that is not torn. */
+static inline void set(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void bump(uint64_t *word, uint64_t by)
+{
+    set(word, *word + by);
+}
+
+/* False, and unchanged, if it is less. */
+static inline bool lower(uint64_t *word, uint64_t by)
+{
+    uint64_t left;
+    if (__builtin_sub_overflow(*word, by, &left))
+        return false;
+    set(word, left);
     return true;
 }
 
@@ -111,35 +166,37 @@ static uint64_t *peak_of(uint32_t domain)
     return domain == PYR_DOMAIN_RAW ? &pyr_main_heap.file->peak_bytes : &total_of(domain)->peak_bytes;
 }
 
-/* The headroom has gone below zero, or would: there is a new maximum. */
-static void raise_peak(uint32_t domain)
+/* There is less headroom than that: whether there is a new maximum. */
+static bool raise_peak(uint32_t domain, uint64_t by)
 {
+    uint64_t *headroom = headroom_of(domain);
     if (domain == PYR_DOMAIN_RAW) {
-        pyr_peak_raised(&pyr_main_heap);
-        return;
+        *headroom -= by;
+        return pyr_peak_raised(&pyr_main_heap);
     }
-    *peak_of(domain) -= *headroom_of(domain);
-    *headroom_of(domain) = 0;
+    bump(peak_of(domain), by - *headroom);
+    set(headroom, 0);
     __atomic_fetch_add(&total_of(domain)->epoch, 1, __ATOMIC_RELAXED);
+    return true;
 }
 
 static void held_total(uint32_t domain, int64_t change)
 {
-    uint64_t *headroom = headroom_of(domain);
     if (change < 0)
-        *headroom += (uint64_t)-change;
-    else if (__builtin_sub_overflow(*headroom, (uint64_t)change, headroom))
-        raise_peak(domain);
+        bump(headroom_of(domain), (uint64_t)-change);
+    else if (!lower(headroom_of(domain), (uint64_t)change))
+        raise_peak(domain, (uint64_t)change);
 }
 
 /* A maximum that others saw is the peak, and what was saved since then stays. */
 static void take_loose_peak(uint32_t domain)
 {
     struct pyr_heap_domain_total *total = total_of(domain);
-    if (domain == PYR_DOMAIN_RAW || total->loose_peak_bytes <= total->peak_bytes)
+    uint64_t loose_peak = seen(&total->loose_peak_bytes);
+    if (domain == PYR_DOMAIN_RAW || loose_peak <= total->peak_bytes)
         return;
-    own_headroom[domain] += total->loose_peak_bytes - total->peak_bytes;
-    total->peak_bytes = total->loose_peak_bytes;
+    bump(&own_headroom[domain], loose_peak - total->peak_bytes);
+    set(&total->peak_bytes, loose_peak);
 }
 
 static __attribute__((noinline)) void gather(uint32_t domain)
@@ -161,6 +218,17 @@ void pyr_direct_gather(void)
         gather(PYR_DOMAIN_RAW);
 }
 
+void pyr_direct_gather_c(void)
+{
+    if (pyr_direct_counts && is_pending(PYR_DOMAIN_C))
+        gather(PYR_DOMAIN_C);
+}
+
+uint64_t pyr_direct_live(enum pyr_heap_domain domain)
+{
+    return pyr_direct_counts ? *peak_of(domain) - *headroom_of(domain) : 0;
+}
+
 int64_t pyr_direct_take_raw(void)
 {
     int64_t *raw = &pending[PYR_DOMAIN_RAW];
@@ -171,13 +239,12 @@ int64_t pyr_direct_take_raw(void)
 static void see_loose_peak(uint32_t domain, int64_t all_pending)
 {
     struct pyr_heap_domain_total *total = total_of(domain);
-    uint64_t peak = __atomic_load_n(peak_of(domain), __ATOMIC_RELAXED);
-    uint64_t now = peak - __atomic_load_n(headroom_of(domain), __ATOMIC_RELAXED) + (uint64_t)all_pending;
-    uint64_t seen = __atomic_load_n(&total->loose_peak_bytes, __ATOMIC_RELAXED);
+    uint64_t peak = seen(peak_of(domain)), now = peak - seen(headroom_of(domain)) + (uint64_t)all_pending;
+    uint64_t highest = seen(&total->loose_peak_bytes);
     if ((int64_t)now <= (int64_t)peak)
         return;
-    while (now > seen)
-        if (__atomic_compare_exchange_n(&total->loose_peak_bytes, &seen, now, true, __ATOMIC_RELAXED,
+    while (now > highest)
+        if (__atomic_compare_exchange_n(&total->loose_peak_bytes, &highest, now, true, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED)) {
             __atomic_fetch_add(&total->epoch, 1, __ATOMIC_RELAXED);
             return;
@@ -202,15 +269,17 @@ static void loose_total(uint32_t domain, int64_t change)
 
 static void save(struct pyr_heap_direct *at, uint64_t epoch)
 {
-    at->peak_blocks = at->allocated_blocks + at->loose_allocated_blocks - at->freed_blocks - at->loose_freed_blocks;
-    at->peak_bytes = at->allocated_bytes + at->loose_allocated_bytes - at->freed_bytes - at->loose_freed_bytes;
+    set(&at->peak_blocks, seen(&at->allocated_blocks) + seen(&at->loose_allocated_blocks) - seen(&at->freed_blocks) -
+                              seen(&at->loose_freed_blocks));
+    set(&at->peak_bytes, seen(&at->allocated_bytes) + seen(&at->loose_allocated_bytes) - seen(&at->freed_bytes) -
+                             seen(&at->loose_freed_bytes));
     __atomic_store_n(&at->epoch, epoch, __ATOMIC_RELEASE);
 }
 
 /* Before it changes for the first time since the domain's maximum. */
 static inline void save_once(struct pyr_heap_direct *at)
 {
-    uint64_t epoch = total_of(at->domain)->epoch;
+    uint64_t epoch = seen(&total_of(at->domain)->epoch);
     if (PYR_UNLIKELY(__atomic_load_n(&at->epoch, __ATOMIC_RELAXED) != epoch))
         save(at, epoch);
 }
@@ -227,14 +296,12 @@ void pyr_direct_allocated(uint32_t number, bool held, size_t size)
     }
     if (PYR_UNLIKELY(is_pending(at->domain)))
         gather(at->domain);
-    uint64_t *headroom = headroom_of(at->domain);
-    if (PYR_UNLIKELY(__builtin_sub_overflow(*headroom, size, headroom)))
-        raise_peak(at->domain);
-    else
+    if (PYR_LIKELY(lower(headroom_of(at->domain), size)) || !raise_peak(at->domain, size))
         save_once(at);
-    PYR_IN_PLACE();
-    at->allocated_blocks++;
-    at->allocated_bytes += size;
+    if (PYR_UNLIKELY(pyr_span.on) && at->domain == PYR_DOMAIN_C)
+        pyr_span_note(&pyr_main_heap);
+    bump(&at->allocated_blocks, 1);
+    bump(&at->allocated_bytes, size);
 }
 
 void pyr_direct_freed(uint32_t number, bool held, unsigned blocks, size_t size)
@@ -247,10 +314,9 @@ void pyr_direct_freed(uint32_t number, bool held, unsigned blocks, size_t size)
         loose_total(at->domain, -(int64_t)size);
         return;
     }
-    *headroom_of(at->domain) += size;
-    PYR_IN_PLACE();
-    at->freed_blocks += blocks;
-    at->freed_bytes += size;
+    bump(headroom_of(at->domain), size);
+    bump(&at->freed_blocks, blocks);
+    bump(&at->freed_bytes, size);
 }
 
 void pyr_direct_note_live(void)

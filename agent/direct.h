@@ -30,7 +30,14 @@ void pyr_direct_freed(uint32_t number, bool held, unsigned blocks, size_t size);
 /* Of a thread that holds the GIL: adds what threads without it have counted to the heap's total. */
 void pyr_direct_gather(void);
 
-/* The same where the headroom may be below zero: what the total has changed by. */
+/* The same of C memory. */
+void pyr_direct_gather_c(void);
+
+/* What is held of a domain other than PYR_DOMAIN_RAW, with the GIL; threads without it have some more or less, up to
+ * 4 KiB each. */
+uint64_t pyr_direct_live(enum pyr_heap_domain domain);
+
+/* As pyr_direct_gather where the headroom may be below zero: what the total has changed by. */
 int64_t pyr_direct_take_raw(void);
 
 /* Notes what all hold now. */

@@ -161,8 +161,13 @@ static void c_free(void *block)
 /* A block of the C heap, as known from now on. */
 static void *large_counted(struct place place, void *block, size_t size)
 {
-    if (!block || !pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, place.tag}))
+    if (!block)
+        return NULL;
+    uint32_t tag = pyr_recent_add(place.heap, place.tag, block);
+    if (PYR_UNLIKELY(!pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, tag}))) {
+        pyr_count_missed(place.heap);
         return block;
+    }
     pyr_direct_gather();
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }
@@ -178,7 +183,7 @@ static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place
     void *block = pool->free;
     pool->free = *(void **)block;
     pool->used++;
-    *pyr_tag_at(pool, block) = place.tag | pyr_tag_rest(size);
+    *pyr_tag_at(pool, block) = pyr_recent_add(place.heap, place.tag, block) | pyr_tag_rest(size);
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
@@ -188,11 +193,18 @@ static NOINLINE void *small_malloc(struct place place, size_t size)
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
 }
 
+/* Of an interpreter with a GIL of its own. */
+static NOINLINE void *other_malloc(size_t size)
+{
+    __atomic_store_n(&pyr_main_heap.file->other_gils, 1, __ATOMIC_RELAXED);
+    return former.malloc(former.context, size);
+}
+
 static NOINLINE void *rare_malloc(size_t size)
 {
     const void *tstate = pyr_inside.accessor();
     if (!is_served(tstate))
-        return former.malloc(former.context, size);
+        return other_malloc(size);
     struct place place = rare_place(tstate);
     if (size == 0)
         size = 1;
@@ -213,9 +225,15 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
 /* ---- free ---- */
 
 /* Without a part of the tag that says more than that. */
-static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag)
+static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag, const void *block)
 {
-    pyr_count_freed(pool->heap, tag, pool->least + (tag & PYR_TAG_REST));
+    pyr_count_freed(pool->heap, tag, block, pool->least + (tag & PYR_TAG_REST));
+}
+
+/* Of a block that is no code object, mark or overwritten. */
+static ALWAYS_INLINE bool is_plain(const struct pyr_pool *pool, uint32_t tag)
+{
+    return PYR_LIKELY((tag & ~(PYR_TAG_REST | PYR_TAG_RECENT)) < pool->heap->tag_end);
 }
 
 static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
@@ -233,8 +251,8 @@ static NOINLINE void odd_free(struct pyr_pool *pool, void *block, uint32_t tag)
         pyr_code_died(pool->heap, block);
         tag &= ~PYR_TAG_CODE;
     }
-    if (tag < pool->heap->tag_end)
-        small_uncount(pool, tag);
+    if (is_plain(pool, tag))
+        small_uncount(pool, tag, block);
     small_free(pool, block);
 }
 
@@ -250,7 +268,7 @@ static NOINLINE void rare_free(void *block)
     }
     if (known.tag & PYR_TAG_CODE)
         pyr_code_died(heap, block);
-    pyr_count_freed(heap, known.tag & ~PYR_TAG_CODE, (size_t)known.size);
+    pyr_count_freed(heap, known.tag & ~PYR_TAG_CODE, block, (size_t)known.size);
     c_free(block);
 }
 
@@ -263,11 +281,11 @@ static void heap_free(void *context, void *block)
     }
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(tag >= pool->heap->tag_end)) {
+    if (!is_plain(pool, tag)) {
         odd_free(pool, block, tag);
         return;
     }
-    small_uncount(pool, tag);
+    small_uncount(pool, tag, block);
     small_free(pool, block);
 }
 
@@ -302,7 +320,7 @@ static void *large_realloc(struct place place, void *block, size_t size)
         pyr_large_add(large, block, known);
         return NULL;
     }
-    pyr_count_freed(place.heap, known.tag & ~PYR_TAG_CODE, known.size);
+    pyr_count_freed(place.heap, known.tag & ~PYR_TAG_CODE, block, known.size);
     return large_counted(place, moved, size);
 }
 
@@ -313,12 +331,12 @@ static NOINLINE void *small_move(struct place place, void *block, size_t size)
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
     size_t old_size = pool->least + (tag & PYR_TAG_REST), room = pyr_pool_size(pool);
-    bool known = tag < pool->heap->tag_end;
+    bool known = is_plain(pool, tag);
     if (known)
-        small_uncount(pool, tag);
+        small_uncount(pool, tag, block);
     void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
     if (!moved) /* it stays what it was */
-        return known ? pyr_count_allocated(pool->heap, tag & ~PYR_TAG_REST, old_size, NULL) : NULL;
+        return known ? pyr_count_allocated(pool->heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT), old_size, NULL) : NULL;
     memcpy(moved, block, room < size ? room : size);
     if (known)
         small_free(pool, block);
@@ -331,11 +349,10 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t *tag = pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class ||
-                     *tag >= pool->heap->tag_end))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class) || !is_plain(pool, *tag))
         return small_move(place, block, size);
-    small_uncount(pool, *tag);
-    *tag = place.tag | pyr_tag_rest(size);
+    small_uncount(pool, *tag, block);
+    *tag = pyr_recent_add(place.heap, place.tag, block) | pyr_tag_rest(size);
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
@@ -361,6 +378,24 @@ static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_ac
     if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0 || !common_place(&place, access, chain, stacks, size)))
         return rare_realloc(block, size);
     return small_realloc(place, block, size);
+}
+
+/* ---- once the heap has been replaced ---- */
+
+void pyr_entry_free(void *block)
+{
+    heap_free(NULL, block);
+}
+
+void *pyr_entry_realloc(void *block, size_t size)
+{
+    size_t room = pyr_pool_size(pyr_pool_of(block));
+    void *moved = size ? pyr_counted_malloc(size, PYR_DOMAIN_C) : NULL;
+    if (moved)
+        memcpy(moved, block, room < size ? room : size);
+    if (moved || !size)
+        heap_free(NULL, block);
+    return moved;
 }
 
 /* ---- the raw domain ---- */
@@ -392,10 +427,18 @@ static void raw_free(void *context, void *block)
 
 /* ---- marks (stacks.h) ---- */
 
-/* While one is made, and only that: the frame object that becomes it is nothing that the program asked for. */
+/* While one is made, and only that: the frame object that becomes it is nothing that the program asked for. Meanwhile
+ * threads of interpreters with a GIL of their own come by here, too: they do not take part. */
+static bool is_marking(void)
+{
+    return is_served(pyr_inside.accessor());
+}
+
 static void *mark_malloc(void *context, size_t size)
 {
     (void)context;
+    if (!is_marking())
+        return rare_malloc(size);
     uint32_t class = size && size <= PYR_SMALL_MAX ? pyr_class_of(size) : PYR_CLASSES;
     struct pyr_pool *pool = class < PYR_CLASSES ? pyr_pool_refill(&pyr_main_heap, class) : NULL;
     if (!pool)
@@ -410,7 +453,7 @@ static void *mark_malloc(void *context, size_t size)
 static void *mark_calloc(void *context, size_t count, size_t size)
 {
     (void)context;
-    return PyMem_RawCalloc(count, size);
+    return is_marking() ? PyMem_RawCalloc(count, size) : rare_calloc(count, size);
 }
 
 static void *mark_realloc(void *context, void *block, size_t size)

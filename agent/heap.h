@@ -23,12 +23,14 @@ enum {
     PYR_CACHE_SLOTS = 1 << 12,
 };
 
-/* The tag of a block: its site, and the rest of the size that was asked for, less one, by PYR_CLASS_STEP. The highest
- * bit says that it is a code object that sites know by address. */
+/* The tag of a block: from the lowest bit on the rest of the size that was asked for, less one, by PYR_CLASS_STEP; its
+ * site; two flags; and its place among the allocations made last (`recent` of the heap). */
 #define PYR_TAG_REST 15u
-#define PYR_TAG_CODE (1u << 31)
-#define PYR_TAG_FRAME (1u << 30) /* with it: a frame object that is a mark; see stacks.h */
 #define PYR_TAG_SITE_SHIFT 4
+#define PYR_TAG_FRAME (1u << 24) /* with the next: a frame object that is a mark; see stacks.h */
+#define PYR_TAG_CODE (1u << 25)  /* a code object that sites know by address */
+#define PYR_TAG_RECENT_SHIFT 26
+#define PYR_TAG_RECENT ((PYR_HEAP_RECENT - 1u) << PYR_TAG_RECENT_SHIFT)
 
 static inline uint32_t pyr_tag_rest(size_t size)
 {
@@ -128,8 +130,10 @@ struct pyr_spare {
 struct pyr_heap {
     uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
-    uint32_t tag_end; /* the tags of all sites are lower */
-    uint32_t saved;   /* the last site that was saved since the peak; PYR_SAVED_END: none was */
+    struct pyr_heap_temporary *temporaries; /* by site */
+    uint32_t tag_end;                       /* the tags of all sites are lower */
+    uint32_t recent_place;                  /* of the last one of `recent`, as in a tag */
+    uint32_t saved;                         /* the last site that was saved since the peak; PYR_SAVED_END: none was */
     struct pyr_heap_file *file;
     const void *interpreter;
     uint32_t site_count;
@@ -137,6 +141,10 @@ struct pyr_heap {
     uint8_t class_of[PYR_SMALL_MAX + 1];
     struct pyr_pool
         *pools[PYR_CLASSES + 1]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
+    /* The blocks that were allocated last. A block's tag names the place that it got here. As long as its address
+     * stands there, fewer than PYR_HEAP_RECENT allocations came after it: had a later block of the same address got the
+     * place, that one's tag would name it, and it would be that one that is freed. */
+    const void *recent[PYR_HEAP_RECENT];
 
     /* The sites used last, in pairs: the newer one of a pair is where pyr_cache_slot says, the other one beside it. */
     struct pyr_cached_site cache[PYR_CACHE_SLOTS] __attribute__((aligned(64)));
@@ -152,7 +160,7 @@ struct pyr_heap {
     struct pyr_large large;
     struct pyr_site_index index;
 
-    struct pyr_window file_window, site_window, text_window, direct_window, pause_window;
+    struct pyr_window file_window, site_window, text_window, direct_window, pause_window, temporary_window;
     uint32_t number; /* 0: the main interpreter's */
 };
 
@@ -187,7 +195,13 @@ void pyr_pool_alarm(struct pyr_pool *pool);
 
 #define PYR_SAVED_END UINT32_MAX
 
-/* `tag` without the rest. A site is 64 bytes and the unit of its tag 16: no shift is needed. */
+/* There is no memory to know a block by. Any thread. */
+static inline void pyr_count_missed(struct pyr_heap *heap)
+{
+    __atomic_fetch_add(&heap->file->uncounted_blocks, 1, __ATOMIC_RELAXED);
+}
+
+/* `tag` of a site alone. A site is 64 bytes and the unit of its tag 16: no shift is needed. */
 static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uint32_t tag)
 {
     _Static_assert(sizeof(struct pyr_heap_site) == 4 << PYR_TAG_SITE_SHIFT, "a tag tells a site's offset");
@@ -201,6 +215,30 @@ static inline void pyr_site_save(struct pyr_heap *heap, struct pyr_heap_site *si
     site->peak_bytes = site->allocated_bytes - site->freed_bytes;
     site->saved = heap->saved;
     heap->saved = (uint32_t)(site - heap->sites) + 1;
+}
+
+/* The tag of a block that is being allocated: with its place among the last ones. */
+static inline uint32_t pyr_recent_add(struct pyr_heap *heap, uint32_t tag, const void *block)
+{
+    _Static_assert(PYR_SITES_MAX << PYR_TAG_SITE_SHIFT <= PYR_TAG_FRAME, "bits of their own");
+    _Static_assert((uint64_t)PYR_HEAP_RECENT << PYR_TAG_RECENT_SHIFT == 1ull << 32,
+                   "the last place is before the first");
+    uint32_t place = heap->recent_place += 1u << PYR_TAG_RECENT_SHIFT;
+    heap->recent[place >> PYR_TAG_RECENT_SHIFT] = block;
+    return tag | place;
+}
+
+/* A block that is being freed or moved, by its whole tag: whether it still is among the last ones. */
+static inline bool pyr_recent_has(const struct pyr_heap *heap, uint32_t tag, const void *block)
+{
+    return heap->recent[tag >> PYR_TAG_RECENT_SHIFT] == block;
+}
+
+/* `tag` of a site alone. */
+static inline struct pyr_heap_temporary *pyr_temporary_at(const struct pyr_heap *heap, uint32_t tag)
+{
+    _Static_assert(sizeof(struct pyr_heap_temporary) == 1 << PYR_TAG_SITE_SHIFT, "a tag tells its offset");
+    return (struct pyr_heap_temporary *)(void *)((char *)heap->temporaries + tag);
 }
 
 /* Counters are added to where they are, not loaded early in case they are to be saved. */
@@ -225,11 +263,17 @@ static inline __attribute__((always_inline)) void *pyr_count_allocated(struct py
     return block;
 }
 
-/* `tag` with whatever rest. */
-static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, size_t size)
+/* `tag`: the block's, but for flags. */
+static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, const void *block, size_t size)
 {
-    struct pyr_heap_site *site = pyr_site_at(heap, tag & ~PYR_TAG_REST);
+    uint32_t of_site = tag & ~(PYR_TAG_REST | PYR_TAG_RECENT);
+    struct pyr_heap_site *site = pyr_site_at(heap, of_site);
     heap->headroom += size;
+    if (pyr_recent_has(heap, tag, block)) {
+        struct pyr_heap_temporary *temporary = pyr_temporary_at(heap, of_site);
+        temporary->blocks++;
+        temporary->bytes += size;
+    }
     if (PYR_UNLIKELY(!site->saved))
         pyr_site_save(heap, site);
     PYR_IN_PLACE();

@@ -11,6 +11,7 @@
 #include "share.h"
 #include "sites.h"
 #include "stacks.h"
+#include "tags.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -92,6 +93,7 @@ static void start(const char *directory)
     start_direct();
     pyr_collector_prepare();
     pyr_entry_install();
+    pyr_tags_tell(&pyr_main_heap);
 }
 
 __attribute__((constructor)) static void agent_load(void)

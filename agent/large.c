@@ -1,32 +1,28 @@
 /* Open addressing with linear probing; removal closes the gap, so that there are no tombstones. */
 #include "large.h"
 
+#include "record/heap_tags.h"
+
 #include <string.h>
 
 enum { FIRST_CAPACITY = 1024 };
 
-struct slot {
-    uint64_t at_high; /* address << 16 | size >> 32; 0: empty */
-    uint32_t low;     /* of the size */
-    uint32_t tag;
-};
-
-static uint64_t slot_at(const struct slot *slot)
+static uint64_t slot_at(const struct pyr_heap_large *slot)
 {
-    return slot->at_high >> 16;
+    return slot->address_high >> 16;
 }
 
 static size_t home(const struct pyr_large *large, uint64_t at)
 {
-    return (at >> 4) * 0x9e3779b97f4a7c15u >> 20 & (large->capacity - 1);
+    return pyr_heap_large_home(at) & (large->capacity - 1);
 }
 
 /* Where it is, or the empty slot where it would be. */
-static struct slot *find(const struct pyr_large *large, uint64_t at)
+static struct pyr_heap_large *find(const struct pyr_large *large, uint64_t at)
 {
-    struct slot *slots = large->slots.at;
+    struct pyr_heap_large *slots = large->slots.at;
     size_t i = home(large, at);
-    while (slots[i].at_high && slot_at(&slots[i]) != at)
+    while (slots[i].address_high && slot_at(&slots[i]) != at)
         i = (i + 1) & (large->capacity - 1);
     return &slots[i];
 }
@@ -34,11 +30,11 @@ static struct slot *find(const struct pyr_large *large, uint64_t at)
 static bool grow(struct pyr_large *large)
 {
     struct pyr_large grown = {.capacity = large->capacity ? large->capacity * 2 : FIRST_CAPACITY, .used = large->used};
-    if (!pyr_vector_reserve(&grown.slots, grown.capacity * sizeof(struct slot)))
+    if (!pyr_vector_reserve(&grown.slots, grown.capacity * sizeof(struct pyr_heap_large)))
         return false;
-    const struct slot *slots = large->slots.at;
+    const struct pyr_heap_large *slots = large->slots.at;
     for (size_t i = 0; i < large->capacity; i++)
-        if (slots[i].at_high)
+        if (slots[i].address_high)
             *find(&grown, slot_at(&slots[i])) = slots[i];
     pyr_vector_release(&large->slots);
     *large = grown;
@@ -49,43 +45,43 @@ bool pyr_large_add(struct pyr_large *large, const void *at, struct pyr_large_blo
 {
     if (large->used * 2 >= large->capacity && !grow(large))
         return false;
-    struct slot *slot = find(large, (uintptr_t)at);
-    large->used += !slot->at_high;
-    *slot = (struct slot){(uint64_t)(uintptr_t)at << 16 | block.size >> 32, (uint32_t)block.size, block.tag};
+    struct pyr_heap_large *slot = find(large, (uintptr_t)at);
+    large->used += !slot->address_high;
+    *slot = (struct pyr_heap_large){(uint64_t)(uintptr_t)at << 16 | block.size >> 32, (uint32_t)block.size, block.tag};
     return true;
 }
 
 static void close_gap(struct pyr_large *large, size_t gap)
 {
-    struct slot *slots = large->slots.at;
+    struct pyr_heap_large *slots = large->slots.at;
     size_t mask = large->capacity - 1;
-    for (size_t i = (gap + 1) & mask; slots[i].at_high; i = (i + 1) & mask) {
+    for (size_t i = (gap + 1) & mask; slots[i].address_high; i = (i + 1) & mask) {
         size_t wanted = home(large, slot_at(&slots[i]));
         if (((i - wanted) & mask) >= ((i - gap) & mask)) {
             slots[gap] = slots[i];
             gap = i;
         }
     }
-    slots[gap].at_high = 0;
+    slots[gap].address_high = 0;
 }
 
 bool pyr_large_remove(struct pyr_large *large, const void *at, struct pyr_large_block *block)
 {
     if (!large->used)
         return false;
-    struct slot *slot = find(large, (uintptr_t)at);
-    if (!slot->at_high)
+    struct pyr_heap_large *slot = find(large, (uintptr_t)at);
+    if (!slot->address_high)
         return false;
-    *block = (struct pyr_large_block){(slot->at_high & 0xffff) << 32 | slot->low, slot->tag};
+    *block = (struct pyr_large_block){(slot->address_high & 0xffff) << 32 | slot->size_low, slot->tag};
     large->used--;
-    close_gap(large, (size_t)(slot - (struct slot *)large->slots.at));
+    close_gap(large, (size_t)(slot - (struct pyr_heap_large *)large->slots.at));
     return true;
 }
 
 bool pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits)
 {
-    struct slot *slot = large->used ? find(large, (uintptr_t)at) : NULL;
-    if (!slot || !slot->at_high)
+    struct pyr_heap_large *slot = large->used ? find(large, (uintptr_t)at) : NULL;
+    if (!slot || !slot->address_high)
         return false;
     slot->tag |= bits;
     return true;

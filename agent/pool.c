@@ -333,12 +333,15 @@ static bool pool_carve(struct pyr_pool *pool)
     return true;
 }
 
+/* Where memory ends, what is left of the class of the same size with its tags beside serves those with their tags
+ * inside, too: whoever handles a MemoryError then finds a block where another one was just freed, as with one class a
+ * size. */
 struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class)
 {
     for (;;) {
         struct pyr_pool *pool = heap->pools[class];
         if (pool == &pyr_no_pool && !(pool = pool_new(heap, class)))
-            return NULL;
+            return class % 2 ? pyr_pool_refill(heap, class - 1) : NULL;
         if (pool->free || pool_carve(pool))
             return pool;
         pool_unlink(pool);

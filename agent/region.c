@@ -17,8 +17,13 @@ static uint8_t taken[PYR_REGION_SLOTS / 8];  /* a bit for each slot that is an a
 static uint8_t mapped[PYR_REGION_SLOTS / 8]; /* a bit for each slot that is free but could not be unmapped */
 static size_t lowest_free;                   /* no slot below it is free */
 
-/* Where neither programs, nor what the kernel places by itself, nor the shadows of sanitizers are; 64 GiB apart. */
+/* Where neither programs, nor what the kernel places by itself, nor the shadows of sanitizers are; 64 GiB apart.
+ * ThreadSanitizer knows a few places only. */
+#ifdef __SANITIZE_THREAD__
+static const uintptr_t first_base = 0x7e8000000000, base_step = 0;
+#else
 static const uintptr_t first_base = 0x200000000000, base_step = (uintptr_t)1 << 36;
+#endif
 enum { BASES = 64, PAGE = 4096 };
 
 static void *map_at(uintptr_t address, size_t bytes)

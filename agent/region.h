@@ -33,7 +33,7 @@ bool pyr_region_open(void);
 void *pyr_region_take(void);
 void pyr_region_give(void *arena);
 
-/* Where the nth window begins. */
+/* Where the nth window begins: 0 to 4 for the main heap's file, 8 for direct.c. */
 void *pyr_region_window(unsigned n);
 
 /* In the child of a fork. */

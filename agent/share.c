@@ -22,14 +22,17 @@ enum {
     DIRECT_LIMIT = 64 << 20,
     PAUSES_LIMIT = 192 << 10, /* PYR_HEAP_PAUSES, and what the window's steps need */
     NAMES_MAX = 1000,         /* files of processes that had this pid */
-    WINDOWS = 5,
+    TEMPORARIES_LIMIT = PYR_SITES_MAX * (int)sizeof(struct pyr_heap_temporary),
+    WINDOWS = 6,
 };
 
 static const uint64_t sites_at = PYR_HEAP_FILE_HEADER, texts_at = PYR_HEAP_FILE_HEADER + SITES_LIMIT;
 static const uint64_t pauses_at = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT;
 static const uint64_t direct_at = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT + PAUSES_LIMIT;
-static const uint64_t file_bytes =
+static const uint64_t temporaries_at =
     PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT + PAUSES_LIMIT + DIRECT_LIMIT;
+static const uint64_t file_bytes =
+    PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT + PAUSES_LIMIT + DIRECT_LIMIT + TEMPORARIES_LIMIT;
 
 static char directory_path[PATH_MAX];
 static char own_path[PATH_MAX];
@@ -98,6 +101,7 @@ static void header_fill(struct pyr_heap *heap)
     file->direct_limit = DIRECT_LIMIT;
     file->direct_size = sizeof(struct pyr_heap_direct);
     file->pauses_at = pauses_at;
+    file->temporaries_at = temporaries_at;
     snprintf(file->python, sizeof file->python, "%s", pyr_inside.layout.version_text);
     memcpy(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic);
 }
@@ -110,7 +114,9 @@ static bool windows_open(struct pyr_heap *heap, int file)
            pyr_window_open(&heap->site_window, pyr_region_window(first + 1), file, sites_at, SITES_LIMIT, PAGE) &&
            pyr_window_open(&heap->text_window, pyr_region_window(first + 2), file, texts_at, TEXTS_LIMIT, PAGE) &&
            pyr_window_open(&heap->direct_window, pyr_region_window(first + 3), file, direct_at, DIRECT_LIMIT, PAGE) &&
-           pyr_window_open(&heap->pause_window, pyr_region_window(first + 4), file, pauses_at, PAUSES_LIMIT, PAGE);
+           pyr_window_open(&heap->pause_window, pyr_region_window(first + 4), file, pauses_at, PAUSES_LIMIT, PAGE) &&
+           pyr_window_open(&heap->temporary_window, pyr_region_window(first + 5), file, temporaries_at,
+                           TEMPORARIES_LIMIT, PAGE);
 }
 
 int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err *err)
@@ -129,6 +135,7 @@ int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err 
     }
     heap->file = (struct pyr_heap_file *)(void *)heap->file_window.at;
     heap->sites = (struct pyr_heap_site *)(void *)heap->site_window.at;
+    heap->temporaries = (struct pyr_heap_temporary *)(void *)heap->temporary_window.at;
     heap->site_count = PYR_SITES_RESERVED;
     heap->tag_end = PYR_SITES_RESERVED << PYR_TAG_SITE_SHIFT;
     heap->saved = PYR_SAVED_END;
@@ -170,7 +177,8 @@ static bool child_write(int file, const struct pyr_heap *heap)
     return write_at(file, page, PAGE, 0) && write_at(file, &header, sizeof header, 0) &&
            write_at(file, heap->sites, heap->site_window.mapped, sites_at) &&
            write_at(file, page, PAGE, texts_at + header.text_base) && write_at(file, page, PAGE, pauses_at) &&
-           write_at(file, heap->direct_window.at, heap->direct_window.mapped, direct_at);
+           write_at(file, heap->direct_window.at, heap->direct_window.mapped, direct_at) &&
+           write_at(file, heap->temporaries, heap->temporary_window.mapped, temporaries_at);
 }
 
 void pyr_share_before_fork(struct pyr_heap *heap)
@@ -198,15 +206,17 @@ static bool windows_continue(struct pyr_heap *heap)
            pyr_window_continue(&heap->site_window, child.file, sites_at, 0, heap->site_window.mapped) &&
            pyr_window_continue(&heap->text_window, child.file, texts_at, child.text_base, PAGE) &&
            pyr_window_continue(&heap->direct_window, child.file, direct_at, 0, heap->direct_window.mapped) &&
-           pyr_window_continue(&heap->pause_window, child.file, pauses_at, 0, PAGE);
+           pyr_window_continue(&heap->pause_window, child.file, pauses_at, 0, PAGE) &&
+           pyr_window_continue(&heap->temporary_window, child.file, temporaries_at, 0, heap->temporary_window.mapped);
 }
 
-/* Without it the child would count in its parent's file. */
+/* Without it the child counts in its parent's file, which says so: that one goes last. */
 static bool windows_detach(struct pyr_heap *heap)
 {
-    return pyr_window_detach(&heap->file_window) && pyr_window_detach(&heap->site_window) &&
-           pyr_window_detach(&heap->text_window) && pyr_window_detach(&heap->direct_window) &&
-           pyr_window_detach(&heap->pause_window);
+    bool sites = pyr_window_detach(&heap->site_window), texts = pyr_window_detach(&heap->text_window);
+    bool direct = pyr_window_detach(&heap->direct_window), pauses = pyr_window_detach(&heap->pause_window);
+    bool temporaries = pyr_window_detach(&heap->temporary_window);
+    return sites && texts && direct && pauses && temporaries && pyr_window_detach(&heap->file_window);
 }
 
 void pyr_share_in_child(struct pyr_heap *heap)

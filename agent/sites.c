@@ -3,6 +3,7 @@
 #include "api.h"
 #include "direct.h"
 #include "inside.h"
+#include "span.h"
 #include "stacks.h"
 
 #include <pthread.h>
@@ -135,35 +136,48 @@ void pyr_code_died(struct pyr_heap *heap, const void *code)
 
 /* ---- sites ---- */
 
-void pyr_peak_raised(struct pyr_heap *heap)
+static void raise_peak(struct pyr_heap *heap)
 {
     heap->file->peak_bytes -= heap->headroom;
     heap->headroom = 0;
-    heap->file->domains[PYR_DOMAIN_RAW].epoch++;
-    while (heap->saved != PYR_SAVED_END) {
+    __atomic_fetch_add(&heap->file->domains[PYR_DOMAIN_RAW].epoch, 1, __ATOMIC_RELAXED);
+    /* The links are in the file: in a child of a fork without memory they may be gone, or another's. */
+    while (heap->saved - 1 < heap->site_count) {
         struct pyr_heap_site *last = &heap->sites[heap->saved - 1];
         heap->saved = last->saved;
         last->saved = 0;
     }
+    heap->saved = PYR_SAVED_END;
+}
+
+bool pyr_peak_raised(struct pyr_heap *heap)
+{
+    heap->headroom += pyr_span.held_back;
+    pyr_span.held_back = 0;
+    bool raised = (int64_t)heap->headroom < 0;
+    if (PYR_LIKELY(raised))
+        raise_peak(heap);
+    if (PYR_UNLIKELY(pyr_span.on))
+        pyr_span_note(heap);
+    return raised;
 }
 
 void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
 {
     heap->headroom -= (uint64_t)pyr_direct_take_raw();
-    bool raised = (int64_t)heap->headroom < 0;
+    bool raised = (int64_t)heap->headroom < 0 && pyr_peak_raised(heap);
     if (!raised && !site->saved)
         pyr_site_save(heap, site);
     site->allocated_blocks++;
     site->allocated_bytes += size;
-    if (raised)
-        pyr_peak_raised(heap);
     return block;
 }
 
 static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record, uint32_t instruction)
 {
     uint32_t number = heap->site_count;
-    if (!pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)))
+    if (!pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)) ||
+        !pyr_window_reserve(&heap->temporary_window, ((size_t)number + 1) * sizeof(struct pyr_heap_temporary)))
         return PYR_SITE_OTHER;
     heap->sites[number].caller = caller;
     heap->sites[number].code = record;

@@ -21,8 +21,9 @@ void pyr_learn_forked(void);
 /* A block that was marked with PYR_TAG_CODE is freed: what was known by its address is not true any more. */
 void pyr_code_died(struct pyr_heap *heap, const void *code);
 
-/* The headroom has gone below zero: there is a new maximum. */
-void pyr_peak_raised(struct pyr_heap *heap);
+/* The headroom has gone below zero: there is a new maximum, or (false) only one of the span that is looked at (span.h).
+ */
+bool pyr_peak_raised(struct pyr_heap *heap);
 
 /* Of stacks: a spot is a code and an instruction in it, whatever called it. PYR_SITE_OTHER: it cannot be told apart;
  * PYR_SITE_SKIP: the frame is not complete or not Python's. */

@@ -55,15 +55,32 @@ bool pyr_window_continue(struct pyr_window *window, int file, uint64_t offset, s
     return true;
 }
 
-bool pyr_window_detach(struct pyr_window *window)
+static bool copied(struct pyr_window *window)
 {
     void *copy = pyr_system_mmap(NULL, window->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (copy == MAP_FAILED)
         return false;
     memcpy(copy, window->at, window->mapped);
+    if (pyr_system_mremap(copy, window->mapped, window->mapped, MREMAP_MAYMOVE | MREMAP_FIXED, window->at) !=
+        MAP_FAILED)
+        return true;
+    pyr_system_munmap(copy, window->mapped);
+    return false;
+}
+
+/* In the place of what was there: no more address space than before. */
+static bool emptied(struct pyr_window *window)
+{
+    return pyr_system_mmap(window->at, window->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                           -1, 0) == window->at;
+}
+
+bool pyr_window_detach(struct pyr_window *window)
+{
+    if (!copied(window) && !emptied(window))
+        return false;
     window->own = 0;
-    return pyr_system_mremap(copy, window->mapped, window->mapped, MREMAP_MAYMOVE | MREMAP_FIXED, window->at) ==
-           window->at;
+    return true;
 }
 
 bool pyr_window_reserve(struct pyr_window *window, size_t bytes)

@@ -19,7 +19,7 @@ bool pyr_window_open(struct pyr_window *window, void *at, int file, uint64_t off
  * pages, stays as it is; of what is behind it `bytes` are mapped, which the file has to hold. */
 bool pyr_window_continue(struct pyr_window *window, int file, uint64_t offset, size_t own, size_t bytes);
 
-/* The same without a file: a copy, that nobody else sees. */
+/* The same without a file: a copy, that nobody else sees; zeroes where there is no memory for one. */
 bool pyr_window_detach(struct pyr_window *window);
 
 /* At least so many bytes are there afterwards. False when the file system is full or the limit reached. */

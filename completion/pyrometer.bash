@@ -37,12 +37,12 @@ _pyrometer() {
     run) options="$profile --memory --python -m -c" ;;
     attach) options="$profile --ready-fd" ;;
     top) options="--rate --mode --interval --window --no-children --no-stop --help" ;;
-    dump) options="--locals --json --help" ;;
-    report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --pid --from --to --limit
-        --help" ;;
+    dump) options="--locals --json --root --help" ;;
+    report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --function --pid --from --to
+        --limit --help" ;;
     heap) options="--census --suspects --top --dominators --paths --query --cycles --duplicates --containers --arenas --gc --dot
-        --json --output --force --stop --quiet --limit --help" ;;
-    diff) options="--output --force --limit --help" ;;
+        --json --output --force --stop --quiet --limit --root --help" ;;
+    diff) options="--format --by --output --force --limit --help" ;;
     doctor) options="--json --help" ;;
     help)
         COMPREPLY=($(compgen -W "run attach top dump report heap diff doctor" -- "$current"))
@@ -65,7 +65,7 @@ _pyrometer() {
     --mode) COMPREPLY=($(compgen -W "wall cpu gil" -- "$current")); return ;;
     --by) COMPREPLY=($(compgen -W "line function" -- "$current")); return ;;
     --memory) COMPREPLY=($(compgen -W "lines stacks off" -- "$current")); return ;;
-    --weight) COMPREPLY=($(compgen -W "time allocated live peak" -- "$current")); return ;;
+    --weight) COMPREPLY=($(compgen -W "time allocated live peak temporary" -- "$current")); return ;;
     -f | --format)
         COMPREPLY=($(compgen -W "$(pyrometer report --help 2>/dev/null | sed -n '/^Formats:/,$s/^  \([a-z0-9]*\) .*/\1/p')" \
             -- "$current"))

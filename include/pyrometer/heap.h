@@ -26,8 +26,9 @@ struct pyr_heap_taken {
     uint64_t guessed;  /* objects whose references were found by what looks like one */
     uint64_t pause_ns; /* that the process stood still for */
     uint64_t walk_ns;
-    bool stopped;     /* it was read itself, not a copy */
-    char reason[256]; /* why; "" for a copy */
+    uint64_t missing_bytes; /* of a core file: that should be in it, but it was cut short */
+    bool stopped;           /* it was read itself, not a copy */
+    char reason[256];       /* why; "" for a copy */
 };
 
 /* Takes a snapshot of every object of a Python process. The process stands still while the kernel copies its page
@@ -37,6 +38,16 @@ struct pyr_heap_taken {
  * PYR_E_GONE; PYR_E_EXISTS and what else the file may fail with. Nothing is left behind on failure. */
 int pyr_heap_take(pid_t pid, const char *path, const struct pyr_heap_take_options *options,
                   struct pyr_heap_taken *taken, struct pyr_err *err);
+
+/* The same of a core file (the kernel's, or one of gdb's gcore). Memory that is not in it, because mapped files have
+ * it, is read from these: below the directory root (NULL: "/"), where their first page is as it was. Of options, force
+ * and progress count. PYR_E_FORMAT: no core file, or damaged; PYR_E_NOT_PYTHON, PYR_E_UNSUPPORTED, as above, also where
+ * a file is not there any more; PYR_E_EXISTS …. */
+int pyr_heap_take_core(const char *core, const char *root, const char *path,
+                       const struct pyr_heap_take_options *options, struct pyr_heap_taken *taken, struct pyr_err *err);
+
+/* Whether the file begins as a core file does. */
+bool pyr_heap_is_core(const char *path);
 
 enum pyr_heap_view {
     PYR_HEAP_CENSUS,     /* objects and bytes by type, module, size, generation, site */
@@ -75,6 +86,13 @@ int pyr_heap_report(const char *snapshot, const struct pyr_heap_report_options *
  */
 int pyr_heap_diff(const char *before, const char *after, const struct pyr_heap_report_options *options, FILE *out,
                   struct pyr_err *err);
+
+enum pyr_heap_by { PYR_HEAP_BY_TYPE, PYR_HEAP_BY_OWNER, PYR_HEAP_BY_LINE };
+
+/* A picture (SVG) of two snapshots or more, in order of the time at which they were taken: the bytes of the eight
+ * types, owners (what they retain) or lines that grew most from the first to the last. PYR_E_NOT_FOUND: nothing grew;
+ * else as pyr_heap_report. */
+int pyr_heap_plot(const char *const *snapshots, size_t count, enum pyr_heap_by by, FILE *out, struct pyr_err *err);
 
 /* Whether the file begins as a snapshot does. */
 bool pyr_heap_is_snapshot(const char *path);

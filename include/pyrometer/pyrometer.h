@@ -97,7 +97,7 @@ enum pyr_weigh {
     PYR_WEIGH_ALLOCATED,
     PYR_WEIGH_LIVE,      /* when the main module had ended; else at the end */
     PYR_WEIGH_PEAK,      /* held at the moment of the highest total */
-    PYR_WEIGH_TEMPORARY, /* not recorded by this version: refused */
+    PYR_WEIGH_TEMPORARY, /* freed among the last so many allocations, which the recording tells */
 };
 
 struct pyr_report_options {
@@ -115,6 +115,7 @@ struct pyr_report_options {
     unsigned limit;      /* rows of tables in text formats; 0: default */
     bool by_total;       /* text: functions and lines in order of total time, not of their own */
     const char *filter;  /* text: only functions and lines with this in their names or files, in any case; NULL: all */
+    const char *functions; /* plot: names, divided by commas, of those whose time spans it shows; NULL: none */
     bool colour;
     struct pyr_err *notice; /* the caller's; gets what else there is to know of a report that was made; may be NULL */
 };
@@ -158,5 +159,9 @@ struct pyr_dump_options {
 };
 
 int pyr_dump(pid_t pid, const struct pyr_dump_options *options, FILE *out, struct pyr_err *err);
+
+/* The same of a core file: what each thread did when it was written. root: see pyr_heap_take_core. */
+int pyr_dump_core(const char *core, const char *root, const struct pyr_dump_options *options, FILE *out,
+                  struct pyr_err *err);
 
 #endif

@@ -107,18 +107,24 @@ class Line:
     live_bytes: Optional[int] = None
     live_blocks: Optional[int] = None
     peak_bytes: Optional[int] = None
+    temporary_bytes: Optional[int] = None
+    temporary_blocks: Optional[int] = None
     columns: List[Column] = dataclasses.field(default_factory=list)
     opcodes: List[Opcode] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """Memory of the whole run. timeline: (seconds, heap bytes, resident bytes)."""
+    """Memory of the whole run. Temporary is what was freed while it was among the last temporary_within allocations.
+    timeline: (seconds, heap bytes, resident bytes)."""
     peak_bytes: Optional[int] = None
     peak_at_s: Optional[float] = None
     allocations: Optional[int] = None
     allocated_bytes: Optional[int] = None
     live_bytes: Optional[int] = None
+    temporary_bytes: Optional[int] = None
+    temporary_blocks: Optional[int] = None
+    temporary_within: Optional[int] = None
     timeline: List[Tuple[float, int, int]] = dataclasses.field(default_factory=list)
 
 

@@ -38,7 +38,8 @@ class TypeCount:
 @dataclasses.dataclass(frozen=True)
 class Suspect:
     """What keeps a tenth of the heap or more; text says it in words. address, path and role are None where the weight is
-    that of many objects that no one object keeps; allocated_at is there if the private heap knew the line."""
+    that of many objects that no one object keeps. allocated_at: the line that allocated most of the entries, by what they
+    keep, and allocated_share how much of that (0 to 1); None and 0 where the process had no private heap to know it."""
     text: str = ""
     type: str = ""
     retained_bytes: int = 0
@@ -49,6 +50,7 @@ class Suspect:
     entries: int = 0
     entries_retained_bytes: int = 0
     allocated_at: Optional[str] = None
+    allocated_share: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,29 +168,34 @@ def from_json(text: str, path: Optional[str] = None) -> Snapshot:
                              "of this package?" % error) from error
 
 
+def _plain(path: Path) -> str:
+    """A file whose name is a number or begins with a dash is a file all the same."""
+    return os.path.join(os.path.dirname(os.fspath(path)) or ".", os.path.basename(os.fspath(path)))
+
+
 def read(path: Path) -> Snapshot:
     """The heap snapshot in this file. Raises PyrometerError if it cannot be read."""
-    # A file whose name is a number or begins with a dash is a file all the same.
-    name = os.path.join(os.path.dirname(os.fspath(path)) or ".", os.path.basename(os.fspath(path)))
-    return from_json(run("heap", name, "--json").decode("utf-8", "surrogateescape"), os.fspath(path))
+    return from_json(run("heap", _plain(path), "--json").decode("utf-8", "surrogateescape"), os.fspath(path))
 
 
-def snapshot(path: Optional[Path] = None, pid: Optional[int] = None) -> Snapshot:
+def snapshot(path: Optional[Path] = None, pid: Optional[int] = None, core: Optional[Path] = None) -> Snapshot:
     """Takes a heap snapshot of a process, by default of this one, and reads it.
 
-    path: the file to keep it in (.pyroheap), which is overwritten; None keeps none.
+    path: the file to keep it in (.pyroheap), which is overwritten; None keeps none. core: a core file, which it is taken of
+    instead.
     The process stands still for a moment, then runs on while its copy is read. Raises PyrometerError if the snapshot cannot
     be taken: the message says why.
     """
     if path is None:
         with tempfile.TemporaryDirectory(prefix="pyrometer-") as directory:
-            taken = _take(os.path.join(directory, "snapshot.pyroheap"), pid)
+            taken = _take(os.path.join(directory, "snapshot.pyroheap"), pid, core)
         return dataclasses.replace(taken, path=None)
-    return _take(os.fspath(path), pid)
+    return _take(os.fspath(path), pid, core)
 
 
-def _take(path: str, pid: Optional[int]) -> Snapshot:
-    own = pid is None or pid == os.getpid()
-    arguments = ["heap", str(os.getpid() if own else pid), "--json", "--force", "--quiet", "-o", path]
+def _take(path: str, pid: Optional[int], core: Optional[Path]) -> Snapshot:
+    own = core is None and (pid is None or pid == os.getpid())
+    source = _plain(core) if core is not None else str(os.getpid() if own else pid)
+    arguments = ["heap", source, "--json", "--force", "--quiet", "-o", path]
     text = run_on_self(*arguments) if own else run(*arguments)
     return from_json(text.decode("utf-8", "surrogateescape"), path)

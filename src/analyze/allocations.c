@@ -24,6 +24,8 @@ static void add(struct pyr_memory_site *sum, const struct pyr_memory_site *part)
     sum->live_bytes += part->live_bytes;
     sum->peak_blocks += part->peak_blocks;
     sum->peak_bytes += part->peak_bytes;
+    sum->temporary_blocks += part->temporary_blocks;
+    sum->temporary_bytes += part->temporary_bytes;
 }
 
 static int compare(const void *left, const void *right)
@@ -58,6 +60,8 @@ static int add_sites(struct pyr_allocations *sums, struct pyr_shown *view, const
         int64_t leaf = pyr_tree_leaf(&view->tree, site->node < view->model.node_count ? site->node : 0, 0);
         if (leaf < 0)
             return (int)leaf;
+        sums->temporary_blocks += site->temporary_blocks;
+        sums->temporary_bytes += site->temporary_bytes;
         struct pyr_allocation stack = {heap->process, (uint32_t)leaf, *site};
         struct pyr_allocation merged = {0, (uint32_t)leaf, *site};
         uint32_t place = pyr_tree_at(&view->tree, (uint32_t)leaf)->place;
@@ -78,6 +82,8 @@ static void add_heap(struct pyr_allocations *sums, const struct pyr_shown *view,
         sums->peak_ns = heap->peak_ns;
     }
     sums->at_main_end = heap->at_main_end && (!sums->heaps || sums->at_main_end);
+    sums->temporary_within =
+        !sums->heaps || sums->temporary_within == heap->temporary_within ? heap->temporary_within : 0;
     sums->heaps++;
     sums->cut |= heap->cut;
     sums->whole |= heap->stacks;
@@ -258,16 +264,18 @@ void pyr_allocations_release(struct pyr_allocations *allocations)
 
 uint64_t pyr_allocation_bytes(const struct pyr_memory_site *figures, enum pyr_weigh weight)
 {
-    return weight == PYR_WEIGH_LIVE   ? figures->live_bytes
-           : weight == PYR_WEIGH_PEAK ? figures->peak_bytes
-                                      : figures->allocated_bytes;
+    return weight == PYR_WEIGH_LIVE        ? figures->live_bytes
+           : weight == PYR_WEIGH_PEAK      ? figures->peak_bytes
+           : weight == PYR_WEIGH_TEMPORARY ? figures->temporary_bytes
+                                           : figures->allocated_bytes;
 }
 
 uint64_t pyr_allocation_blocks(const struct pyr_memory_site *figures, enum pyr_weigh weight)
 {
-    return weight == PYR_WEIGH_LIVE   ? figures->live_blocks
-           : weight == PYR_WEIGH_PEAK ? figures->peak_blocks
-                                      : figures->allocated_blocks;
+    return weight == PYR_WEIGH_LIVE        ? figures->live_blocks
+           : weight == PYR_WEIGH_PEAK      ? figures->peak_blocks
+           : weight == PYR_WEIGH_TEMPORARY ? figures->temporary_blocks
+                                           : figures->allocated_blocks;
 }
 
 struct ranked {

@@ -28,12 +28,14 @@ struct pyr_allocations {
     uint64_t peak_bytes; /* of several heaps: the sum of the peaks of each, which is at least that of all together */
     uint64_t peak_ns;    /* of the largest heap; 0: not known */
     uint64_t arena_bytes, lost_allocations;
-    bool at_main_end;      /* all of live is as it was when the main module had ended */
-    bool whole;            /* some heap's sites are whole stacks */
-    bool cut;              /* the recording ends before some of the sites */
-    struct pyr_vec stacks; /* of struct pyr_allocation, in order of process and leaf */
-    struct pyr_vec merged; /* of struct pyr_allocation: by leaf, of all processes */
-    struct pyr_vec lines;  /* of struct pyr_allocation: by place, merged, in order of place */
+    uint64_t temporary_blocks, temporary_bytes;
+    uint32_t temporary_within; /* see pyr_memory_facts; 0: not all heaps say what was temporary */
+    bool at_main_end;          /* all of live is as it was when the main module had ended */
+    bool whole;                /* some heap's sites are whole stacks */
+    bool cut;                  /* the recording ends before some of the sites */
+    struct pyr_vec stacks;     /* of struct pyr_allocation, in order of process and leaf */
+    struct pyr_vec merged;     /* of struct pyr_allocation: by leaf, of all processes */
+    struct pyr_vec lines;      /* of struct pyr_allocation: by place, merged, in order of place */
     uint64_t start_ns, step_ns;
     struct pyr_vec points;                            /* of struct pyr_memory_point, all heaps added */
     struct pyr_other_memory others[PYR_MEMORY_KINDS]; /* by kind; that of the heap is not used */

@@ -13,7 +13,7 @@
 struct heap_args {
     bool stop, quiet;
     bool census, suspects, top, dominators, cycles, duplicates, containers, arenas, gc, json;
-    const char *paths, *query, *dot, *output;
+    const char *paths, *query, *dot, *output, *root;
     bool force;
     unsigned limit;
 };
@@ -95,10 +95,14 @@ static int go_on(uint64_t objects, void *context)
     return pyr_signals_end_wanted(&taking->signals);
 }
 
-static void say_taken(const struct pyr_heap_taken *taken, const char *file)
+static void say_taken(const struct pyr_heap_taken *taken, const char *file, bool core)
 {
-    fprintf(stderr, "pyrometer: %" PRIu64 " objects in %s; the process stood still for %.1f ms, and was read in %.2f s",
-            taken->objects, file, (double)taken->pause_ns / 1e6, (double)taken->walk_ns / 1e9);
+    fprintf(stderr, "pyrometer: %" PRIu64 " objects in %s; ", taken->objects, file);
+    if (!core)
+        fprintf(stderr, "the process stood still for %.1f ms, and ", (double)taken->pause_ns / 1e6);
+    fprintf(stderr, "%s read in %.2f s", core ? "the core file was" : "was", (double)taken->walk_ns / 1e9);
+    if (taken->missing_bytes)
+        fprintf(stderr, "; it was cut short: %.1f MiB are missing", (double)taken->missing_bytes / (1 << 20));
     if (taken->torn)
         fprintf(stderr, "; %" PRIu64 " objects could not be read whole", taken->torn);
     fprintf(stderr, "\nSee it again with: pyrometer heap %s\n", file);
@@ -106,7 +110,13 @@ static void say_taken(const struct pyr_heap_taken *taken, const char *file)
         fprintf(stderr, "It could not be copied (%s), so it was stopped while it was read.\n", taken->reason);
 }
 
-static int take(const struct pyr_cmd *cmd, pid_t pid, const char *file, const struct heap_args *args)
+/* What a snapshot is taken of: a process, or a core file. */
+struct source {
+    pid_t pid;
+    const char *core; /* NULL: the process */
+};
+
+static int take(const struct pyr_cmd *cmd, const struct source *source, const char *file, const struct heap_args *args)
 {
     struct taking taking = {.show = isatty(STDERR_FILENO) && !args->quiet};
     const struct pyr_heap_take_options options = {
@@ -115,7 +125,8 @@ static int take(const struct pyr_cmd *cmd, pid_t pid, const char *file, const st
     struct pyr_err err = {0};
     int rc = pyr_signals_take(&taking.signals, &err);
     if (rc == 0) {
-        rc = pyr_heap_take(pid, file, &options, &taken, &err);
+        rc = source->core ? pyr_heap_take_core(source->core, args->root, file, &options, &taken, &err)
+                          : pyr_heap_take(source->pid, file, &options, &taken, &err);
         pyr_signals_restore(&taking.signals);
     }
     if (taking.show)
@@ -123,13 +134,18 @@ static int take(const struct pyr_cmd *cmd, pid_t pid, const char *file, const st
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);
     if (!args->quiet)
-        say_taken(&taken, file);
+        say_taken(&taken, file, source->core != NULL);
     return PYR_EXIT_DONE;
 }
 
-static char *default_file(pid_t pid)
+static char *default_file(const struct source *source)
 {
-    char *recording = pyr_recording_name(NULL, pid), *file = NULL;
+    char *file = NULL;
+    if (source->core) {
+        const char *slash = strrchr(source->core, '/');
+        return asprintf(&file, "%s.pyroheap", slash ? slash + 1 : source->core) < 0 ? NULL : file;
+    }
+    char *recording = pyr_recording_name(NULL, source->pid);
     if (recording && asprintf(&file, "%sheap", recording) < 0) /* NAME.pyro and NAME.pyroheap */
         file = NULL;
     free(recording);
@@ -137,15 +153,15 @@ static char *default_file(pid_t pid)
 }
 
 /* Takes it, and shows what of it was asked for. */
-static int take_and_show(const struct pyr_cmd *cmd, pid_t pid, const struct heap_args *args,
+static int take_and_show(const struct pyr_cmd *cmd, const struct source *source, const struct heap_args *args,
                          struct pyr_heap_report_options *options)
 {
-    if (pid == getpid())
-        return pyr_say_wrong(cmd, "%ld is pyrometer itself", (long)pid);
-    char *file = args->output ? strdup(args->output) : default_file(pid);
+    if (source->pid == getpid())
+        return pyr_say_wrong(cmd, "%ld is pyrometer itself", (long)source->pid);
+    char *file = args->output ? strdup(args->output) : default_file(source);
     if (!file)
         return pyr_say_failed(cmd, NULL, PYR_E_NOMEM);
-    int status = take(cmd, pid, file, args);
+    int status = take(cmd, source, file, args);
     if (status == PYR_EXIT_DONE)
         status = report_to(cmd, file, options, args->dot, args->force);
     free(file);
@@ -175,7 +191,11 @@ static int heap_run(const struct pyr_cmd *cmd, void *given, const struct pyr_wor
     pyr_stdio_filter();
     int64_t pid;
     if (!address && pyr_read_pid(words->items[file], &pid) && access(words->items[file], F_OK) != 0)
-        return take_and_show(cmd, (pid_t)pid, args, &options);
+        return take_and_show(cmd, &(struct source){.pid = (pid_t)pid}, args, &options);
+    if (!address && pyr_heap_is_core(words->items[file]))
+        return take_and_show(cmd, &(struct source){.core = words->items[file]}, args, &options);
+    if (args->root)
+        return pyr_say_wrong(cmd, "--root is for core files");
     return report_to(cmd, words->items[file], &options, args->dot ? args->dot : args->output, args->force);
 }
 
@@ -214,11 +234,16 @@ static const struct pyr_option options[] = {
      .kind = PYR_OPTION_TEXT,
      .value = "OUT",
      .offset = AT(output),
-     .help = "the snapshot of a process; of a FILE, what to write instead of to standard output"},
+     .help = "the snapshot of a process or CORE; of a FILE, what to write instead of to standard output"},
     {.name = "force", .offset = AT(force), .help = "overwrite OUT if it exists"},
     {.name = "stop",
      .offset = AT(stop),
      .help = "stop a process that cannot be copied while it is read, for 10 s at most"},
+    {.name = "root",
+     .kind = PYR_OPTION_TEXT,
+     .value = "DIR",
+     .offset = AT(root),
+     .help = "of a CORE: where the files of its system are, if not here"},
     {.letter = 'q', .name = "quiet", .offset = AT(quiet), .help = "print nothing but what was asked for"},
     {.letter = 'n',
      .name = "limit",
@@ -231,8 +256,9 @@ static const struct pyr_option options[] = {
 
 const struct pyr_cmd pyr_cmd_heap = {
     .name = "heap",
-    .summary = "Takes a snapshot of a process's objects, and shows what keeps them",
-    .usage = (const char *const[]){"[OPTION...] PID", "[OPTION...] FILE", "--dominators FILE [ADDRESS]", NULL},
+    .summary = "Takes a snapshot of the objects of a process or a core file, and shows what keeps them",
+    .usage = (const char *const[]){"[OPTION...] PID", "[OPTION...] FILE", "[OPTION...] CORE",
+                                   "--dominators FILE [ADDRESS]", NULL},
     .options = options,
     .args_size = sizeof(struct heap_args),
     .run = heap_run,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct report_args {
-    const char *format, *output, *thread;
+    const char *format, *output, *thread, *functions;
     double from_s, to_s;
     int64_t pid;
     unsigned limit;
@@ -35,6 +35,7 @@ static struct pyr_report_options library_options(const struct report_args *args,
         .from_s = args->from_s,
         .to_s = args->to_s,
         .limit = args->limit,
+        .functions = args->functions,
         .colour = pyr_stdio_colour(output->stream),
         .notice = notice,
     };
@@ -70,6 +71,8 @@ static int report_run(const struct pyr_cmd *cmd, void *given, const struct pyr_w
         args->format = "text";
     if (args->to_s > 0 && args->to_s <= args->from_s)
         return pyr_say_wrong(cmd, "--to must be later than --from");
+    if (args->functions && strcmp(args->format, "plot") != 0)
+        return pyr_say_wrong(cmd, "--function goes with -f plot");
     if (args->opcodes && strcmp(args->format, "lines") != 0 && strcmp(args->format, "json") != 0)
         return pyr_say_wrong(cmd, "--opcodes goes with -f lines and json");
     if (args->opcodes && args->by == PYR_BY_FUNCTION)
@@ -111,7 +114,7 @@ static const struct pyr_option options[] = {
      .value = "WHAT",
      .offset = AT(weight),
      .choices = weight_choices,
-     .help = "what is counted: time, which is the default, or bytes: allocated, live or peak"},
+     .help = "what is counted: time, which is the default, or bytes: allocated, live, peak or temporary"},
     {.name = "mode",
      .kind = PYR_OPTION_CHOICE,
      .value = "MODE",
@@ -133,6 +136,11 @@ static const struct pyr_option options[] = {
      .value = "T",
      .offset = AT(thread),
      .help = "only threads with this name, identifier or native identifier"},
+    {.name = "function",
+     .kind = PYR_OPTION_TEXT,
+     .value = "NAMES",
+     .offset = AT(functions),
+     .help = "plot: brackets from where these functions begin to where they end; names are divided by commas"},
     {.name = "pid", .kind = PYR_OPTION_PID, .value = "P", .offset = AT(pid), .help = "only this process"},
     {.name = "from",
      .kind = PYR_OPTION_SECONDS,

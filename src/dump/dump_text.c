@@ -11,6 +11,8 @@ static void put_clean(FILE *out, const char *text)
 
 static const char *state_of(const struct pyr_dump_thread *thread)
 {
+    if (thread->dead)
+        return thread->has_gil ? "had the GIL" : "did not have the GIL";
     if (thread->waits_gil)
         return "waits for the GIL";
     if (thread->idle)
@@ -45,7 +47,10 @@ void pyr_dump_text(const struct pyr_dump_data *data, const struct pyr_dump_optio
         const struct pyr_dump_thread *thread = PYR_VEC_AT(&data->threads, struct pyr_dump_thread, i);
         fprintf(out, "\nThread %d \"", (int)thread->native_id);
         put_clean(out, thread->name);
-        fprintf(out, "\" (%s)%s\n", state_of(thread), thread->certain ? "" : " [changed while it was read]");
+        fprintf(out, "\" (%s)%s\n", state_of(thread),
+                thread->certain ? ""
+                : thread->dead  ? " [could not be read whole]"
+                                : " [changed while it was read]");
         if (!thread->frames.count)
             fputs("    no Python frames\n", out);
         for (size_t j = 0; j < thread->frames.count; j++)

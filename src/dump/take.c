@@ -9,6 +9,7 @@
 #include "sample/homes.h"
 #include "sample/names.h"
 #include "sample/sampled.h"
+#include "target/core.h"
 
 #define TRIES 20
 
@@ -24,6 +25,7 @@ struct take {
     struct pyr_tids tids;
     struct pyr_names names;
     bool locals;
+    bool dead; /* a core file */
 };
 
 static const char *keep(struct take *take, const struct pyr_buf *text)
@@ -198,8 +200,9 @@ static int take_certain(struct take *take, struct pyr_sampled *sampled, struct p
 static void name_thread(struct take *take, const struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
 {
     struct pyr_buf name = {0};
-    pyr_names_find(&take->names, take->view, sampled->ident, &sampled->task, &name);
-    thread->name = name.failed ? "" : keep(take, &name);
+    bool known = pyr_names_find(&take->names, take->view, sampled->ident, &sampled->task, &name);
+    bool guessed = take->dead && !known && thread->native_id != take->data->pid; /* nothing tells of its name */
+    thread->name = name.failed || guessed ? "" : keep(take, &name);
     pyr_buf_release(&name);
 }
 
@@ -220,14 +223,33 @@ static bool holds_gil(struct take *take, const struct pyr_nest *nest)
     return false;
 }
 
+/* Nothing moves: what does not fit together never will. */
+static int take_dead(struct take *take, struct pyr_sampled *sampled, struct pyr_dump_thread *thread)
+{
+    int rc = PYR_E_TORN;
+    for (int tries = 0; tries < TRIES && rc == PYR_E_TORN; tries++) /* until the order of its states is known */
+        rc = take_frames(take, sampled, thread);
+    thread->dead = true;
+    thread->certain = rc == 0;
+    return rc;
+}
+
+static int open_thread(const struct take *take, const struct pyr_home *home, struct pyr_sampled *sampled)
+{
+    if (!take->dead)
+        return pyr_sampled_open(sampled, take->data->pid, home->tid, home->ident);
+    *sampled = (struct pyr_sampled){.ident = home->ident, .tid = home->tid, .task = PYR_TASK_CLOSED};
+    return 0;
+}
+
 static int take_thread(struct take *take, const struct pyr_home *home)
 {
-    struct pyr_dump_thread thread = {.ident = home->ident, .frames = PYR_VEC(struct pyr_dump_frame)};
+    struct pyr_dump_thread thread = {.ident = home->ident, .name = "", .frames = PYR_VEC(struct pyr_dump_frame)};
     struct pyr_sampled sampled;
     thread.native_id = home->tid;
-    int rc = pyr_sampled_open(&sampled, take->data->pid, home->tid, home->ident);
+    int rc = open_thread(take, home, &sampled);
     if (rc == 0) {
-        rc = take_certain(take, &sampled, &thread);
+        rc = take->dead ? take_dead(take, &sampled, &thread) : take_certain(take, &sampled, &thread);
         name_thread(take, &sampled, &thread);
         thread.interpreter = interpreter_of(&sampled.nest);
         thread.has_gil = holds_gil(take, &sampled.nest);
@@ -262,7 +284,7 @@ static int take_threads(struct take *take)
     return rc;
 }
 
-static int take_all(struct take *take, struct pyr_err *err)
+static int list_threads(struct take *take, struct pyr_err *err)
 {
     struct pyr_process_info info;
     pid_t pid = take->data->pid;
@@ -274,6 +296,24 @@ static int take_all(struct take *take, struct pyr_err *err)
     pyr_process_info_release(&info);
     if (rc < 0 || !take->data->command)
         return pyr_err_set(err, rc < 0 ? rc : PYR_E_NOMEM, "cannot list the threads of process %d", (int)pid);
+    return 0;
+}
+
+static int list_dead(struct take *take, struct pyr_err *err)
+{
+    const struct pyr_core_facts *core = pyr_target_core_facts(take->target);
+    take->data->pid = core->pid;
+    take->data->command = pyr_arena_dup(&take->data->arena, core->command, strlen(core->command));
+    int rc = take->data->command ? pyr_tids_of_core(&take->tids, core) : PYR_E_NOMEM;
+    return rc < 0 ? pyr_err_set(err, rc, "out of memory for the threads of a core file") : 0;
+}
+
+static int take_all(struct take *take, struct pyr_err *err)
+{
+    pid_t pid = take->data->pid;
+    int rc = take->dead ? list_dead(take, err) : list_threads(take, err);
+    if (rc < 0)
+        return rc;
     rc = read_threads(take);
     if (rc < 0)
         return pyr_err_set(err, rc, "cannot read the threads of process %d: %s", (int)pid, pyr_status_text(rc));
@@ -281,31 +321,58 @@ static int take_all(struct take *take, struct pyr_err *err)
     return take_threads(take);
 }
 
-int pyr_dump_take(struct pyr_dump_data *data, pid_t pid, bool locals, struct pyr_err *err)
+static int read_python(struct take *take, struct pyr_err *err)
 {
-    *data = (struct pyr_dump_data){.pid = pid, .python = "", .command = "", .threads = PYR_VEC(struct pyr_dump_thread)};
-    struct take take = {.data = data,
-                        .locals = locals,
-                        .interps = PYR_VEC(struct pyr_interp),
-                        .states = PYR_VEC(struct pyr_thread_state),
-                        .homes = PYR_VEC(struct pyr_home)};
-    int rc = pyr_target_open(&take.target, pid, err);
+    take->python = pyr_alloc(sizeof *take->python);
+    int rc = take->python ? pyr_python_detect(take->python, take->target, err) : PYR_E_NOMEM;
     if (rc < 0)
         return rc;
-    take.python = pyr_alloc(sizeof *take.python);
-    rc = take.python ? pyr_python_detect(take.python, take.target, err) : PYR_E_NOMEM;
-    if (rc == 0) {
-        take.view = (struct pyr_view){.target = take.target, .python = take.python};
-        const char *version = take.python->layout.version_text;
-        data->python = pyr_arena_dup(&data->arena, version, strlen(version));
-        rc = data->python ? take_all(&take, err) : PYR_E_NOMEM;
-    }
-    pyr_vec_release(&take.interps);
-    pyr_vec_release(&take.states);
-    pyr_vec_release(&take.homes);
-    pyr_tids_release(&take.tids);
-    pyr_names_release(&take.names);
-    pyr_free(take.python);
+    take->view = (struct pyr_view){.target = take->target, .python = take->python};
+    const char *version = take->python->layout.version_text;
+    take->data->python = pyr_arena_dup(&take->data->arena, version, strlen(version));
+    return take->data->python ? take_all(take, err) : PYR_E_NOMEM;
+}
+
+static int take_from(struct take *take, struct pyr_err *err)
+{
+    take->interps = PYR_VEC(struct pyr_interp);
+    take->states = PYR_VEC(struct pyr_thread_state);
+    take->homes = PYR_VEC(struct pyr_home);
+    int rc = read_python(take, err);
+    pyr_vec_release(&take->interps);
+    pyr_vec_release(&take->states);
+    pyr_vec_release(&take->homes);
+    pyr_tids_release(&take->tids);
+    pyr_names_release(&take->names);
+    pyr_free(take->python);
+    return rc;
+}
+
+static struct pyr_dump_data nothing(pid_t pid)
+{
+    return (struct pyr_dump_data){.pid = pid, .python = "", .command = "", .threads = PYR_VEC(struct pyr_dump_thread)};
+}
+
+int pyr_dump_take(struct pyr_dump_data *data, pid_t pid, bool locals, struct pyr_err *err)
+{
+    struct take take = {.data = data, .locals = locals};
+    *data = nothing(pid);
+    int rc = pyr_target_open(&take.target, pid, err);
+    if (rc == 0)
+        rc = take_from(&take, err);
+    pyr_target_close(take.target);
+    return rc;
+}
+
+int pyr_dump_take_core(struct pyr_dump_data *data, const char *core, const char *root, bool locals, struct pyr_err *err)
+{
+    struct take take = {.data = data, .locals = locals, .dead = true};
+    *data = nothing(0);
+    int rc = pyr_target_open_core(&take.target, core, root, err);
+    if (rc == 0)
+        rc = take_from(&take, err);
+    if (rc < 0 && take.target)
+        rc = pyr_target_core_explain(take.target, core, root, rc, err);
     pyr_target_close(take.target);
     return rc;
 }

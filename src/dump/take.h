@@ -22,6 +22,7 @@ struct pyr_dump_thread {
     const char *name;
     int64_t interpreter;
     bool has_gil, waits_gil, idle;
+    bool dead;    /* of a core file: it does nothing any more */
     bool certain; /* false: it kept changing and could not be held still */
     bool truncated;
     struct pyr_vec frames; /* of struct pyr_dump_frame, innermost first */
@@ -35,6 +36,10 @@ struct pyr_dump_data {
 };
 
 int pyr_dump_take(struct pyr_dump_data *data, pid_t pid, bool locals, struct pyr_err *err);
+
+/* The same of a core file; root as of pyr_target_open_core. */
+int pyr_dump_take_core(struct pyr_dump_data *data, const char *core, const char *root, bool locals,
+                       struct pyr_err *err);
 void pyr_dump_release(struct pyr_dump_data *data);
 
 /* The formats: a FILE's own errors are the caller's to check. */

@@ -42,7 +42,7 @@ static void count_all(struct pyr_census *census, const struct pyr_graph *graph)
         bool garbage = graph->dominator[i] == PYR_GRAPH_GARBAGE;
         count_in(&census->types[form->type], form->size, garbage);
         count_in(&census->modules[census->module_of_type[form->type]], form->size, garbage);
-        count_in(&census->sites[snapshot->site ? snapshot->site[i] : 0], form->size, garbage);
+        count_in(&census->sites[snapshot->site ? graph->site_lines[snapshot->site[i]] : 0], form->size, garbage);
         count_in(&census->sizes[size_class(form->size)], form->size, garbage);
         count_in(&census->generations[form->generation], form->size, garbage);
     }

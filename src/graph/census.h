@@ -18,7 +18,8 @@ enum { PYR_CENSUS_SIZES = 16 }; /* up to 16, 32, 64 … 256 Ki bytes, and above 
 struct pyr_census {
     struct pyr_census_row *types;   /* by row of the snapshot's types */
     struct pyr_census_row *modules; /* of types, by number in module_names */
-    struct pyr_census_row *sites;   /* by row of the snapshot's sites + 1; retained is not counted */
+    struct pyr_census_row
+        *sites; /* by row of the snapshot's sites + 1, the first of each line; retained is not counted */
     struct pyr_intern module_names;
     uint32_t *module_of_type;
     struct pyr_census_row sizes[PYR_CENSUS_SIZES];

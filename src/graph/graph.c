@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "graph/private.h"
+#include "graph/site_vote.h"
 
 int pyr_graph_open(struct pyr_graph **out, const struct pyr_snapshot *snapshot, struct pyr_err *err)
 {
@@ -10,7 +11,8 @@ int pyr_graph_open(struct pyr_graph **out, const struct pyr_snapshot *snapshot, 
     if (!graph)
         return pyr_err_set(err, PYR_E_NOMEM, "out of memory");
     *graph = (struct pyr_graph){.snapshot = snapshot, .objects = snapshot->objects};
-    int rc = pyr_graph_find_roots(graph);
+    graph->site_lines = pyr_site_lines_make(snapshot);
+    int rc = graph->site_lines ? pyr_graph_find_roots(graph) : PYR_E_NOMEM;
     if (rc == 0)
         rc = pyr_graph_search(graph, &search);
     if (rc == 0)
@@ -29,6 +31,7 @@ void pyr_graph_close(struct pyr_graph *graph)
         return;
     pyr_free(graph->dominator);
     pyr_free(graph->retained);
+    pyr_free(graph->site_lines);
     pyr_vec_release(&graph->roots);
     pyr_free(graph);
 }

@@ -28,6 +28,7 @@ struct pyr_graph {
     struct pyr_vec roots; /* of struct pyr_graph_root; modules first, then what PYR_ROOT_… lists, each object once */
     size_t certain_roots; /* the first so many; the others were told, but all references to them are known: they are
                            * roots only because nothing else leads to them */
+    uint32_t *site_lines; /* by row of the snapshot's sites + 1: the first one of the same line, likewise; 0 for 0 */
     uint32_t reachable;
     uint64_t bytes, reachable_bytes; /* of all objects, of those that are reachable */
 };

@@ -52,21 +52,21 @@ static uint32_t heaviest_type(const struct hunt *hunt)
     return best;
 }
 
-/* Boyer and Moore's majority vote: the site of more than half of them, if there is one. */
-static uint32_t usual_site(const struct hunt *hunt, uint32_t i, uint32_t type)
+/* What allocated most of what its children of a type keep. */
+static int vote_site(const struct hunt *hunt, uint32_t i, struct pyr_suspect *suspect)
 {
     const struct pyr_snapshot *snapshot = hunt->graph->snapshot;
-    uint32_t best = 0;
-    uint64_t votes = 0;
-    for (uint32_t c = hunt->children->at[i]; snapshot->site && c < hunt->children->at[i + 1]; c++) {
-        uint32_t child = hunt->children->list[c], site = snapshot->site[child];
-        if (pyr_graph_type(hunt->graph, child) != type)
-            continue;
-        if (!votes)
-            best = site;
-        votes += site == best ? 1 : -(uint64_t)1;
+    struct pyr_site_vote vote = {0};
+    int rc = 0;
+    for (uint32_t c = hunt->children->at[i]; rc == 0 && snapshot->site && c < hunt->children->at[i + 1]; c++) {
+        uint32_t child = hunt->children->list[c];
+        if (pyr_graph_type(hunt->graph, child) == suspect->entries_type)
+            rc = pyr_site_vote_add(&vote, snapshot->site[child], hunt->graph->retained[child]);
     }
-    return best;
+    if (rc == 0)
+        rc = pyr_site_vote_result(&vote, hunt->graph->site_lines, &suspect->site);
+    pyr_site_vote_release(&vote);
+    return rc;
 }
 
 static uint32_t first_of_type(const struct hunt *hunt, uint32_t i, uint32_t type)
@@ -88,10 +88,11 @@ static int accuse(struct hunt *hunt, uint32_t object)
     if (suspect.entries_type != PYR_SNAPSHOT_NONE) {
         suspect.entries = hunt->count_by_type[suspect.entries_type];
         suspect.entries_retained = hunt->by_type[suspect.entries_type];
-        suspect.site = usual_site(hunt, object, suspect.entries_type);
+        if (rc == 0)
+            rc = vote_site(hunt, object, &suspect);
     }
-    if (!suspect.site && snapshot->site)
-        suspect.site = snapshot->site[object];
+    if (!suspect.site.site && snapshot->site)
+        suspect.site = (struct pyr_site_share){snapshot->site[object], 1, 1};
     forget_sums(hunt);
     return rc == 0 && pyr_vec_push(hunt->suspects, &suspect) ? 0 : PYR_E_NOMEM;
 }
@@ -130,8 +131,8 @@ static int accuse_types(struct hunt *hunt)
         suspect.entry = PYR_SNAPSHOT_NONE;
         suspect.entries = hunt->count_by_type[type];
         suspect.entries_retained = suspect.retained;
-        suspect.site = usual_site(hunt, hunt->graph->objects, type);
-        if (suspect.retained >= hunt->threshold && !pyr_vec_push(hunt->suspects, &suspect))
+        rc = vote_site(hunt, hunt->graph->objects, &suspect);
+        if (rc == 0 && suspect.retained >= hunt->threshold && !pyr_vec_push(hunt->suspects, &suspect))
             rc = PYR_E_NOMEM;
     }
     forget_sums(hunt);

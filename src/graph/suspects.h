@@ -4,6 +4,7 @@
 
 #include "graph/children.h"
 #include "graph/paths.h"
+#include "graph/site_vote.h"
 
 struct pyr_suspect {
     uint32_t object;   /* PYR_SNAPSHOT_NONE: no one object, but many of a type, kept in different ways */
@@ -15,7 +16,7 @@ struct pyr_suspect {
     uint32_t entries_type; /* PYR_SNAPSHOT_NONE: it keeps nothing */
     uint32_t entry;        /* one of them; PYR_SNAPSHOT_NONE */
     uint64_t entries, entries_retained;
-    uint32_t site; /* row of sites + 1 at which most of the entries were allocated, else itself; 0: not known */
+    struct pyr_site_share site; /* that allocated most of the entries, by what they retain; else that of the object */
 };
 
 /* Those that keep at least `share` of all bytes (0.1: a tenth), the most first; into suspects, of struct pyr_suspect.

@@ -15,6 +15,7 @@
 
 struct walk;
 struct type;
+struct sites;
 
 /* Gives an object's edges to walk_edge, in the order in which its type visits them. base: the type whose part of the
  * object this is about (the object's own, or one that it inherits from). */
@@ -86,6 +87,7 @@ struct walk {
     struct pyr_map static_dicts; /* static type -> where the address of its dict stands, its subclasses after it */
     struct type *recent_types[1 << 12];
     struct pyr_arena arena;
+    struct sites *sites;     /* NULL: nothing tells what allocated objects */
     uint64_t type_type;      /* the type of types */
     uint64_t class_traverse; /* the traversal of classes that Python code makes */
     uint64_t general_lookup; /* up to 3.10: of dicts whose keys are not all str; 0: not known */
@@ -190,7 +192,20 @@ measure size_list, size_dict, size_set, size_odict, size_deque, size_str, size_b
     size_tuple, size_type, size_code, size_frame, size_generator, size_array;
 
 uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
+
+/* Bytes before an object in its block: the collector's head, and what some versions keep there of an instance. */
+uint64_t walk_prefix(struct walk *walk, uint64_t at, const struct type *type);
 void walk_contents(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
+
+/* ---- what allocated it ---- */
+
+/* Where the private heap's agent tells of its tags; 0: it is not in this process. Reads the target's maps anew. */
+uint64_t walk_sites_look(struct pyr_target *target);
+void walk_sites_open(struct walk *walk, uint64_t at);
+void walk_sites_release(struct walk *walk);
+
+/* The row of the writer's sites that allocated the block that begins there + 1; 0: not known. */
+uint32_t walk_site(struct walk *walk, uint64_t block);
 
 /* ---- where it begins ---- */
 

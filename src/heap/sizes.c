@@ -239,10 +239,9 @@ uint64_t size_generator(struct walk *walk, uint64_t at, const struct type *type,
     return (uint64_t)layout->generator_frame + (uint64_t)layout->frame_localsplus + (variables + stack) * 8;
 }
 
-uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
+uint64_t walk_prefix(struct walk *walk, uint64_t at, const struct type *type)
 {
-    uint64_t size =
-        type->measure->measure ? type->measure->measure(walk, at, type, object) : size_plain(walk, at, type);
+    uint64_t size = 0;
     bool is_gc = type->is_gc;
     if (is_gc && type->is_metatype && !walk->layout->static_types_count_head) /* static types have no head */
         is_gc = walk_word(walk, at + (uint64_t)walk->layout->type_flags) & PYR_TYPE_HEAP;
@@ -251,6 +250,13 @@ uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, stru
     if (walk->layout->managed_dict_kind != PYR_MANAGED_DICT_NONE && (type->flags & TYPE_PRE_HEADER))
         size += PRE_HEADER;
     return size;
+}
+
+uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
+{
+    uint64_t size =
+        type->measure->measure ? type->measure->measure(walk, at, type, object) : size_plain(walk, at, type);
+    return size + walk_prefix(walk, at, type);
 }
 
 /* ---- texts and contents ---- */

@@ -88,6 +88,8 @@ static int give(struct walk *walk, uint64_t at, unsigned generation)
     walk_contents(walk, at, type, &object);
     object.flags = (uint8_t)(flags_of(walk, at, type, generation != PYR_SNAPSHOT_UNTRACKED) |
                              (immortal ? PYR_SNAPSHOT_IMMORTAL : 0));
+    if (walk->sites && !(object.flags & PYR_SNAPSHOT_STATIC))
+        object.site = walk_site(walk, at - walk_prefix(walk, at, type));
     walk->facts->objects++;
     walk->facts->edges += walk->edges.count;
     walk->facts->torn += walk->torn;
@@ -260,7 +262,10 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
     struct pyr_vec interps = PYR_VEC(struct pyr_interp);
     uint64_t limit = options && options->memory_limit ? options->memory_limit : memory_limit_usual;
     *walk.facts = (struct pyr_heap_facts){0};
+    uint64_t tags = walk_sites_look(target); /* before the mirror, which borrows the maps */
     int rc = pyr_mirror_open(&walk.mirror, target, limit, err);
+    if (rc == 0)
+        walk_sites_open(&walk, tags);
     if (rc == 0)
         rc = begin(&walk, &interps, err);
     if (rc == 0)
@@ -274,6 +279,7 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
     pyr_vec_release(&walk.statics);
     pyr_map_release(&walk.types);
     pyr_map_release(&walk.static_dicts);
+    walk_sites_release(&walk);
     pyr_arena_release(&walk.arena);
     pyr_mirror_release(&walk.mirror);
     return rc;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "record/heap_file.h"
 #include "target/target.h"
 
 #include <string.h>
@@ -173,6 +174,7 @@ static struct pyr_memory_facts facts_of(const struct pyr_watched_heap *heap, enu
         return facts;
     facts.arena_bytes = heap->head.peak_arena_bytes;
     facts.lost_allocations = heap->head.lost_allocations;
+    facts.temporary_within = PYR_HEAP_RECENT;
     facts.start_ns = heap->timeline.start_ns;
     facts.step_ns = heap->timeline.step_ns;
     facts.points = heap->timeline.points;

@@ -227,7 +227,7 @@ static const char *why_none(const struct pyr_memory_process *process)
         return "PYTHONDEVMODE chooses its allocator";
     if (!pyr_process_started_with(process->pid, "LD_PRELOAD", AGENT_NAME))
         return "it was started without the LD_PRELOAD that brings the agent in";
-    return "the agent could not begin there: it does not know this Python, or could not make its file";
+    return "the agent could not begin there: it does not know this Python, could not make its file, or had no memory";
 }
 
 static int note_present(struct pyr_memory *memory, const struct pyr_memory_process *processes, size_t count,
@@ -290,6 +290,30 @@ static int register_late(struct pyr_memory *memory, struct pyr_watched_heap *hea
     return rc < 0 ? rc : own(memory, heap, (uint32_t)number, 0);
 }
 
+/* What a heap's figures lack, the first of it all. */
+static void note_gaps(struct pyr_memory *memory, const struct pyr_heap_head *head)
+{
+    char *out = memory->problem;
+    const char *whose = "the memory figures of process";
+    if (out[0])
+        return;
+    if (head->children_inside)
+        snprintf(out, PROBLEM_SIZE, "%s %u hold those of %" PRIu64 " that it forked, for want of memory or disk", whose,
+                 head->pid, head->children_inside);
+    else if (head->replaced)
+        snprintf(
+            out, PROBLEM_SIZE,
+            "%s %u end where another allocator took their place: that of -X dev, or CPython's own where Python was "
+            "begun anew in the same process",
+            whose, head->pid);
+    else if (head->uncounted_blocks)
+        snprintf(out, PROBLEM_SIZE, "%s %u lack %" PRIu64 " blocks: there was no memory left to count them with", whose,
+                 head->pid, head->uncounted_blocks);
+    else if (head->other_gils)
+        snprintf(out, PROBLEM_SIZE, "%s %u lack those of its interpreters that have a GIL of their own", whose,
+                 head->pid);
+}
+
 /* A failure that concerns one file only does not end the profiling; a recording that cannot be written does. */
 static int write_heap(struct pyr_memory *memory, struct pyr_watched_heap *heap, uint64_t time_ns)
 {
@@ -303,11 +327,7 @@ static int write_heap(struct pyr_memory *memory, struct pyr_watched_heap *heap, 
     }
     if (rc == 0)
         rc = pyr_watched_write(heap, memory->options.writer, time_ns);
-    if (heap->head.children_inside && !memory->problem[0])
-        snprintf(memory->problem, sizeof memory->problem,
-                 "the memory figures of process %u hold those of %" PRIu64
-                 " that it forked, for want of memory or disk",
-                 heap->head.pid, heap->head.children_inside);
+    note_gaps(memory, &heap->head);
     if (rc < 0 && rc != PYR_E_NOMEM && pyr_writer_flush(memory->options.writer, NULL) == 0) {
         if (!memory->problem[0])
             snprintf(memory->problem, sizeof memory->problem, "no memory figures of process %u: %s", heap->head.pid,

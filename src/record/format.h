@@ -105,7 +105,8 @@ struct pyr_memory_site {
     uint32_t node;
     uint64_t allocated_blocks, allocated_bytes;
     uint64_t live_blocks, live_bytes;
-    uint64_t peak_blocks, peak_bytes; /* held at the moment of the heap's peak */
+    uint64_t peak_blocks, peak_bytes;           /* held at the moment of the heap's peak */
+    uint64_t temporary_blocks, temporary_bytes; /* see pyr_memory_facts.temporary_within */
 };
 
 /* A step of the timeline: the most that was seen in it. 0: nothing was read then. */
@@ -133,7 +134,9 @@ struct pyr_memory_facts {
     uint64_t peak_ns;          /* when the peak was seen to be reached; 0: not known */
     uint64_t arena_bytes;      /* mapped for small blocks, at most at one time */
     uint64_t lost_allocations; /* whose site could not be told */
-    const char *why;           /* why there are no figures; "" where there are */
+    uint32_t
+        temporary_within; /* temporary is what was freed among the last so many allocations; 0: it was not counted */
+    const char *why;      /* why there are no figures; "" where there are */
     uint64_t start_ns, step_ns;
     const struct pyr_memory_point *points;
     uint32_t point_count;

@@ -6,6 +6,7 @@
  *     texts_at          records of code objects and strings, only ever appended
  *     direct_at         struct pyr_heap_direct [direct_count]: what was not taken from the private heap
  *     pauses_at         struct pyr_heap_pause [PYR_HEAP_PAUSES]: the last collections, the nth at n % PYR_HEAP_PAUSES
+ *     temporaries_at    struct pyr_heap_temporary [site_count]
  *
  * All integers are native: the file is read on the machine that wrote it. It may be torn: each 64-bit word is whole,
  * but words of one moment may be beside words of the next. A reader bounds everything. */
@@ -18,7 +19,7 @@
 #define PYR_HEAP_FILE_SUFFIX ".memory"
 
 enum {
-    PYR_HEAP_FILE_VERSION = 2,
+    PYR_HEAP_FILE_VERSION = 3,
     PYR_HEAP_FILE_HEADER = 4096,
     /* Sites that are not an instruction. */
     PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */
@@ -28,6 +29,7 @@ enum {
     PYR_TEXT_NONE = 0, /* no record has this offset */
     PYR_GENERATIONS = 3,
     PYR_HEAP_PAUSES = 4096,
+    PYR_HEAP_RECENT = 64, /* a power of two */
 };
 
 enum pyr_heap_state {
@@ -46,6 +48,11 @@ struct pyr_heap_site {
     uint32_t caller; /* the site of the frame that called this one; PYR_SITE_NO_FRAME: none, or no stacks are kept */
     uint32_t code;   /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
+};
+
+/* What of a site was temporary: freed while it was among the last PYR_HEAP_RECENT allocations of the private heap. */
+struct pyr_heap_temporary {
+    uint64_t blocks, bytes;
 };
 
 /* Memory that does not come from the private heap. */
@@ -135,6 +142,9 @@ struct pyr_heap_file {
     uint32_t thresholds[PYR_GENERATIONS]; /* of the generations, at the last collection */
     uint32_t automatic;                   /* enum pyr_heap_automatic, likewise */
     uint32_t stacks;                      /* 1: a site is a whole stack; 0: a line */
+    uint32_t other_gils;                  /* 1: interpreters with a GIL of their own ran, too: not counted */
+    uint64_t uncounted_blocks;            /* large ones: there was no memory to know them by */
+    uint64_t temporaries_at;
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site, or struct pyr_heap_direct, held when the main module had ended: of struct

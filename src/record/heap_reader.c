@@ -185,6 +185,9 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .peak_arena_bytes = file.peak_arena_bytes,
         .lost_allocations = file.lost_sites,
         .children_inside = file.children_inside,
+        .replaced = file.replaced != 0,
+        .other_gils = file.other_gils != 0,
+        .uncounted_blocks = file.uncounted_blocks,
         .site_count = file.site_count < SITES_MAX ? file.site_count : SITES_MAX,
     };
     head->collections_noted = file.collections_noted != 0;
@@ -326,13 +329,15 @@ static int place_of(struct pyr_heap_reader *reader, uint32_t number, const struc
     return 0;
 }
 
-static struct pyr_memory_site figures_of(const struct pyr_heap_site *site)
+static struct pyr_memory_site figures_of(const struct pyr_heap_site *site, const struct pyr_heap_temporary *temporary)
 {
     struct pyr_memory_site figures = {
         .allocated_blocks = site->allocated_blocks,
         .allocated_bytes = site->allocated_bytes,
         .live_blocks = less(site->allocated_blocks, site->freed_blocks),
         .live_bytes = less(site->allocated_bytes, site->freed_bytes),
+        .temporary_blocks = temporary->blocks,
+        .temporary_bytes = temporary->bytes,
     };
     figures.peak_blocks = site->saved ? site->peak_blocks : figures.live_blocks;
     figures.peak_bytes = site->saved ? site->peak_bytes : figures.live_bytes;
@@ -353,6 +358,14 @@ static int64_t read_sites(const struct pyr_heap_reader *reader, const struct pyr
     if (at < file->sites_at || !read_at(own_fd(reader), sites, some * sizeof *sites, at))
         return PYR_E_IO;
     return some;
+}
+
+/* What was temporary of as many. */
+static bool read_temporaries(const struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint32_t first,
+                             uint32_t some, struct pyr_heap_temporary temporaries[static SITES_AT_ONCE])
+{
+    uint64_t at = file->temporaries_at + (uint64_t)first * sizeof *temporaries;
+    return at >= file->temporaries_at && read_at(own_fd(reader), temporaries, some * sizeof *temporaries, at);
 }
 
 /* ---- what is not of the private heap ---- */
@@ -451,12 +464,15 @@ static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_fil
         int64_t some = read_sites(reader, file, first, count, sites);
         if (some < 0)
             return (int)some;
+        struct pyr_heap_temporary temporaries[SITES_AT_ONCE];
         struct pyr_heap_live live[SITES_AT_ONCE];
+        if (!read_temporaries(reader, file, first, (uint32_t)some, temporaries))
+            return PYR_E_IO;
         if (file->live_record != PYR_TEXT_NONE)
             read_live(reader, file->live_record, first, (uint32_t)some, live);
         for (uint32_t i = 0; i < some; i++) {
             struct pyr_heap_place place;
-            struct pyr_memory_site figures = figures_of(&sites[i]);
+            struct pyr_memory_site figures = figures_of(&sites[i], &temporaries[i]);
             if (file->live_record != PYR_TEXT_NONE) {
                 figures.live_blocks = live[i].blocks;
                 figures.live_bytes = live[i].bytes;

@@ -21,7 +21,10 @@ struct pyr_heap_head {
     uint64_t peak_bytes[PYR_MEMORY_KINDS];
     uint64_t peak_arena_bytes;
     uint64_t lost_allocations;
-    uint64_t children_inside; /* forked processes that had to count in this file too */
+    uint64_t children_inside;  /* forked processes that had to count in this file too */
+    bool replaced;             /* at the end another allocator had the place of ours */
+    bool other_gils;           /* interpreters with a GIL of their own ran, which are not counted */
+    uint64_t uncounted_blocks; /* that there was no memory to know by */
     uint32_t site_count;
     bool collections_noted;
     struct pyr_gc_sum collections[PYR_GC_GENERATIONS];

@@ -25,10 +25,11 @@ static struct pyr_vec *heaps_of(struct pyr_reader *reader, const struct pyr_memo
     return facts->kind == PYR_MEMORY_HEAP ? &reader->heaps : &reader->others;
 }
 
-/* Behind the text of a frame of other memory. A kind that is not known yet: of a later writer. */
+/* What is behind the text. A kind that is not known yet: of a later writer. */
 static int take_kind(struct pyr_cursor *head, bool other, struct pyr_memory_facts *facts)
 {
     uint64_t kind = other ? pyr_cursor_varint(head) : PYR_MEMORY_HEAP;
+    facts->temporary_within = !other && pyr_cursor_left(head) ? pyr_cursor_varint32(head) : 0;
     if (head->failed || (other && kind == PYR_MEMORY_HEAP))
         return PYR_E_FORMAT;
     if (kind >= PYR_MEMORY_KINDS)
@@ -106,7 +107,7 @@ static int take_points(struct pyr_reader *reader, struct pyr_reader_heap *heap, 
 }
 
 static int take_site(struct pyr_reader *reader, struct pyr_reader_heap *heap, struct pyr_cursor *columns,
-                     int64_t *last_node)
+                     bool temporary, int64_t *last_node)
 {
     if (__builtin_add_overflow(*last_node, pyr_cursor_zigzag(&columns[PYR_MEMORY_NODES]), last_node))
         return PYR_E_FORMAT;
@@ -115,6 +116,10 @@ static int take_site(struct pyr_reader *reader, struct pyr_reader_heap *heap, st
                            &site.live_bytes,       &site.peak_blocks,     &site.peak_bytes};
     for (unsigned i = 0; i < sizeof figures / sizeof *figures; i++)
         *figures[i] = pyr_take_varint(&columns[PYR_MEMORY_ALLOCATED_BLOCKS + i]);
+    if (temporary) {
+        site.temporary_blocks = pyr_take_varint(&columns[PYR_MEMORY_TEMPORARY_BLOCKS]);
+        site.temporary_bytes = pyr_take_varint(&columns[PYR_MEMORY_TEMPORARY_BYTES]);
+    }
     for (unsigned i = PYR_MEMORY_NODES; i < PYR_MEMORY_COLUMNS; i++)
         if (columns[i].failed)
             return PYR_E_FORMAT;
@@ -128,9 +133,10 @@ static int take_site(struct pyr_reader *reader, struct pyr_reader_heap *heap, st
 
 static int take_sites(struct pyr_reader *reader, struct pyr_reader_heap *heap, struct pyr_cursor *columns)
 {
+    bool temporary = pyr_cursor_left(&columns[PYR_MEMORY_TEMPORARY_BLOCKS]);
     int64_t last_node = 0;
     while (pyr_cursor_left(&columns[PYR_MEMORY_NODES])) {
-        int rc = take_site(reader, heap, columns, &last_node);
+        int rc = take_site(reader, heap, columns, temporary, &last_node);
         if (rc < 0)
             return rc;
     }

@@ -62,6 +62,9 @@ static bool rows_are_right(const struct pyr_snapshot *snapshot)
     for (uint32_t i = 0; i < snapshot->roots; i++)
         if (snapshot->root_rows[i].object >= snapshot->objects || snapshot->root_rows[i].kind >= PYR_ROOT_KINDS)
             return false;
+    for (uint32_t i = 0; snapshot->caller && i < snapshot->sites; i++)
+        if (snapshot->caller[i] > i)
+            return false;
     for (uint32_t i = 0; i < snapshot->arenas; i++) {
         const struct pyr_snapshot_arena *arena = &snapshot->arena_rows[i];
         if (arena->first_pool > snapshot->pools || arena->pools > snapshot->pools - arena->first_pool)
@@ -74,7 +77,7 @@ static const char *check_tables(const struct pyr_snapshot *snapshot)
 {
     return !shapes_are_right(snapshot)  ? "shapes of objects"
            : !forms_are_right(snapshot) ? "forms of objects"
-           : !rows_are_right(snapshot)  ? "types, roots or arenas"
+           : !rows_are_right(snapshot)  ? "types, roots, sites or arenas"
                                         : NULL;
 }
 

@@ -40,7 +40,8 @@ enum {
     X(15, SITE_ROWS, struct pyr_snapshot_site)                                                                         \
     X(16, POOL_ROWS, struct pyr_snapshot_pool)                                                                         \
     X(17, ARENA_ROWS, struct pyr_snapshot_arena)                                                                       \
-    X(18, TEXT_BYTES, uint8_t)
+    X(18, TEXT_BYTES, uint8_t)                                                                                         \
+    X(19, CALLERS, uint32_t) /* of SITE_ROWS: row that called it + 1; none at all where no stacks are kept */
 
 enum pyr_snapshot_section_kind {
 #define PYR_SNAPSHOT_SECTION_ENUM(number, name, type) PYR_SECTION_##name = (number),

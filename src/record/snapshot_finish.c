@@ -65,6 +65,8 @@ static uint64_t count_of(const struct pyr_snapshot_writer *writer, enum pyr_snap
         return writer->roots.count;
     case PYR_SECTION_SITE_ROWS:
         return writer->sites.count;
+    case PYR_SECTION_CALLERS:
+        return writer->has_callers ? writer->sites.count : 0;
     case PYR_SECTION_POOL_ROWS:
         return writer->pools.count;
     case PYR_SECTION_ARENA_ROWS:
@@ -303,6 +305,8 @@ static int fill_file(struct finish *finish)
     fill_types(finish);
     fill_roots(finish);
     fill_rows(finish, PYR_SECTION_SITE_ROWS, &writer->sites);
+    if (writer->has_callers)
+        fill_rows(finish, PYR_SECTION_CALLERS, &writer->callers);
     fill_rows(finish, PYR_SECTION_POOL_ROWS, &writer->pools);
     fill_rows(finish, PYR_SECTION_ARENA_ROWS, &writer->arenas);
     fill_facts(finish);

@@ -89,6 +89,9 @@ static bool take_all(struct pyr_snapshot *s)
         !TAKE_ROWS(ARENA_ROWS, arena_rows, &s->arenas) || !sites || !texts)
         return false;
     s->text_size = texts->count;
+    const struct pyr_snapshot_section *callers = find_section(s, PYR_SECTION_CALLERS, sizeof *s->caller);
+    if (callers && callers->count && !TAKE(CALLERS, caller, s->sites))
+        return false;
     return TAKE(TEXT_BYTES, text_bytes, texts->count) && (!sites->count || TAKE(SITES, site, s->objects));
 }
 

@@ -26,6 +26,7 @@ struct pyr_snapshot {
     const struct pyr_snapshot_type_row *type_rows;
     const struct pyr_snapshot_root_row *root_rows;
     const struct pyr_snapshot_site *site_rows;
+    const uint32_t *caller; /* of site_rows: the row that called it + 1, which is lower; 0: none. NULL: no stacks */
     const struct pyr_snapshot_pool *pool_rows;
     const struct pyr_snapshot_arena *arena_rows;
     const uint8_t *text_bytes;

@@ -35,6 +35,7 @@ int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path,
                                            .types = PYR_VEC(struct pyr_snapshot_type_row),
                                            .roots = PYR_VEC(struct pyr_snapshot_root),
                                            .sites = PYR_VEC(struct pyr_snapshot_site),
+                                           .callers = PYR_VEC(uint32_t),
                                            .pools = PYR_VEC(struct pyr_snapshot_pool),
                                            .arenas = PYR_VEC(struct pyr_snapshot_arena)};
     writer->objects.fd = writer->texts.spill.fd = -1;
@@ -214,9 +215,13 @@ int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct py
     return push(writer, &writer->roots, root);
 }
 
-int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site)
+int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site, uint32_t caller)
 {
-    return push(writer, &writer->sites, site);
+    if (caller > writer->sites.count)
+        caller = 0;
+    writer->has_callers |= caller != 0;
+    int rc = push(writer, &writer->callers, &caller);
+    return rc < 0 ? rc : push(writer, &writer->sites, site);
 }
 
 int pyr_snapshot_writer_pool(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_pool *pool)
@@ -244,6 +249,7 @@ void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer)
     pyr_vec_release(&writer->types);
     pyr_vec_release(&writer->roots);
     pyr_vec_release(&writer->sites);
+    pyr_vec_release(&writer->callers);
     pyr_vec_release(&writer->pools);
     pyr_vec_release(&writer->arenas);
     pyr_free(writer->path);

@@ -24,7 +24,9 @@ int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct 
                                const struct pyr_snapshot_edge *edges, size_t count);
 int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type);
 int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_root *root);
-int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site);
+
+/* caller: the row of the site that called it, given before, + 1; 0: none, or no stacks are kept. */
+int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site, uint32_t caller);
 int pyr_snapshot_writer_pool(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_pool *pool);
 int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_arena *arena);
 

@@ -35,6 +35,8 @@ struct pyr_snapshot_writer {
     struct pyr_vec types;            /* of struct pyr_snapshot_type_row */
     struct pyr_vec roots;            /* of struct pyr_snapshot_root */
     struct pyr_vec sites, pools, arenas;
+    struct pyr_vec callers; /* of uint32_t, as sites */
+    bool has_callers;
 };
 
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer);

@@ -76,6 +76,8 @@ enum pyr_memory_column {
     PYR_MEMORY_LIVE_BYTES,
     PYR_MEMORY_PEAK_BLOCKS,
     PYR_MEMORY_PEAK_BYTES,
+    PYR_MEMORY_TEMPORARY_BLOCKS, /* empty where it was not counted, as is the next */
+    PYR_MEMORY_TEMPORARY_BYTES,
     PYR_MEMORY_COLUMNS,
 };
 

@@ -29,6 +29,8 @@ static void put_head(struct pyr_buf *buf, const struct pyr_memory_facts *facts, 
     pyr_buf_append(buf, facts->why, why_size);
     if (facts->kind != PYR_MEMORY_HEAP)
         pyr_buf_varint(buf, facts->kind);
+    else
+        pyr_buf_varint(buf, facts->temporary_within);
 }
 
 static void put_points(struct pyr_buf *buf, const struct pyr_memory_facts *facts)
@@ -42,7 +44,7 @@ static void put_points(struct pyr_buf *buf, const struct pyr_memory_facts *facts
     }
 }
 
-static void put_site(struct pyr_buf *columns, const struct pyr_memory_site *site, uint32_t *last_node)
+static void put_site(struct pyr_buf *columns, const struct pyr_memory_site *site, bool temporary, uint32_t *last_node)
 {
     pyr_buf_zigzag(&columns[PYR_MEMORY_NODES], (int64_t)site->node - *last_node);
     pyr_buf_varint(&columns[PYR_MEMORY_ALLOCATED_BLOCKS], site->allocated_blocks);
@@ -51,6 +53,10 @@ static void put_site(struct pyr_buf *columns, const struct pyr_memory_site *site
     pyr_buf_varint(&columns[PYR_MEMORY_LIVE_BYTES], site->live_bytes);
     pyr_buf_varint(&columns[PYR_MEMORY_PEAK_BLOCKS], site->peak_blocks);
     pyr_buf_varint(&columns[PYR_MEMORY_PEAK_BYTES], site->peak_bytes);
+    if (temporary) {
+        pyr_buf_varint(&columns[PYR_MEMORY_TEMPORARY_BLOCKS], site->temporary_blocks);
+        pyr_buf_varint(&columns[PYR_MEMORY_TEMPORARY_BYTES], site->temporary_bytes);
+    }
     *last_node = site->node;
 }
 
@@ -60,12 +66,13 @@ static int put_part(struct pyr_writer *writer, const struct pyr_memory_facts *fa
     uint32_t end =
         facts->site_count - first < PYR_MEMORY_PART_SITES ? facts->site_count : first + PYR_MEMORY_PART_SITES;
     unsigned frame = facts->kind == PYR_MEMORY_HEAP ? PYR_FRAME_MEMORY : PYR_FRAME_OTHER_MEMORY;
+    bool temporary = facts->kind == PYR_MEMORY_HEAP && facts->temporary_within;
     uint32_t last_node = 0;
     put_head(&columns[PYR_MEMORY_HEAD], facts, part);
     if (part == 0)
         put_points(&columns[PYR_MEMORY_POINTS], facts);
     for (uint32_t i = first; i < end; i++)
-        put_site(columns, &facts->sites[i], &last_node);
+        put_site(columns, &facts->sites[i], temporary, &last_node);
     bool failed = false;
     for (unsigned i = 0; i < PYR_MEMORY_COLUMNS; i++)
         failed |= columns[i].failed;

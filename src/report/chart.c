@@ -7,10 +7,12 @@
 #include <math.h>
 
 enum { WIDTH = 960, HEIGHT = 420, LEFT = 84, RIGHT = 24, TOP = 64, BOTTOM = 48 };
+enum { LEGEND_WIDTH = 210, LEGEND_PER_ROW = 4, LEGEND_HEIGHT = 16 };
 enum { PLOT_WIDTH = WIDTH - LEFT - RIGHT, PLOT_HEIGHT = HEIGHT - TOP - BOTTOM };
 #define FORBIDDEN "<>&\"'" /* in XML: no name needs them to be known again */
 #define TEXT_MAX 120
 #define TICKS 6.0
+enum { BRACKET = 16, ARM = 4 }; /* height, width */
 
 /* What is drawn: from … to seconds, 0 … most bytes. */
 struct frame {
@@ -54,6 +56,12 @@ static struct frame measure(const struct pyr_chart *chart, FILE *out)
             frame.from_s = fmin(frame.from_s, point->seconds);
             frame.to_s = fmax(frame.to_s, point->seconds);
             frame.most = fmax(frame.most, (double)point->bytes);
+        }
+    for (size_t i = 0; i < chart->bracket_count; i++)
+        for (size_t j = 0; j < chart->brackets[i].spans->count; j++) {
+            const struct pyr_chart_span *span = PYR_VEC_AT(chart->brackets[i].spans, struct pyr_chart_span, j);
+            frame.from_s = fmin(frame.from_s, span->from_s);
+            frame.to_s = fmax(frame.to_s, span->to_s);
         }
     if (frame.from_s > frame.to_s)
         frame.from_s = frame.to_s = 0;
@@ -135,12 +143,83 @@ static void put_series(const struct frame *frame, const struct pyr_chart_series 
 
 static void put_legend(const struct pyr_chart *chart, FILE *out)
 {
-    double x = LEFT;
     for (size_t i = 0; i < chart->count; i++) {
-        fprintf(out, "<rect x=\"%.1f\" y=\"36\" width=\"12\" height=\"12\" fill=\"%s\"/>\n", x,
+        double x = LEFT + (double)(i % LEGEND_PER_ROW * LEGEND_WIDTH);
+        double y = (double)(i / LEGEND_PER_ROW * LEGEND_HEIGHT);
+        y += chart->count > LEGEND_PER_ROW ? 30 : 36;
+        fprintf(out, "<rect x=\"%.1f\" y=\"%.0f\" width=\"12\" height=\"12\" fill=\"%s\"/>\n", x, y,
                 chart->series[i].colour);
-        put_text(out, x + 18, 46, "", chart->series[i].name);
-        x += 200;
+        put_text(out, x + 18, y + 10, "", chart->series[i].name);
+    }
+}
+
+/* ---- brackets ---- */
+
+static const char *const bracket_colours[] = {"#2b8a3e", "#862e9c", "#e67700", "#0b7285",
+                                              "#c2255c", "#5c940d", "#364fc7", "#495057"};
+
+static const char *colour_of(size_t i)
+{
+    return bracket_colours[i % (sizeof bracket_colours / sizeof *bracket_colours)];
+}
+
+/* What the series was at a moment: at its last point before. */
+static double height_at(const struct frame *frame, const struct pyr_vec *points, double seconds)
+{
+    size_t low = 0, high = points->count;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (PYR_VEC_AT(points, struct pyr_chart_point, middle)->seconds <= seconds)
+            low = middle;
+        else
+            high = middle;
+    }
+    return y_of(frame, points->count ? (double)PYR_VEC_AT(points, struct pyr_chart_point, low)->bytes : 0);
+}
+
+/* One half: its arms point to where the other is. */
+static void put_half(const struct frame *frame, const struct pyr_vec *points, double seconds, int arms)
+{
+    double x = x_of(frame, seconds);
+    fprintf(frame->out, "M%.1f %.1fh%dv%dh%d", x + arms, height_at(frame, points, seconds) - BRACKET / 2.0, -arms,
+            BRACKET, arms);
+}
+
+static void put_brackets(const struct frame *frame, const struct pyr_vec *points, const struct pyr_vec *spans,
+                         const char *colour)
+{
+    double pixel = (frame->to_s - frame->from_s) / PLOT_WIDTH;
+    fprintf(frame->out, "<path class=\"bracket\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\" d=\"", colour);
+    for (size_t i = 0; i < spans->count; i++) {
+        struct pyr_chart_span span = *PYR_VEC_AT(spans, struct pyr_chart_span, i);
+        for (const struct pyr_chart_span *next; i + 1 < spans->count; i++) {
+            next = PYR_VEC_AT(spans, struct pyr_chart_span, i + 1);
+            if (next->from_s < span.from_s || next->from_s - span.to_s >= pixel)
+                break;
+            span.to_s = fmax(span.to_s, next->to_s);
+        }
+        put_half(frame, points, span.from_s, ARM);
+        put_half(frame, points, span.to_s, -ARM);
+    }
+    fputs("\"/>\n", frame->out);
+}
+
+static void put_all_brackets(const struct frame *frame, const struct pyr_chart *chart)
+{
+    const struct pyr_vec *points = &chart->series[chart->count - 1].points;
+    char label[TEXT_MAX];
+    for (size_t i = 0; i < chart->bracket_count; i++) {
+        const struct pyr_vec *spans = chart->brackets[i].spans;
+        double seconds = 0;
+        for (size_t j = 0; j < spans->count; j++) {
+            const struct pyr_chart_span *span = PYR_VEC_AT(spans, struct pyr_chart_span, j);
+            seconds += span->to_s - span->from_s;
+        }
+        put_brackets(frame, points, spans, colour_of(i));
+        snprintf(label, sizeof label, "[ ] %s, %.3g s", chart->brackets[i].name, seconds);
+        fprintf(frame->out, "<g fill=\"%s\">", colour_of(i));
+        put_text(frame->out, LEFT + PLOT_WIDTH, TOP + 16.0 * (double)(i + 1), "text-anchor=\"end\"", label);
+        fputs("</g>\n", frame->out);
     }
 }
 
@@ -166,6 +245,7 @@ void pyr_chart_write(const struct pyr_chart *chart, FILE *out)
     for (size_t i = 0; i < chart->count; i++)
         put_series(&frame, &chart->series[i]);
     put_legend(chart, out);
+    put_all_brackets(&frame, chart);
     if (chart->mark)
         put_mark(&frame, chart->mark);
     fputs("</svg>\n", out);

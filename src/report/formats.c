@@ -55,10 +55,6 @@ static int check_weight(const struct pyr_report_options *options, const char *na
 {
     static const char *const weighed[] = {"collapsed", "speedscope", "pprof", "tree"};
     bool can = options->weight == PYR_WEIGH_TIME;
-    if (options->weight == PYR_WEIGH_TEMPORARY)
-        return pyr_err_set(err, PYR_E_UNSUPPORTED,
-                           "Recordings of this version do not say what was temporary; --weight allocated less "
-                           "--weight live is what was freed again");
     for (size_t i = 0; i < sizeof weighed / sizeof *weighed; i++)
         can |= strcmp(name, weighed[i]) == 0;
     if (!can)
@@ -72,6 +68,13 @@ static int check_weight(const struct pyr_report_options *options, const char *na
             err, PYR_E_UNSUPPORTED,
             "Memory is recorded for whole processes and whole runs: leave out --thread, --from and --to");
     return 0;
+}
+
+static int check_functions(const struct pyr_report_options *options, const char *name, struct pyr_err *err)
+{
+    if (!options->functions || strcmp(name, "plot") == 0)
+        return 0;
+    return pyr_err_set(err, PYR_E_MISUSE, "The %s report brackets no functions; --function goes with -f plot", name);
 }
 
 /* Which formats show instructions; and of what. */
@@ -130,6 +133,8 @@ int pyr_report(const char *recording, const struct pyr_report_options *options, 
         rc = check_weight(options, name, err);
     if (rc == 0)
         rc = check_opcodes(options, name, err);
+    if (rc == 0)
+        rc = check_functions(options, name, err);
     if (rc == 0)
         rc = pyr_shown_open(&view, recording, options, by_expression[format], err);
     if (rc < 0)

@@ -192,13 +192,18 @@ static void write_function(struct pyr_json *json, const struct pyr_model *model,
     pyr_json_end_object(json);
 }
 
-static void write_figures(struct pyr_json *json, const struct pyr_memory_site *figures)
+static void write_figures(struct pyr_json *json, const struct pyr_allocations *memory,
+                          const struct pyr_memory_site *figures)
 {
     pyr_json_uint(json, "allocations", figures->allocated_blocks);
     pyr_json_uint(json, "allocated_bytes", figures->allocated_bytes);
     pyr_json_uint(json, "live_bytes", figures->live_bytes);
     pyr_json_uint(json, "live_blocks", figures->live_blocks);
     pyr_json_uint(json, "peak_bytes", figures->peak_bytes);
+    if (!memory->temporary_within)
+        return;
+    pyr_json_uint(json, "temporary_bytes", figures->temporary_bytes);
+    pyr_json_uint(json, "temporary_blocks", figures->temporary_blocks);
 }
 
 static void write_c_figures(struct pyr_json *json, const struct pyr_memory_site *figures)
@@ -215,7 +220,7 @@ static void write_line_memory(struct pyr_json *json, const struct pyr_allocation
     static const struct pyr_allocation nothing;
     const struct pyr_allocation *line = memory->heaps ? pyr_allocations_of(memory, place) : NULL;
     if (memory->heaps)
-        write_figures(json, &(line ? line : &nothing)->figures);
+        write_figures(json, memory, &(line ? line : &nothing)->figures);
     if (!memory->heaps || !memory->others[PYR_MEMORY_C].heaps)
         return;
     line = pyr_allocations_line(&memory->others[PYR_MEMORY_C].lines, place);
@@ -433,7 +438,7 @@ static int write_stacks_by(struct pyr_report *report, struct pyr_json *json, con
         rc = pyr_tree_path(&report->view->tree, stack->leaf, &path);
         pyr_json_row(json, NULL);
         write_frames(json, &report->view->model, &path);
-        write_figures(json, &stack->figures);
+        write_figures(json, memory, &stack->figures);
         pyr_json_end_object(json);
     }
     pyr_json_end_array(json);
@@ -452,6 +457,8 @@ static int write_stacks(struct pyr_report *report, struct pyr_json *json, const 
         rc = write_stacks_by(report, json, memory, "live", PYR_WEIGH_LIVE);
     if (rc == 0)
         rc = write_stacks_by(report, json, memory, "allocated", PYR_WEIGH_ALLOCATED);
+    if (rc == 0 && memory->temporary_within)
+        rc = write_stacks_by(report, json, memory, "temporary", PYR_WEIGH_TEMPORARY);
     pyr_json_end_object(json);
     return rc;
 }
@@ -469,6 +476,11 @@ static int write_memory(struct pyr_report *report, struct pyr_json *json, const 
     pyr_json_uint(json, "live_bytes", memory->live_bytes);
     pyr_json_uint(json, "live_blocks", memory->live_blocks);
     pyr_json_bool(json, "live_at_main_end", memory->at_main_end);
+    if (memory->temporary_within) {
+        pyr_json_uint(json, "temporary_bytes", memory->temporary_bytes);
+        pyr_json_uint(json, "temporary_blocks", memory->temporary_blocks);
+        pyr_json_uint(json, "temporary_within", memory->temporary_within);
+    }
     write_other(json, "c", &memory->others[PYR_MEMORY_C]);
     write_other(json, "mapped_files", &memory->others[PYR_MEMORY_FILES]);
     write_timeline(json, memory);

@@ -18,6 +18,12 @@ int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *al
             report->err, PYR_E_UNSUPPORTED,
             "Memory is recorded for whole processes and whole runs: leave out --thread, --from and --to");
     int rc = pyr_allocations_load(allocations, report->view);
+    if (rc == 0 && allocations->heaps && options->weight == PYR_WEIGH_TEMPORARY && !allocations->temporary_within) {
+        pyr_allocations_release(allocations);
+        return pyr_err_set(
+            report->err, PYR_E_NOT_FOUND,
+            "The recording does not say what was temporary: the pyrometer that made it did not count it");
+    }
     if (rc < 0 || allocations->heaps)
         return rc;
     const char *why = allocations->why ? allocations->why : "no Python process ended while it was recorded";
@@ -151,6 +157,12 @@ static int write_lines_and_stacks(struct pyr_report *report, const struct pyr_al
     return rc == 0 && kind == PYR_MEMORY_HEAP ? write_stacks(report, allocations, weight) : rc;
 }
 
+static int write_temporary(struct pyr_report *report, const struct pyr_allocations *allocations)
+{
+    int rc = pyr_text_memory_temporary(report, allocations, rows(report));
+    return rc == 0 ? write_stacks(report, allocations, PYR_WEIGH_TEMPORARY) : rc;
+}
+
 int pyr_write_memory(struct pyr_report *report)
 {
     struct pyr_allocations allocations = {0};
@@ -165,6 +177,8 @@ int pyr_write_memory(struct pyr_report *report)
         rc = write_lines_and_stacks(report, &allocations, kind, PYR_WEIGH_PEAK);
         if (rc == 0 && kind != PYR_MEMORY_FILES)
             rc = write_lines_and_stacks(report, &allocations, kind, PYR_WEIGH_ALLOCATED);
+        if (rc == 0 && kind == PYR_MEMORY_HEAP)
+            rc = write_temporary(report, &allocations);
     }
     pyr_allocations_release(&allocations);
     return rc;

@@ -3,6 +3,7 @@
 #include "analyze/timeline.h"
 #include "base/alloc.h"
 #include "report/chart.h"
+#include "report/spans.h"
 #include "report/text.h"
 
 #define FILE_WIDTH 40
@@ -95,13 +96,16 @@ static void put_title(const struct pyr_report *report, char *title, size_t size)
 }
 
 static int draw(struct pyr_report *report, const struct pyr_allocations *allocations, struct pyr_chart_series *heap,
-                struct pyr_chart_series *resident)
+                struct pyr_chart_series *resident, const struct pyr_spans *spans)
 {
     const struct pyr_chart_series series[] = {*resident, *heap};
     const bool counted = heap->points.count > 0;
     char title[200], peak[200];
     struct pyr_chart_mark mark = {(double)allocations->peak_ns / 1e9, allocations->peak_bytes, peak};
-    struct pyr_chart chart = {title, series, counted ? 2 : 1, NULL};
+    struct pyr_chart_brackets brackets[PYR_SPAN_FUNCTIONS_MAX];
+    struct pyr_chart chart = {title, series, counted ? 2 : 1, NULL, brackets, spans->count};
+    for (unsigned i = 0; i < spans->count; i++)
+        brackets[i] = (struct pyr_chart_brackets){spans->names[i], &spans->of[i]};
     int rc = counted ? describe_peak(report, allocations, peak, sizeof peak) : 0;
     if (rc < 0)
         return rc;
@@ -118,6 +122,7 @@ int pyr_write_plot(struct pyr_report *report)
     struct pyr_chart_series heap = {"Python heap", "#d9480f", true, PYR_VEC(struct pyr_chart_point)};
     struct pyr_chart_series resident = {"resident memory", "#1971c2", false, PYR_VEC(struct pyr_chart_point)};
     struct pyr_allocations allocations = {0};
+    struct pyr_spans spans = {0};
     bool whole = report->options->from_s <= 0 && report->options->to_s <= 0;
     int rc = whole ? pyr_allocations_load(&allocations, report->view) : 0;
     if (rc == 0 && allocations.heaps)
@@ -126,8 +131,11 @@ int pyr_write_plot(struct pyr_report *report)
         rc = read_resident(report, &resident.points);
     if (rc == 0 && !resident.points.count)
         rc = pyr_err_set(report->err, PYR_E_NOT_FOUND, "The recording has no memory figures for what is to be shown");
+    if (rc == 0 && report->options->functions)
+        rc = pyr_spans_read(&spans, report);
     if (rc == 0)
-        rc = draw(report, &allocations, &heap, &resident);
+        rc = draw(report, &allocations, &heap, &resident, &spans);
+    pyr_spans_release(&spans);
     pyr_vec_release(&heap.points);
     pyr_vec_release(&resident.points);
     pyr_allocations_release(&allocations);

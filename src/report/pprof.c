@@ -47,18 +47,23 @@ static int put(struct pprof *pprof, const PyrPprof__Profile *piece)
 struct value_name {
     const char *type, *unit;
 };
-enum { VALUES_MAX = 6 };
+enum { VALUES_MAX = 8, VALUES_LASTING = 6 /* without what was temporary */ };
 static const struct value_name time_values[] = {{"samples", "count"}, {"time", "nanoseconds"}};
-static const struct value_name memory_values[VALUES_MAX] = {{"alloc_objects", "count"}, {"alloc_space", "bytes"},
-                                                            {"inuse_objects", "count"}, {"inuse_space", "bytes"},
-                                                            {"peak_objects", "count"},  {"peak_space", "bytes"}};
+static const struct value_name memory_values[VALUES_MAX] = {
+    {"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"inuse_objects", "count"},     {"inuse_space", "bytes"},
+    {"peak_objects", "count"},  {"peak_space", "bytes"},  {"temporary_objects", "count"}, {"temporary_space", "bytes"}};
+
+static size_t memory_count(const struct pprof *pprof)
+{
+    return pprof->allocations.temporary_within ? VALUES_MAX : VALUES_LASTING;
+}
 
 static const struct value_name *value_names(const struct pprof *pprof, size_t *count, size_t *shown)
 {
     enum pyr_weigh weight = pprof->report->options->weight;
     bool is_time = weight == PYR_WEIGH_TIME;
-    *count = is_time ? 2 : VALUES_MAX;
-    *shown = weight == PYR_WEIGH_LIVE ? 3 : weight == PYR_WEIGH_PEAK ? 5 : 1;
+    *count = is_time ? 2 : memory_count(pprof);
+    *shown = weight == PYR_WEIGH_LIVE ? 3 : weight == PYR_WEIGH_PEAK ? 5 : weight == PYR_WEIGH_TEMPORARY ? 7 : 1;
     return is_time ? time_values : memory_values;
 }
 
@@ -203,9 +208,10 @@ static int put_allocation(struct pprof *pprof, const struct pyr_allocation *row)
     pid.num = pprof->report->view->model.processes[row->process].facts->pid;
     int64_t values[] = {(int64_t)figures->allocated_blocks, (int64_t)figures->allocated_bytes,
                         (int64_t)figures->live_blocks,      (int64_t)figures->live_bytes,
-                        (int64_t)figures->peak_blocks,      (int64_t)figures->peak_bytes};
+                        (int64_t)figures->peak_blocks,      (int64_t)figures->peak_bytes,
+                        (int64_t)figures->temporary_blocks, (int64_t)figures->temporary_bytes};
     PyrPprof__Label *labels[] = {&pid};
-    return put_values(pprof, row->leaf, values, sizeof values / sizeof *values, labels, 1);
+    return put_values(pprof, row->leaf, values, memory_count(pprof), labels, 1);
 }
 
 static int put_samples(struct pprof *pprof)

@@ -46,7 +46,9 @@ static struct pyr_memory_site all_of(const struct pyr_allocations *allocations, 
                                         .allocated_bytes = allocations->allocated_bytes,
                                         .live_blocks = allocations->live_blocks,
                                         .live_bytes = allocations->live_bytes,
-                                        .peak_bytes = allocations->peak_bytes};
+                                        .peak_bytes = allocations->peak_bytes,
+                                        .temporary_blocks = allocations->temporary_blocks,
+                                        .temporary_bytes = allocations->temporary_bytes};
     return (struct pyr_memory_site){.allocated_blocks = other->allocated_blocks,
                                     .allocated_bytes = other->allocated_bytes,
                                     .live_blocks = other->live_blocks,
@@ -129,12 +131,43 @@ int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocation
     return rc;
 }
 
+static void write_temporary(struct pyr_report *report, const struct pyr_memory_site *sum,
+                            const struct pyr_allocation *line, struct pyr_source *source)
+{
+    const struct pyr_memory_site *figures = &line->figures;
+    char temporary[40];
+    pyr_text_bytes(temporary, sizeof temporary, figures->temporary_bytes);
+    fprintf(report->out, "  %10s %11" PRIu64 " %6.1f %6.1f  ", temporary, figures->temporary_blocks,
+            figures->allocated_bytes ? 100 * (double)figures->temporary_bytes / (double)figures->allocated_bytes : 0,
+            100 * (double)figures->temporary_bytes / (double)sum->temporary_bytes);
+    pyr_text_place(report, line->leaf, source, 60);
+}
+
+int pyr_text_memory_temporary(struct pyr_report *report, const struct pyr_allocations *allocations, size_t rows)
+{
+    const struct pyr_memory_site sum = all_of(allocations, PYR_MEMORY_HEAP);
+    struct pyr_vec order = PYR_VEC(const struct pyr_allocation *);
+    struct pyr_source source = {0};
+    int rc = allocations->temporary_within ? pyr_allocations_rank(allocations, PYR_WEIGH_TEMPORARY, rows, &order) : 0;
+    if (rc == 0 && order.count) {
+        pyr_text_heading(report, "Lines with the most temporary memory: freed among the last %" PRIu32 " allocations",
+                         allocations->temporary_within);
+        fprintf(report->out, "  %10s %11s %6s %6s  %s\n", "temporary", "blocks", "of all", "%", "line");
+    }
+    for (size_t i = 0; i < order.count; i++)
+        write_temporary(report, &sum, *PYR_VEC_AT(&order, const struct pyr_allocation *, i), &source);
+    pyr_source_release(&source);
+    pyr_vec_release(&order);
+    return rc;
+}
+
 /* ---- stacks ---- */
 
 static const char *const stack_headings[] = {
     [PYR_WEIGH_ALLOCATED] = "Stacks that allocate most",
     [PYR_WEIGH_LIVE] = "Stacks whose memory is still allocated",
     [PYR_WEIGH_PEAK] = "Stacks that hold most at the peak",
+    [PYR_WEIGH_TEMPORARY] = "Stacks with the most temporary memory",
 };
 
 static void write_frame(struct pyr_report *report, uint32_t number)

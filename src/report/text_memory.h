@@ -12,6 +12,9 @@ void pyr_text_memory_figures(struct pyr_report *report, const struct pyr_allocat
 int pyr_text_memory_lines(struct pyr_report *report, const struct pyr_allocations *allocations,
                           enum pyr_memory_kind kind, enum pyr_weigh weight, size_t rows);
 
+/* The same of what was temporary, of the heap; nothing where it was not counted. */
+int pyr_text_memory_temporary(struct pyr_report *report, const struct pyr_allocations *allocations, size_t rows);
+
 /* The stacks with the most of a weight, innermost frame first; nothing where only lines were recorded. */
 int pyr_text_memory_stacks(struct pyr_report *report, const struct pyr_allocations *allocations, enum pyr_weigh weight,
                            size_t rows);

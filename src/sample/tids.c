@@ -29,6 +29,15 @@ int pyr_tids_read(struct pyr_tids *tids, pid_t pid, pid_t namespace_pid)
     return rc < 0 ? rc : 0;
 }
 
+int pyr_tids_of_core(struct pyr_tids *tids, const struct pyr_core_facts *core)
+{
+    tids->main_theirs = core->pid;
+    for (size_t i = 0; i < core->thread_count; i++)
+        if (pyr_map_put(&tids->ours_by_own, (uint64_t)core->threads[i], (uint64_t)core->threads[i]) < 0)
+            return PYR_E_NOMEM;
+    return 0;
+}
+
 static pid_t ours_of(const struct pyr_tids *tids, pid_t theirs)
 {
     const uint64_t *ours = pyr_map_find(&tids->ours_by_own, (uint64_t)theirs);

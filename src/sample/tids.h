@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "pyobj/interp.h"
+#include "target/core.h"
 
 /* Zeroed it is empty and releasable. */
 struct pyr_tids {
@@ -15,6 +16,7 @@ struct pyr_tids {
 
 /* Reads them anew. namespace_pid: the process's own pid as it sees it. */
 int pyr_tids_read(struct pyr_tids *tids, pid_t pid, pid_t namespace_pid);
+int pyr_tids_of_core(struct pyr_tids *tids, const struct pyr_core_facts *core); /* the same of a core file */
 void pyr_tids_release(struct pyr_tids *tids);
 
 /* Our tid of a thread state; 0 if no thread of the process is it (not started yet, or over). */

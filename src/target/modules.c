@@ -171,11 +171,10 @@ bool pyr_module_bias(const struct pyr_target *target, const struct pyr_module *m
     return bias_from(target, module, true, bias) || bias_from(target, module, false, bias);
 }
 
-/* The path belongs to the target: it is resolved inside its root, and may name anything. */
-static int open_below(int root, const char *path)
+int pyr_open_below(int root, const char *path, int flags)
 {
     struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .flags = (uint64_t)flags | O_CLOEXEC,
         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
     int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
@@ -183,7 +182,7 @@ static int open_below(int root, const char *path)
         return fd;
     while (*path == '/')
         path++;
-    return openat(root, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return openat(root, path, flags | O_CLOEXEC);
 }
 
 static bool has_first_page_in_memory(const struct pyr_target *target, const struct pyr_module *module, int fd)
@@ -211,7 +210,7 @@ static int open_by_root(const struct pyr_target *target, const struct pyr_module
     int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return -1;
-    int fd = open_below(root, module->path);
+    int fd = pyr_open_below(root, module->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     close(root);
     if (fd >= 0 && !is_that_file(target, module, fd)) {
         close(fd);
@@ -234,6 +233,8 @@ static int open_by_mapping(const struct pyr_target *target, const struct pyr_mod
 
 int pyr_module_open_file(const struct pyr_target *target, const struct pyr_module *module)
 {
+    if (target->core)
+        return pyr_core_open_file(target, module);
     if (target->pid == 0)
         return PYR_E_NOT_FOUND;
     int fd = open_by_root(target, module);

@@ -18,6 +18,7 @@ struct pyr_backend {
 };
 
 struct pyr_image; /* image.c */
+struct pyr_core;  /* core.c */
 
 struct pyr_target {
     const struct pyr_backend *backend;
@@ -31,6 +32,7 @@ struct pyr_target {
     uint64_t exe_device, exe_inode; /* as of the last read of the maps */
     const char *exe_path;           /* in maps_arena; NULL if it may not be read */
     struct pyr_image *image;
+    struct pyr_core *core;
     struct pyr_vec maps; /* of struct pyr_mapping, sorted */
     struct pyr_arena maps_arena;
     bool maps_loaded;
@@ -112,9 +114,14 @@ enum pyr_module_rank pyr_module_rank(const struct pyr_target *target, const stru
 bool pyr_module_is_current(const struct pyr_target *target, const struct pyr_module *module);
 bool pyr_module_bias(const struct pyr_target *target, const struct pyr_module *module, uint64_t *bias);
 pyr_addr pyr_module_base(const struct pyr_target *target, const struct pyr_module *module); /* NULL if not mapped */
+/* A path that belongs to a target: it is resolved inside its root (a directory's descriptor), and may name anything. */
+int pyr_open_below(int root, const char *path, int flags);
 int pyr_module_open_file(const struct pyr_target *target, const struct pyr_module *module);
 void pyr_modules_release(struct pyr_target *target);
 void pyr_module_release_answers(struct pyr_module *module);
+
+/* The file of a module in a core file: a descriptor of the caller's. PYR_E_NOT_FOUND. */
+int pyr_core_open_file(const struct pyr_target *target, const struct pyr_module *module);
 
 /* The section of a module in an image. */
 int pyr_image_section(const struct pyr_target *target, const struct pyr_module *module, const char *name,

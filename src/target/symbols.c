@@ -163,6 +163,12 @@ int pyr_target_symbol(struct pyr_target *target, const char *name, pyr_addr *at,
     return find_name(target, "", NAME_SYMBOL, name, at, size_bytes, err);
 }
 
+int pyr_target_symbol_in(struct pyr_target *target, const char *module_hint, const char *name, pyr_addr *at,
+                         uint64_t *size_bytes, struct pyr_err *err)
+{
+    return find_name(target, module_hint, NAME_SYMBOL, name, at, size_bytes, err);
+}
+
 int pyr_target_section(struct pyr_target *target, const char *module_hint, const char *section, pyr_addr *at,
                        uint64_t *size_bytes, struct pyr_err *err)
 {

@@ -74,6 +74,10 @@ const struct pyr_mapping *pyr_target_mapping_at(struct pyr_target *target, pyr_a
 int pyr_target_symbol(struct pyr_target *target, const char *name, pyr_addr *at, uint64_t *size_bytes,
                       struct pyr_err *err);
 
+/* The same of modules alone whose path contains module_hint. */
+int pyr_target_symbol_in(struct pyr_target *target, const char *module_hint, const char *name, pyr_addr *at,
+                         uint64_t *size_bytes, struct pyr_err *err);
+
 /* The address and size of a named ELF section in any mapped module whose path contains module_hint ("" for any). */
 int pyr_target_section(struct pyr_target *target, const char *module_hint, const char *section, pyr_addr *at,
                        uint64_t *size_bytes, struct pyr_err *err);

@@ -65,7 +65,8 @@ static void put_rows(struct pyr_snapshot_writer *writer)
                         .kind = kind, .holder = pyr_snapshot_writer_text(writer, "app", 3), .object = at(kind * 5)});
     for (uint32_t line = 1; line < 3; line++)
         pyr_snapshot_writer_site(
-            writer, &(struct pyr_snapshot_site){.file = pyr_snapshot_writer_text(writer, "app.py", 6), .line = line});
+            writer, &(struct pyr_snapshot_site){.file = pyr_snapshot_writer_text(writer, "app.py", 6), .line = line},
+            line - 1);
     pyr_snapshot_writer_arena(writer, &(struct pyr_snapshot_arena){.address = base, .size = 1 << 20, .pools = 2});
     for (uint32_t i = 0; i < 2; i++)
         pyr_snapshot_writer_pool(writer, &(struct pyr_snapshot_pool){.size = 16384, .block_size = 64, .used = 9});

@@ -1,7 +1,7 @@
 /* Makes a snapshot from a description on standard input, for tests in Python. One thing a line, fields between tabs,
  * numbers as C has them, "-" for no count:
- *   facts PID PYTHON COMMAND PAUSE_NS        type ADDRESS MODULE NAME BASIC ITEM FLAGS DICT
- *   site FILE FUNCTION LINE                  root KIND HOLDER NAME OBJECT
+ *   facts PID PYTHON COMMAND PAUSE_NS TAKEN_NS      type ADDRESS MODULE NAME BASIC ITEM FLAGS DICT
+ *   site FILE FUNCTION LINE CALLER           root KIND HOLDER NAME OBJECT
  *   object ADDRESS TYPE SIZE LENGTH CAPACITY CONTENT REFERENCES SITE GENERATION FLAGS TEXT
  *   edge KIND TO LABEL                       of the object before it
  *   generation N THRESHOLD COUNT COLLECTIONS COLLECTED UNCOLLECTABLE OBJECTS
@@ -69,6 +69,7 @@ static void read_facts(char *const *f)
     facts.python = text(f[2]);
     facts.command = text(f[3]);
     facts.pause_ns = number(f[4]);
+    facts.taken_ns = number(f[5]);
     facts.collector_enabled = 1;
 }
 
@@ -98,7 +99,8 @@ static void read_row(char *const *f)
                         .kind = small(f[1]), .holder = text(f[2]), .name = text(f[3]), .object = number(f[4])});
     else if (!strcmp(f[0], "site"))
         pyr_snapshot_writer_site(
-            writer, &(struct pyr_snapshot_site){.file = text(f[1]), .function = text(f[2]), .line = small(f[3])});
+            writer, &(struct pyr_snapshot_site){.file = text(f[1]), .function = text(f[2]), .line = small(f[3])},
+            small(f[4]));
     else if (!strcmp(f[0], "arena"))
         pyr_snapshot_writer_arena(writer, &(struct pyr_snapshot_arena){.address = number(f[1]),
                                                                        .size = number(f[2]),

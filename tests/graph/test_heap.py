@@ -1,7 +1,9 @@
 """What `pyrometer heap FILE` and `pyrometer diff` say of heaps that are known."""
 import json
-import sys
 import pathlib
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
@@ -91,7 +93,87 @@ def test_what_is_imported_is_the_last_suspect(tmp_path):
     first, *others = json.loads(run("heap", path, "--json").stdout)["suspects"]
     assert first["path"] == "app.CACHE" and first["entries"] == 200
     assert len(others) == 1 and others[0]["retained_bytes"] > 5 * first["retained_bytes"]
-    assert others[0]["text"].endswith("which no single object keeps: mostly modules and classes as imported")
+    assert others[0]["text"].endswith("which no single object keeps: mostly classes and the namespaces of modules")
+
+
+def test_lines_share_what_is_kept(tmp_path):
+    """What most bytes were allocated at, not most objects; of what nobody knows the line of, a part."""
+    h = Heap()
+    few, many = h.site("app.py", "few", 3), h.site("app.py", "many", 4)
+    blob = h.type("app", "Blob")
+    sizes = [(few, 60_000)] * 6 + [(many, 1000)] * 100 + [(0, 140_000)]
+    h.module("app", KEPT=h.list([h.object(blob, size, site=line) for line, size in sizes]))
+    path = h.write(tmp_path / "x.pyroheap")
+    assert "107 entries of `app.Blob`, 60 % of that allocated at app.py:3.\n" in run("heap", path, "--suspects").stdout
+    suspect = json.loads(run("heap", path, "--json").stdout)["suspects"][0]
+    assert suspect["allocated_at"] == "app.py:3" and suspect["allocated_share"] == pytest.approx(0.6)
+
+
+def test_cycles_of_several_lines(tmp_path):
+    h = Heap()
+    node, lines = h.type("app", "Node"), [h.site("app.py", "make", line) for line in (5, 6)]
+    for i in range(10):
+        made = h.object(node, 4800, site=lines[i > 6])
+        made.refer("attribute", made, "me")
+    path = h.write(tmp_path / "x.pyroheap")
+    assert "app.Node, one allocated at app.py:5\n" in run("heap", path, "--cycles").stdout
+    assert "10 cycles of `app.Node` and what hangs on them, 70 % of that allocated at app.py:5.\n" in \
+        run("heap", path, "--suspects").stdout
+
+
+# ---- several snapshots as a picture ----
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """Snapshots of 0, 10 and 40 seconds, in which a cache grows, another one shrinks, and eleven types come."""
+    folder = tmp_path_factory.mktemp("plot")
+    paths = []
+    for number, second in enumerate((0, 10, 40)):
+        h = Heap()
+        line, blob, gone = h.site("app.py", "f", 7), h.type("app", "Blob"), h.type("app", "Gone")
+        types = [h.type("app", f"New{i}") for i in range(11)]
+        h.module("app", CACHE=h.list([h.object(blob, 10_000, site=line) for _ in range(10 + 10 * number * number)]),
+                 OLD=h.list([h.object(gone, 50_000) for _ in range(3 - number)]))
+        for i, name in enumerate(types[:11 * (number == 2)]):
+            h.root("frame", h.object(name, 100 * (i + 1)), "main (app.py:3)", "x")
+        h.taken_ns = 1_700_000_000_000_000_000 + second * 10 ** 9
+        paths.append(h.write(folder / f"{number}.pyroheap"))
+    return paths
+
+
+def drawn(*words):
+    root = ElementTree.fromstring(run("diff", "-f", "plot", *words).stdout)
+    names = [text.text for text in root.iter(SVG + "text") if text.get("style") is None]
+    lines = [re.findall(r"[ML]([\d.]+) ([\d.]+)", path.get("d")) for path in root.iter(SVG + "path") if path.get("stroke")]
+    return names, lines
+
+
+def test_plot_shows_what_grew_most(grown):
+    names, lines = drawn(grown[2], grown[0], grown[1])
+    assert names[0] == "Heap of process 123 python app.py"
+    legend = names[-8:]
+    assert legend == ["app.Blob", *(f"app.New{i}" for i in (10, 9, 8, 7, 6, 5, 4))]
+    assert len(lines) == 8 and all(len(line) == 3 for line in lines)
+    (x0, y0), (x1, y1), (x2, y2) = [(float(x), float(y)) for x, y in lines[0]]
+    assert (x1 - x0) * 3 == pytest.approx(x2 - x1, abs=0.2)
+    assert (y0 - y1) * 3 == pytest.approx(y1 - y2, abs=0.3), "100, 200 and 500 thousand bytes"
+
+
+def test_plot_of_owners_and_lines(grown):
+    assert drawn("--by", "line", *grown)[0][-1] == "app.py:7"
+    names, lines = drawn("--by", "owner", *grown)
+    assert names[-len(lines)] == "app.CACHE"
+
+
+def test_plot_of_what_does_not_grow(grown):
+    done = run("diff", "-f", "plot", grown[0], grown[0], check=False)
+    assert done.returncode == 1 and "nothing grew from the first snapshot to the last" in done.stderr
+    assert run("diff", *grown, check=False).returncode == 2
+    assert run("diff", "--by", "type", *grown[:2], check=False).returncode == 2
+    assert run("diff", "-f", "plot", "--by", "colour", *grown, check=False).returncode == 2
 
 
 @pytest.mark.parametrize("what, name", [

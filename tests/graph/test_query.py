@@ -170,7 +170,7 @@ def test_text_is_a_table(app):
 
 
 @pytest.mark.parametrize("query, column, words", [
-    ("", 1, "select is missing"),
+    (" ", 2, "select is missing"),
     ("select size_ from *", 8, "there is no field 'size_'; there are address, type, module, size, retained"),
     ("select size from", 17, "a type"),
     ("select size from *  where", 26, "is missing"),

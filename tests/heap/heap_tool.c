@@ -1,4 +1,4 @@
-/* heap_tool PID capture FILE: saves an image of a process, of which heap_tool FILE works, too.
+/* heap_tool PID capture FILE: saves an image of a process, of which heap_tool FILE works, too, as of a core file.
  *
  * heap_tool PID|FILE [time|small]: walks a process that does not move, through a writer of its own. For every call of
  * the writer it prints a line; with "time" nothing but how many objects there were and how long it took; "small": the
@@ -8,10 +8,12 @@
  *     O ADDRESS TYPE SIZE LENGTH CAPACITY CONTENT REFERENCES GENERATION FLAGS TEXT [TO KIND LABEL]...
  *     T ADDRESS MODULE NAME BASIC ITEM FLAGS DICT
  *     R KIND OBJECT HOLDER NAME
+ *     W FILE FUNCTION LINE CALLER
  *     F OBJECTS EDGES TORN DANGLING CONSERVATIVE SIZE_BASIC ENABLED COLLECTING [THRESHOLD COUNT COLLECTIONS OBJECTS]...
  */
 #include "base/map.h"
 #include "heap/heap.h"
+#include "target/core.h"
 #include "target/target.h"
 
 #include <inttypes.h>
@@ -76,6 +78,14 @@ int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct py
     return 0;
 }
 
+/* Images have no private heap's tags: what tells of sites is tested with the agent. */
+int pyr_snapshot_writer_site(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_site *site, uint32_t caller)
+{
+    if (!writer->quiet)
+        printf("W %u %u %u %u\n", site->file, site->function, site->line, caller);
+    return 0;
+}
+
 static double now(void)
 {
     struct timespec time;
@@ -107,8 +117,9 @@ int main(int argc, char **argv)
         return 2;
     if (argc == 4 && strcmp(argv[2], "capture") == 0)
         return pyr_target_capture((pid_t)strtol(argv[1], NULL, 10), argv[3], &err) < 0;
-    int rc = argv[1][0] == '/' ? pyr_target_open_image(&target, argv[1], &err)
-                               : pyr_target_open(&target, (pid_t)strtol(argv[1], NULL, 10), &err);
+    int rc = pyr_target_is_core(argv[1]) ? pyr_target_open_core(&target, argv[1], NULL, &err)
+             : argv[1][0] == '/'         ? pyr_target_open_image(&target, argv[1], &err)
+                                         : pyr_target_open(&target, (pid_t)strtol(argv[1], NULL, 10), &err);
     if (rc == 0)
         rc = pyr_python_detect(&python, target, &err);
     double start = now();

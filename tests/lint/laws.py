@@ -15,7 +15,7 @@ ALLOWED = {
     "pyobj": {"target", "layout", "base"},
     "memory": {"target", "record", "base"},
     "sample": {"memory", "pyobj", "target", "layout", "record", "base"},
-    "heap": {"pyobj", "target", "layout", "record", "base"},
+    "heap": {"pyobj", "target", "layout", "record", "model", "base"},
     "graph": {"record", "base"},
     "query": {"graph", "record", "base"},
     "model": {"record", "base"},
@@ -32,8 +32,8 @@ ALLOWED = {
 # Where the modules are that are not below src/.
 ELSEWHERE = {"agent"}
 # What several modules speak of: the kinds of line tables are found by layout, stored by record, read by model; the file
-# that the agent writes is read by record.
-SHARED = {"record/format.h", "record/heap_file.h"}
+# that the agent writes is read by record, and what it tells of its heap by heap.
+SHARED = {"record/format.h", "record/heap_file.h", "record/heap_tags.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')

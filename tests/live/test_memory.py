@@ -140,7 +140,8 @@ def rows_of(report, script):
     for row in report["lines"]:
         if row["file"] == str(script):
             sums = rows.setdefault(row["line"], {})
-            for key in ("allocations", "allocated_bytes", "live_bytes", "live_blocks", "peak_bytes"):
+            for key in ("allocations", "allocated_bytes", "live_bytes", "live_blocks", "peak_bytes", "temporary_bytes",
+                        "temporary_blocks"):
                 sums[key] = sums.get(key, 0) + row[key]
     return rows
 
@@ -154,6 +155,8 @@ def assert_known(report, script):
     assert fill["peak_bytes"] == BLOCKS * (SIZE[1000] + SIZE[500])
     assert churn["allocations"] == 10 * BLOCKS and churn["allocated_bytes"] == 10 * BLOCKS * SIZE[3000]
     assert churn["live_blocks"] == 0 and churn["peak_bytes"] in (0, SIZE[3000])
+    assert (churn["temporary_blocks"], churn["temporary_bytes"]) == (10 * BLOCKS, 10 * BLOCKS * SIZE[3000])
+    assert fill["temporary_blocks"] == 0
     memory = report["memory"]
     assert memory["peak_bytes"] >= fill["peak_bytes"] and memory["live_bytes"] >= fill["live_bytes"]
 
@@ -196,11 +199,12 @@ def test_program_that_ends_by_itself(place):
     assert "FILL" in text and "Heap over time" in text and "Lines that hold most at the peak" in text
     assert "Memory\n  peak" in place.report("-f", "text")
     weights = {}
-    for weight in ("allocated", "peak"):
+    for weight in ("allocated", "peak", "temporary"):
         stacks = place.report("-f", "collapsed", "--no-threads", "--weight", weight).splitlines()
         weights[weight] = sum(int(stack.rpartition(" ")[2]) for stack in stacks)
     assert weights["allocated"] == report["memory"]["allocated_bytes"]
     assert weights["peak"] == pytest.approx(report["memory"]["peak_bytes"], rel=1e-3)
+    assert weights["temporary"] == report["memory"]["temporary_bytes"] >= 10 * BLOCKS * SIZE[3000]
 
 
 FORKS = """

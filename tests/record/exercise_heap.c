@@ -155,6 +155,7 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
     head.automatic = PYR_HEAP_ENABLED;
     head.collections[2] = (struct pyr_heap_collections){HEAP_PAUSES, 600, 300, 21, 3, 1, 100};
     head.direct_at = head.pauses_at + HEAP_PAUSES * sizeof(struct pyr_heap_pause);
+    head.temporaries_at = head.direct_at + head.direct_count * sizeof(struct pyr_heap_direct);
     memcpy(head.magic, PYR_HEAP_FILE_MAGIC, sizeof head.magic);
     uint8_t page[PYR_HEAP_FILE_HEADER] = {0};
     memcpy(page, &head, sizeof head);
@@ -195,4 +196,8 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
                                               .loose_allocated_blocks = 1,
                                               .loose_allocated_bytes = 4096}};
     pyr_buf_append(file, direct, sizeof direct);
+    for (uint32_t i = 0; i < head.site_count; i++) {
+        const struct pyr_heap_temporary temporary = {i, 10 * i};
+        pyr_buf_append(file, &temporary, sizeof temporary);
+    }
 }

@@ -84,6 +84,8 @@ static void figures_and_places_are_those_of_the_file(void **state)
     assert_int_equal(seen.last.live_blocks, 6);
     assert_int_equal(seen.last.live_bytes, 600);
     assert_int_equal(seen.last.peak_bytes, 900); /* site 5 was saved */
+    assert_int_equal(seen.last.temporary_blocks, 5);
+    assert_int_equal(seen.last.temporary_bytes, 50);
     pyr_buf_release(&file);
     make_heap(&file, 3, false);
     seen = read_heap(&file, NULL);
@@ -190,7 +192,9 @@ static struct pyr_memory_site site_of(uint32_t i, uint32_t nodes)
                                     .live_blocks = n / 2,
                                     .live_bytes = n * 3,
                                     .peak_blocks = n / 3,
-                                    .peak_bytes = UINT64_MAX - n};
+                                    .peak_bytes = UINT64_MAX - n,
+                                    .temporary_blocks = n / 5,
+                                    .temporary_bytes = n * 7};
 }
 
 static struct pyr_writer *open_writer(uint32_t nodes)
@@ -250,6 +254,7 @@ static void a_heap_comes_back(void **state)
                                      .peak_ns = 13000,
                                      .arena_bytes = 14,
                                      .lost_allocations = 15,
+                                     .temporary_within = 64,
                                      .why = "",
                                      .start_ns = 16000,
                                      .step_ns = 17000,
@@ -284,6 +289,8 @@ static void a_heap_comes_back(void **state)
     assert_int_equal(heap->allocated_blocks + heap->allocated_bytes + heap->live_blocks + heap->live_bytes, 38);
     assert_int_equal(heap->peak_bytes + heap->peak_ns + heap->arena_bytes + heap->lost_allocations, 13041);
     assert_int_equal(heap->start_ns + heap->step_ns, 33000);
+    assert_int_equal(heap->temporary_within, 64);
+    assert_int_equal(pyr_reader_heap(reader, 1)->temporary_within, 0);
     assert_int_equal(heap->point_count, POINTS);
     assert_memory_equal(heap->points, points, sizeof points);
     assert_int_equal(heap->site_count, SITES);
@@ -294,6 +301,8 @@ static void a_heap_comes_back(void **state)
     assert_int_equal(other->process, 1);
     assert_int_equal(other->peak_bytes, 77);
     assert_int_equal(other->site_count, 7);
+    for (uint32_t i = 0; i < 7; i++)
+        sites[i].temporary_blocks = sites[i].temporary_bytes = 0; /* of the heap only */
     assert_memory_equal(other->sites, sites, 7 * sizeof *sites);
     assert_null(pyr_reader_other_memory(reader, 1));
     pyr_reader_close(reader);

@@ -25,7 +25,7 @@ static int make(const char *name, const char *path, uint64_t size)
                                         .started_wall_ns = 1763712000000000000u,
                                         .rate_hz = 1000,
                                         .no_stop = scenario->no_stop,
-                                        .memory = strcmp(name, "memory") == 0 || strcmp(name, "gc") == 0,
+                                        .memory = strstr(name, "memory") || strcmp(name, "gc") == 0,
                                         .opcodes = strcmp(name, "opcodes") == 0,
                                         .command = command,
                                         .command_count = 3};
@@ -53,6 +53,8 @@ static void set(struct pyr_report_options *options, char *pair)
         options->mode = strcmp(value, "cpu") == 0 ? PYR_MODE_CPU : *value == 'g' ? PYR_MODE_GIL : PYR_MODE_WALL;
     } else if (strcmp(pair, "by") == 0) {
         options->by = strcmp(value, "function") == 0 ? PYR_BY_FUNCTION : PYR_BY_LINE;
+    } else if (strcmp(pair, "functions") == 0) {
+        options->functions = value;
     } else if (strcmp(pair, "weight") == 0) {
         options->weight = *value == 'a'   ? PYR_WEIGH_ALLOCATED
                           : *value == 'l' ? PYR_WEIGH_LIVE

@@ -244,10 +244,9 @@ static int fill_nothing(struct pyr_writer *writer, uint64_t size)
 
 /* As plain, but for the samples. Of process 100: parse allocates 1000 blocks of 1 KiB on line 6, holds 400 at the peak
  * and leaves 10; fib churns 5000 of 100 bytes on line 12; 3 blocks without a frame. Its child 101 allocates on line 6
- * too, 102 has no figures. */
-static int fill_memory(struct pyr_writer *writer, uint64_t size)
+ * too, 102 has no figures. All that fib allocates is temporary, and a tenth of what parse does. */
+static int fill_heaps(struct pyr_writer *writer, uint32_t temporary_within)
 {
-    (void)size;
     uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python app.py");
     uint32_t child = (uint32_t)scenario_process(writer, 101, 100, "python app.py");
     uint32_t without = (uint32_t)scenario_process(writer, 102, 100, "python -X dev");
@@ -256,10 +255,10 @@ static int fill_memory(struct pyr_writer *writer, uint64_t size)
     uint32_t in_parse = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, parse, 4);
     uint32_t same_line = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, parse, 5);
     uint32_t in_fib = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, fib, 6);
-    const struct pyr_memory_site sites[] = {{PYR_NODE_EMPTY, 3, 300, 3, 300, 2, 200},
-                                            {in_parse, 900, 900 << 10, 10, 10 << 10, 400, 400 << 10},
-                                            {same_line, 100, 100 << 10, 0, 0, 0, 0},
-                                            {in_fib, 5000, 500000, 0, 0, 0, 0}};
+    const struct pyr_memory_site sites[] = {{PYR_NODE_EMPTY, 3, 300, 3, 300, 2, 200, 0, 0},
+                                            {in_parse, 900, 900 << 10, 10, 10 << 10, 400, 400 << 10, 0, 0},
+                                            {same_line, 100, 100 << 10, 0, 0, 0, 0, 100, 100 << 10},
+                                            {in_fib, 5000, 500000, 0, 0, 0, 0, 5000, 500000}};
     struct pyr_memory_point points[100];
     for (uint64_t i = 0; i < 100; i++)
         points[i] = (struct pyr_memory_point){i < 50 ? (i + 1) * 8196 : (100 - i) * 4096, (10 << 20) + i * 65536};
@@ -273,6 +272,7 @@ static int fill_memory(struct pyr_writer *writer, uint64_t size)
                                           .peak_bytes = 409800,
                                           .peak_ns = 500000000,
                                           .arena_bytes = 1 << 20,
+                                          .temporary_within = temporary_within,
                                           .why = "",
                                           .start_ns = 2000000,
                                           .step_ns = 10000000,
@@ -289,18 +289,33 @@ static int fill_memory(struct pyr_writer *writer, uint64_t size)
                                            .live_bytes = 7000,
                                            .peak_bytes = 7000,
                                            .peak_ns = 800000000,
+                                           .temporary_within = temporary_within,
                                            .why = "",
                                            .start_ns = 700000000,
                                            .step_ns = 20000000,
                                            .points = points,
                                            .point_count = 3,
-                                           .sites = &(struct pyr_memory_site){in_parse, 7, 7000, 7, 7000, 7, 7000},
+                                           .sites =
+                                               &(struct pyr_memory_site){in_parse, 7, 7000, 7, 7000, 7, 7000, 0, 0},
                                            .site_count = 1};
     const struct pyr_memory_facts none = {.process = without, .why = "PYTHONMALLOC chooses its allocator"};
     pyr_writer_memory(writer, &heap);
     pyr_writer_memory(writer, &small);
     pyr_writer_memory(writer, &none);
     return scenario_finish(writer, process, 0, 0);
+}
+
+static int fill_memory(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    return fill_heaps(writer, 64);
+}
+
+/* Of a pyrometer that did not count what was temporary. */
+static int fill_older_memory(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    return fill_heaps(writer, 0);
 }
 
 /* clang-format off */
@@ -318,6 +333,7 @@ const struct scenario scenarios[] = {
     {"deep", "3.12.1", false, scenario_deep},
     {"big", "3.12.1", false, scenario_big},
     {"memory", "3.12.1", false, fill_memory},
+    {"older_memory", "3.12.1", false, fill_older_memory},
     {"gc", "3.12.1", false, scenario_gc},
     {"gc_hostile", "3.12.1", false, scenario_gc_hostile},
 };

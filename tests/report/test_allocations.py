@@ -23,6 +23,7 @@ def test_collapsed():
     assert stacks(weight="live", no_threads="") == {LINE: 10 * KIB + 7000, "<no Python frame>": 300}
     assert stacks(weight="allocated", pid="100", no_threads="") == {
         LINE: 1000 * KIB, "fib (sample.py:12)": 500000, "<no Python frame>": 300}
+    assert stacks(weight="temporary", no_threads="") == {LINE: 100 * KIB, "fib (sample.py:12)": 500000}
     assert stacks(weight="allocated", by="function", no_threads="")["parse (sample.py:4)"] == 1000 * KIB + 7000
 
 
@@ -35,6 +36,8 @@ def test_json():
     rows = {(row["function"], row["line"]): row for row in data["lines"]}
     assert rows["parse", 6]["allocations"] == 1007 and rows["parse", 6]["peak_bytes"] == 400 * KIB + 7000
     assert rows["parse", 6]["live_blocks"] == 17 and rows["parse", 6]["self_s"] == 0
+    assert rows["fib", 12]["temporary_bytes"] == 500000 and rows["parse", 6]["temporary_blocks"] == 100
+    assert (memory["temporary_bytes"], memory["temporary_blocks"], memory["temporary_within"]) == (602400, 5100, 64)
     assert rows["fib", 12]["allocated_bytes"] == 500000 and rows["fib", 12]["live_bytes"] == 0
     by_pid = {row["pid"]: row for row in memory["processes"]}
     assert by_pid[101]["peak_bytes"] == 7000 and by_pid[102]["none_because"].startswith("PYTHONMALLOC")
@@ -55,6 +58,12 @@ def test_part_of_a_run_has_no_memory():
     assert "memory" not in report_json("plain")
 
 
+def test_recordings_that_do_not_say_what_was_temporary():
+    data = report_json("older_memory")
+    assert "temporary_within" not in data["memory"] and not any("temporary_bytes" in row for row in data["lines"])
+    assert b"temporary" in report("memory", "memory") and b"temporary" not in report("older_memory", "memory")
+
+
 def test_speedscope():
     data = report_json("memory", "speedscope", weight="live")
     names = [frame["name"] for frame in data["shared"]["frames"]]
@@ -70,12 +79,12 @@ def test_pprof(tmp_path):
     path = tmp_path / "memory.pb.gz"
     path.write_bytes(report("memory", "pprof", weight="peak"))
     raw = subprocess.run([GO, "tool", "pprof", "-raw", str(path)], stdout=subprocess.PIPE, check=True).stdout.decode()
-    assert "alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes peak_objects/count peak_space/bytes[dflt]" in raw
-    assert f"{1000:>10} {1000 * KIB:>10} {10:>10} {10 * KIB:>10} {400:>10} {400 * KIB:>10}" in raw.replace(",", "")
+    assert "alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes peak_objects/count peak_space/bytes[dflt] temporary_objects/count temporary_space/bytes" in raw
+    assert f"{1000:>10} {1000 * KIB:>10} {10:>10} {10 * KIB:>10} {400:>10} {400 * KIB:>10} {100:>10} {100 * KIB:>10}" in raw.replace(",", "")
 
 
 @pytest.mark.parametrize("scenario, form, options, said", [
-    ("memory", "collapsed", {"weight": "temporary"}, "temporary"),
+    ("older_memory", "collapsed", {"weight": "temporary"}, "does not say what was temporary"),
     ("memory", "lines", {"weight": "live"}, "collapsed, speedscope, pprof and tree"),
     ("memory", "collapsed", {"weight": "live", "to": "0.5"}, "whole runs"),
     ("memory", "memory", {"thread": "100"}, ""), ("memory", "memory", {"pid": "102"}, "PYTHONMALLOC"),

@@ -12,7 +12,7 @@ CASES = [("plain", "text", {}), ("plain", "lines", {}), ("plain", "tree", {}), (
          ("opcodes", "lines", {"opcodes": "yes"}), ("opcodes", "json", {"opcodes": "yes"}), ("opcodes", "lines", {}),
          ("memory", "text", {}), ("memory", "memory", {}), ("memory", "leaks", {}), ("memory", "memory", {"pid": "101"}),
          ("gc", "gc", {}), ("gc", "gc", {"pid": "100"}),
-         ("memory", "collapsed", {"weight": "peak"}), ("memory", "json", {})]
+         ("memory", "collapsed", {"weight": "peak"}), ("memory", "tree", {"weight": "temporary"}), ("memory", "json", {})]
 
 
 @pytest.mark.parametrize("scenario,form,options", CASES, ids=["-".join([s, f, *o.values()]) for s, f, o in CASES])

@@ -50,7 +50,8 @@ static int remove_recording(void **state)
 static int report_failing(const char *format, long nth, struct pyr_err *err)
 {
     bool opcodes = strcmp(format, "lines") == 0 || strcmp(format, "json") == 0;
-    const struct pyr_report_options options = {.format = format, .opcodes = opcodes};
+    const char *functions = strcmp(format, "plot") == 0 ? "parse,fib" : NULL;
+    const struct pyr_report_options options = {.format = format, .opcodes = opcodes, .functions = functions};
     FILE *out = fopen("/dev/null", "w");
     assert_non_null(out);
     *err = (struct pyr_err){0};

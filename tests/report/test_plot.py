@@ -44,6 +44,33 @@ def test_resident_memory_alone():
     assert "Python heap" not in texts and len(lines) == 1
 
 
+def brackets(scenario, **options):
+    """({name: seconds}, [[x of each half, …] of each function])."""
+    root = ElementTree.fromstring(report(scenario, "plot", **options).decode())
+    said = (re.fullmatch(r"\[ \] (.*), ([\d.]+) s", text.text) for text in root.iter(SVG + "text"))
+    halves = [[float(x) + int(arm) for x, arm in re.findall(r"M([\d.]+) [\d.]+h(-?\d+)", path.get("d"))]
+              for path in root.iter(SVG + "path") if path.get("class") == "bracket"]
+    return {match.group(1): float(match.group(2)) for match in said if match}, halves
+
+
+def test_functions_have_brackets():
+    seconds, (parse, fib) = brackets("plain", functions="parse,fib")
+    # The main thread is in parse for half a second and later for 50 ms, in fib for 0.4 s; the worker for 0.8 s in fib.
+    assert seconds == {"parse": pytest.approx(0.55, abs=0.002), "fib": pytest.approx(1.2, abs=0.003)}
+    first, second = parse[1] - parse[0], parse[3] - parse[2]
+    assert first == pytest.approx(10 * second, rel=0.05) and parse[2] - parse[1] == pytest.approx(8 * second, rel=0.05)
+    assert len(fib) == 4
+
+
+def test_functions_are_found_by_their_last_names():
+    seconds, halves = brackets("plain", functions="<module>")
+    assert list(seconds) == ["_module_"] and len(halves) == 1
+    assert "'nix'" in failure("plain", "plot", functions="parse,nix")[1]
+    assert "'odule>'" in failure("plain", "plot", functions="odule>")[1]
+    assert "up to 8 functions" in failure("plain", "plot", functions=",".join("abcdefghi"))[1]
+    assert "-f plot" in failure("plain", "text", functions="parse")[1]
+
+
 def test_names_are_no_markup():
     drawn("hostile")
 

@@ -27,13 +27,24 @@ static int by_bytes(const void *a, const void *b)
     return x->example->first < y->example->first ? -1 : x->example->first > y->example->first;
 }
 
+uint32_t pyr_heap_cycle_site(const struct pyr_heap *heap, const struct pyr_garbage *garbage,
+                             const struct pyr_cycle *cycle)
+{
+    for (uint32_t i = 0; heap->snapshot->site && i < cycle->count; i++)
+        if (heap->snapshot->site[garbage->members[cycle->first + i]])
+            return heap->snapshot->site[garbage->members[cycle->first + i]];
+    return 0;
+}
+
 static int add(struct pyr_heap *heap, const struct pyr_garbage *garbage, const struct pyr_cycle *cycle,
                struct pyr_map *known, struct pyr_vec *rows)
 {
     uint64_t key = likeness(heap, garbage, cycle);
+    uint32_t site = pyr_heap_cycle_site(heap, garbage, cycle);
     const uint64_t *row = pyr_map_find(known, key);
-    struct pyr_heap_cycle_row *at = row ? PYR_VEC_AT(rows, struct pyr_heap_cycle_row, *row)
-                                        : pyr_vec_push(rows, &(struct pyr_heap_cycle_row){.example = cycle});
+    struct pyr_heap_cycle_row *at =
+        row ? PYR_VEC_AT(rows, struct pyr_heap_cycle_row, *row)
+            : pyr_vec_push(rows, &(struct pyr_heap_cycle_row){.example = cycle, .site = site});
     if (!at || (!row && pyr_map_put(known, key, rows->count - 1) < 0))
         return pyr_heap_no_memory(heap);
     at->cycles++;
@@ -41,6 +52,7 @@ static int add(struct pyr_heap *heap, const struct pyr_garbage *garbage, const s
     at->bytes += cycle->bytes;
     at->finalizers += cycle->finalizer;
     at->unfreeable += cycle->unfreeable;
+    at->other_sites |= heap->graph->site_lines[at->site] != heap->graph->site_lines[site];
     return 0;
 }
 
@@ -69,15 +81,6 @@ void pyr_heap_put_cycle(struct pyr_heap *heap, const struct pyr_garbage *garbage
         fprintf(out, " → %" PRIu32 " more", cycle->count - shown);
 }
 
-uint32_t pyr_heap_cycle_site(const struct pyr_heap *heap, const struct pyr_garbage *garbage,
-                             const struct pyr_cycle *cycle)
-{
-    for (uint32_t i = 0; heap->snapshot->site && i < cycle->count; i++)
-        if (heap->snapshot->site[garbage->members[cycle->first + i]])
-            return heap->snapshot->site[garbage->members[cycle->first + i]];
-    return 0;
-}
-
 static int write_types(struct pyr_heap *heap, const struct pyr_garbage *garbage)
 {
     struct pyr_census census;
@@ -101,12 +104,11 @@ static int write_types(struct pyr_heap *heap, const struct pyr_garbage *garbage)
 static void write_row(struct pyr_heap *heap, const struct pyr_garbage *garbage, const struct pyr_heap_cycle_row *row)
 {
     char bytes[PYR_FIGURE];
-    uint32_t site = pyr_heap_cycle_site(heap, garbage, row->example);
     fprintf(heap->out, "%10" PRIu64 " %10" PRIu64 " %10s  ", row->cycles, row->objects,
             pyr_heap_bytes(bytes, row->bytes));
     pyr_heap_put_cycle(heap, garbage, row->example, heap->out);
-    if (site)
-        fprintf(heap->out, ", allocated at %s", pyr_heap_site(heap, site));
+    if (row->site)
+        fprintf(heap->out, ", %sallocated at %s", row->other_sites ? "one " : "", pyr_heap_site(heap, row->site));
     if (row->finalizers)
         fprintf(heap->out, "; %" PRIu64 " with a finalizer", row->finalizers);
     if (row->unfreeable)

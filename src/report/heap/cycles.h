@@ -10,6 +10,8 @@ struct pyr_heap_cycle_row {
     uint64_t cycles, objects, bytes;
     uint64_t finalizers, unfreeable; /* cycles */
     const struct pyr_cycle *example; /* borrowed from the garbage */
+    uint32_t site;                   /* of the example; see pyr_heap_cycle_site */
+    bool other_sites;                /* some of the cycles are of others */
 };
 
 int pyr_heap_cycle_rows(struct pyr_heap *heap, const struct pyr_garbage *garbage, struct pyr_vec *rows);

@@ -74,7 +74,15 @@ static int add_census(struct diff *diff, int side)
     return rc;
 }
 
-/* ---- owners: what the roots lead to first, below modules and their dicts ---- */
+/* ---- owners ---- */
+
+/* First the names of all that are big enough on one side, then the figures of both: what is big before and small after
+ * has not gone. */
+struct owner_pass {
+    struct diff *diff;
+    int side;
+    bool names_only;
+};
 
 static uint64_t owner_least(const struct diff *diff)
 {
@@ -82,43 +90,28 @@ static uint64_t owner_least(const struct diff *diff)
     return (uint64_t)(OWNER_MIN * (double)(before < after ? before : after));
 }
 
-/* First the names of all that are big enough on one side, then the figures of both: what is big before and small after
- * has not gone. */
-static int add_owner(struct diff *diff, int side, uint32_t object, bool names_only)
+static int add_owner(void *context, uint32_t object, uint64_t retained)
 {
-    struct pyr_heap *heap = &diff->heaps[side];
-    uint64_t retained = heap->graph->retained[object], least = owner_least(diff);
-    if (names_only)
+    const struct owner_pass *pass = context;
+    struct diff *diff = pass->diff;
+    struct pyr_heap *heap = &diff->heaps[pass->side];
+    uint64_t least = owner_least(diff);
+    if (pass->names_only)
         return retained < least || row_of(&diff->owners, pyr_heap_path(heap, object)) ? 0 : PYR_E_NOMEM;
     if (retained >= least / NAMED_MIN) {
         const char *name = pyr_heap_path(heap, object);
         if (retained >= least || pyr_intern_find(&diff->owners.names, name, strlen(name)) >= 0)
-            return add(&diff->owners, name, side, 1, retained);
+            return add(&diff->owners, name, pass->side, 1, retained);
     }
-    return add(&diff->owners, "<smaller ones>", side, 1, retained);
+    return add(&diff->owners, "<smaller ones>", pass->side, 1, retained);
 }
 
-/* Modules are dominated by no object, and their dicts by them or by none: it goes two levels down. */
-static int add_owners(struct diff *diff, int side, uint32_t above, bool names_only)
-{
-    struct pyr_heap *heap = &diff->heaps[side];
-    int rc = 0;
-    for (uint32_t c = heap->children.at[above]; rc == 0 && c < heap->children.at[above + 1]; c++) {
-        uint32_t object = heap->children.list[c];
-        if (pyr_heap_is_namespace(heap, object) && object != above)
-            rc = add_owners(diff, side, object, names_only);
-        else
-            rc = add_owner(diff, side, object, names_only);
-    }
-    return rc;
-}
-
-static int add_both_owners(struct diff *diff)
+static int add_owners(struct diff *diff)
 {
     int rc = 0;
     for (int names_only = 1; names_only >= 0; names_only--)
         for (int side = BEFORE; rc == 0 && side < SIDES; side++)
-            rc = add_owners(diff, side, diff->heaps[side].graph->objects, names_only);
+            rc = pyr_heap_each_owner(&diff->heaps[side], add_owner, &(struct owner_pass){diff, side, names_only});
     return rc;
 }
 
@@ -241,7 +234,7 @@ static int collect(struct diff *diff, bool moves)
             rc = add_census(diff, side);
     }
     if (rc == 0)
-        rc = add_both_owners(diff);
+        rc = add_owners(diff);
     return rc == 0 && moves ? add_moves(diff) : rc;
 }
 

@@ -86,24 +86,6 @@ const char *pyr_heap_object(struct pyr_heap *heap, uint32_t object)
     return finish_name(name);
 }
 
-static bool is_module(const struct pyr_heap *heap, uint32_t object)
-{
-    const struct pyr_graph_root *root = pyr_paths_root(&heap->paths, object);
-    return root && root->row != PYR_GRAPH_HELD && heap->snapshot->root_rows[root->row].kind == PYR_ROOT_MODULE;
-}
-
-bool pyr_heap_is_namespace(const struct pyr_heap *heap, uint32_t object)
-{
-    uint32_t from = heap->paths.from[object];
-    struct pyr_edge_cursor edge = {0};
-    if (from >= PYR_GRAPH_ROOT)
-        return is_module(heap, object);
-    while (is_module(heap, from) && pyr_snapshot_next_edge(heap->snapshot, from, &edge))
-        if (edge.to == object)
-            return (edge.kind & PYR_EDGE_KIND_MASK) == PYR_EDGE_DICT;
-    return false;
-}
-
 const char *pyr_heap_path(struct pyr_heap *heap, uint32_t object)
 {
     struct pyr_buf *name = new_name(heap);
@@ -203,7 +185,10 @@ static void write_taken(struct pyr_heap *heap)
         return;
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
     pyr_text_seconds(pause, sizeof pause, (double)facts->pause_ns * 1e-9);
-    fprintf(heap->out, "  taken %s; the process stood still for %s\n", text, pause);
+    if (facts->source == PYR_SNAPSHOT_IMAGE)
+        fprintf(heap->out, "  from a core file of %s\n", text);
+    else
+        fprintf(heap->out, "  taken %s; the process stood still for %s\n", text, pause);
 }
 
 void pyr_heap_write_summary(struct pyr_heap *heap)

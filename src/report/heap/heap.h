@@ -55,8 +55,6 @@ PYR_HEAP_WRITERS(PYR_HEAP_WRITER)
 
 const char *pyr_heap_type(struct pyr_heap *heap, uint32_t type);
 const char *pyr_heap_object(struct pyr_heap *heap, uint32_t object);
-/* A module, or a module's dict; needs paths. */
-bool pyr_heap_is_namespace(const struct pyr_heap *heap, uint32_t object);
 const char *pyr_heap_path(struct pyr_heap *heap, uint32_t object); /* as Python would write it; needs paths */
 const char *pyr_heap_root(struct pyr_heap *heap, uint32_t object);
 const char *pyr_heap_step(struct pyr_heap *heap, uint32_t from, uint32_t to, enum pyr_name_state *state);
@@ -74,6 +72,20 @@ double pyr_heap_share(const struct pyr_heap *heap, uint64_t bytes); /* of all by
 
 void pyr_heap_heading(struct pyr_heap *heap, const char *text);
 void pyr_heap_write_summary(struct pyr_heap *heap); /* whose heap, how big, how true: the first lines of every text */
+
+/* ---- owners ---- */
+
+/* A module, or a module's dict; needs paths. */
+bool pyr_heap_is_namespace(const struct pyr_heap *heap, uint32_t object);
+
+/* Calls visit for what the roots lead to first, below modules and their dicts, with what it retains. Ends when visit
+ * returns a negative status, which is returned; else 0, PYR_E_NOMEM. */
+typedef int pyr_heap_owner_object(void *context, uint32_t object, uint64_t retained);
+int pyr_heap_each_owner(struct pyr_heap *heap, pyr_heap_owner_object *visit, void *context);
+
+/* The same by name; small ones go by one name, again and again. */
+typedef int pyr_heap_owner(void *context, const char *name, uint64_t retained);
+int pyr_heap_owners(struct pyr_heap *heap, pyr_heap_owner *visit, void *context);
 
 /* ---- objects that are asked for ---- */
 

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+enum { STACK_MAX = 1000 };
+
 static void put_address(struct pyr_heap *heap, struct pyr_json *json, const char *key, uint32_t object)
 {
     char text[32];
@@ -19,6 +21,24 @@ static void put_site(struct pyr_heap *heap, struct pyr_json *json, uint32_t site
 {
     if (site)
         pyr_json_string(json, "allocated_at", pyr_heap_site(heap, site));
+}
+
+/* The innermost first. */
+static void put_stack(struct pyr_heap *heap, struct pyr_json *json, uint32_t site)
+{
+    const uint32_t *callers = heap->snapshot->caller;
+    if (!callers || !site)
+        return;
+    pyr_json_row_array(json, "allocated_stack");
+    for (unsigned n = 0; site && n < STACK_MAX; n++, site = callers[site - 1]) {
+        const struct pyr_snapshot_site *row = &heap->snapshot->site_rows[site - 1];
+        pyr_json_row(json, NULL);
+        pyr_json_string(json, "function", pyr_heap_text(heap, row->function));
+        pyr_json_string(json, "file", pyr_heap_text(heap, row->file));
+        pyr_json_uint(json, "line", row->line);
+        pyr_json_end_object(json);
+    }
+    pyr_json_end_array(json);
 }
 
 static void write_snapshot(struct pyr_heap *heap, struct pyr_json *json)
@@ -97,7 +117,10 @@ static int write_suspect(struct pyr_heap *heap, struct pyr_json *json, const str
         pyr_json_uint(json, "entries", suspect->entries);
         pyr_json_uint(json, "entries_retained_bytes", suspect->entries_retained);
     }
-    put_site(heap, json, suspect->site);
+    put_site(heap, json, suspect->site.site);
+    if (suspect->site.site)
+        pyr_json_number(json, "allocated_share", suspect->site.share);
+    put_stack(heap, json, suspect->site.site);
     pyr_json_end_object(json);
     return rc;
 }

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define SHARE 0.1
+#define ALMOST_ALL 0.995 /* of what is kept: the rest is not worth a word */
+#define WORTH_TELLING 0.1
+#define STACK_SHOWN 16 /* frames, the innermost ones */
 
 /* ---- garbage is kept by nothing, but it is there ---- */
 
@@ -20,6 +23,23 @@ static uint32_t telling_member(struct pyr_heap *heap, const struct pyr_garbage *
     return garbage->members[cycle->first + cycle->count - 1];
 }
 
+/* What allocated most of the members of a type. */
+static int garbage_site(struct pyr_heap *heap, const struct pyr_garbage *garbage, uint32_t type,
+                        struct pyr_site_share *site)
+{
+    struct pyr_site_vote vote = {0};
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && heap->snapshot->site && i < garbage->count; i++) {
+        uint32_t object = garbage->objects[i];
+        if (pyr_graph_type(heap->graph, object) == type)
+            rc = pyr_site_vote_add(&vote, heap->snapshot->site[object], pyr_graph_size(heap->graph, object));
+    }
+    if (rc == 0)
+        rc = pyr_site_vote_result(&vote, heap->graph->site_lines, site);
+    pyr_site_vote_release(&vote);
+    return rc;
+}
+
 static struct pyr_suspect of_garbage(struct pyr_heap *heap, const struct pyr_garbage *garbage,
                                      const struct pyr_heap_cycle_row *row)
 {
@@ -31,8 +51,7 @@ static struct pyr_suspect of_garbage(struct pyr_heap *heap, const struct pyr_gar
                                 .entries_type = type,
                                 .entry = member,
                                 .entries = row->cycles,
-                                .entries_retained = row->bytes,
-                                .site = pyr_heap_cycle_site(heap, garbage, row->example)};
+                                .entries_retained = row->bytes};
 }
 
 /* ---- what a program has because it imports much ---- */
@@ -86,7 +105,9 @@ static int accuse_garbage(struct pyr_heap *heap, struct pyr_vec *suspects)
     int rc = pyr_heap_cycle_rows(heap, &garbage, &rows);
     if (rc == 0 && rows.count) {
         struct pyr_suspect suspect = of_garbage(heap, &garbage, PYR_VEC_AT(&rows, struct pyr_heap_cycle_row, 0));
-        rc = insert(suspects, &suspect);
+        rc = garbage_site(heap, &garbage, suspect.type, &suspect.site);
+        if (rc == 0)
+            rc = insert(suspects, &suspect);
     }
     pyr_vec_release(&rows);
     pyr_garbage_release(&garbage);
@@ -179,7 +200,7 @@ void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspe
     } else if (suspect->object == PYR_SNAPSHOT_NONE) {
         fprintf(out, "%s objects of `%s`, which no single object keeps%s", pyr_heap_count(count, suspect->entries),
                 pyr_heap_type(heap, suspect->type),
-                suspect->imported ? ": mostly modules and classes as imported" : "");
+                suspect->imported ? ": mostly classes and the namespaces of modules" : "");
     } else {
         const char *role = pyr_paths_role(&heap->paths, suspect->object);
         fprintf(out, "one %s, `%s`%s%s", pyr_heap_type(heap, suspect->type), pyr_heap_path(heap, suspect->object),
@@ -187,8 +208,34 @@ void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspe
         put_entries(heap, suspect, out);
         put_beginning(heap, suspect, out);
     }
-    if (suspect->site)
-        fprintf(out, ", allocated at %s", pyr_heap_site(heap, suspect->site));
+    if (!suspect->site.site || suspect->site.share < WORTH_TELLING)
+        return;
+    if (suspect->site.share < ALMOST_ALL)
+        fprintf(out, ", %.0f %% of that allocated at ", suspect->site.share * 100);
+    else
+        fputs(", allocated at ", out);
+    fputs(pyr_heap_site(heap, suspect->site.site), out);
+}
+
+/* The outermost first. */
+static void write_stack(struct pyr_heap *heap, const struct pyr_site_share *share)
+{
+    const uint32_t *callers = heap->snapshot->caller;
+    uint32_t frames[STACK_SHOWN], count = 0, site = share->site;
+    if (!callers || !site || share->share < WORTH_TELLING)
+        return;
+    for (; site && count < STACK_SHOWN; site = callers[site - 1])
+        frames[count++] = site;
+    if (share->stack_share < ALMOST_ALL)
+        fprintf(heap->out, "    %.0f %% of that by the stack:\n", share->stack_share * 100);
+    else
+        fputs("    by the stack:\n", heap->out);
+    if (site)
+        fputs("      …\n", heap->out);
+    while (count-- > 0) {
+        fprintf(heap->out, "      %s ", pyr_heap_text(heap, heap->snapshot->site_rows[frames[count] - 1].function));
+        fprintf(heap->out, "(%s)\n", pyr_heap_site(heap, frames[count]));
+    }
 }
 
 int pyr_heap_write_suspects(struct pyr_heap *heap)
@@ -208,6 +255,7 @@ int pyr_heap_write_suspects(struct pyr_heap *heap)
         fputs(".\n", heap->out);
         if (suspect->object != PYR_SNAPSHOT_NONE)
             fprintf(heap->out, "    at 0x%" PRIx64 "\n", heap->snapshot->address[suspect->object]);
+        write_stack(heap, &suspect->site);
     }
     pyr_vec_release(&suspects);
     return 0;
