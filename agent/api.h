@@ -52,7 +52,7 @@ struct pyr_py_method {
 };
 extern PYR_WEAK void PyEval_SetTrace(int (*function)(void *self, void *frame, int what, void *value), void *self);
 extern PYR_WEAK int PyFrame_GetLineNumber(void *frame);
-extern PYR_WEAK void *PyCFunction_NewEx(const struct pyr_py_method *method, void *self, void *module);
+extern PYR_WEAK void *PyCFunction_NewEx(const void *method, void *self, void *module);
 
 /* What collector.c needs more. */
 extern PYR_WEAK char PyList_Type[];
@@ -71,5 +71,52 @@ extern PYR_WEAK void *PyObject_CallFunctionObjArgs(void *callable, ...);
 extern PYR_WEAK void PyErr_WriteUnraisable(void *object);
 extern PYR_WEAK void PyErr_FormatUnraisable(const char *format, ...); /* 3.13+ */
 extern PYR_WEAK uint32_t Py_PACK_VERSION(int major, int minor);       /* 3.14+ */
+
+/* What pyrometer.tracemalloc needs more. Objects that are returned are new references where it is not said otherwise.
+ */
+struct pyr_py_builtin {
+    const char *name;
+    void *(*call)(void *self, void *arguments);
+    int flags;
+    const char *doc;
+};
+enum { PYR_PY_ARGUMENTS = 1, PYR_PY_NO_ARGUMENTS = 4, PYR_PY_ONE_ARGUMENT = 8 };
+typedef int (*pyr_py_tracer)(void *object, int event, void *data);
+extern PYR_WEAK int PyObject_SetAttrString(void *object, const char *name, void *value);
+extern PYR_WEAK int PyArg_ParseTuple(void *arguments, const char *format, ...);
+extern PYR_WEAK void *Py_BuildValue(const char *format, ...);
+extern PYR_WEAK void *PyBool_FromLong(long value);
+extern PYR_WEAK void *PyLong_FromSize_t(size_t value);
+extern PYR_WEAK void *PyTuple_New(intptr_t size);
+extern PYR_WEAK int PyTuple_SetItem(void *tuple, intptr_t index, void *item); /* takes the reference */
+extern PYR_WEAK void *PyList_New(intptr_t size);
+extern PYR_WEAK int PyList_Append(void *list, void *item);
+extern PYR_WEAK void *PyUnicode_FromString(const char *text);
+extern PYR_WEAK void *PyUnicode_InternFromString(const char *text);
+extern PYR_WEAK int PyUnicode_Compare(void *text, void *with);
+extern PYR_WEAK intptr_t PyObject_Hash(void *object);
+extern PYR_WEAK unsigned long PyType_GetFlags(void *type);
+extern PYR_WEAK int PyCode_Addr2Line(void *code, int offset);
+extern PYR_WEAK void PyErr_SetString(void *exception, const char *text);
+extern PYR_WEAK void *PyErr_NoMemory(void); /* always NULL */
+extern PYR_WEAK void *PyExc_ValueError;
+extern PYR_WEAK void *PyExc_RuntimeError;
+extern PYR_WEAK int PyGILState_Check(void);
+extern PYR_WEAK int PyGILState_Ensure(void);
+extern PYR_WEAK void PyGILState_Release(int state);
+extern PYR_WEAK int Py_AtExit(void (*function)(void));
+extern PYR_WEAK int Py_IsInitialized(void);
+extern PYR_WEAK void *PyImport_ImportModule(const char *name);
+extern PYR_WEAK void *PyObject_GetAttrString(void *object, const char *name);
+extern PYR_WEAK void *PyObject_CallFunction(void *callable, const char *format, ...);
+extern PYR_WEAK int PyObject_IsTrue(void *object);
+extern PYR_WEAK void PyErr_Clear(void);
+extern PYR_WEAK int PyTraceMalloc_Track(unsigned domain, uintptr_t block, size_t size);
+extern PYR_WEAK int PyTraceMalloc_Untrack(unsigned domain, uintptr_t block);
+extern PYR_WEAK void *_PyTraceMalloc_GetTraceback(unsigned domain, uintptr_t block);
+extern PYR_WEAK int _PyTraceMalloc_NewReference(void *object);               /* up to 3.9, and only some builds */
+extern PYR_WEAK void _Py_NewReference(void *object);                         /* 3.9+ */
+extern PYR_WEAK int PyRefTracer_SetTracer(pyr_py_tracer tracer, void *data); /* 3.13+ */
+extern PYR_WEAK pyr_py_tracer PyRefTracer_GetTracer(void **data);
 
 #endif

@@ -8,6 +8,7 @@
 #include "region.h"
 #include "window.h"
 
+#include "record/heap_arena.h"
 #include "record/heap_file.h"
 
 #define PYR_LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -15,75 +16,20 @@
 
 enum {
     PYR_SMALL_MAX = 512,
-    PYR_CLASS_STEP = 16,
     PYR_CLASSES = 2 * PYR_SMALL_MAX / PYR_CLASS_STEP,
-    PYR_POOL_SHIFT = 14,
-    PYR_POOL_BYTES = 1 << PYR_POOL_SHIFT,
-    PYR_POOLS_PER_ARENA = PYR_ARENA_BYTES / PYR_POOL_BYTES,
     PYR_CACHE_SLOTS = 1 << 12,
 };
-
-/* The tag of a block: from the lowest bit on the rest of the size that was asked for, less one, by PYR_CLASS_STEP; its
- * site; two flags; and its place among the allocations made last (`recent` of the heap). */
-#define PYR_TAG_REST 15u
-#define PYR_TAG_SITE_SHIFT 4
-#define PYR_TAG_FRAME (1u << 24) /* with the next: a frame object that is a mark; see stacks.h */
-#define PYR_TAG_CODE (1u << 25)  /* a code object that sites know by address */
-#define PYR_TAG_RECENT_SHIFT 26
-#define PYR_TAG_RECENT ((PYR_HEAP_RECENT - 1u) << PYR_TAG_RECENT_SHIFT)
 
 static inline uint32_t pyr_tag_rest(size_t size)
 {
     return ((uint32_t)size - 1) & PYR_TAG_REST;
 }
 
-/* 16 KiB of blocks of one size. The descriptors of an arena's pools lie together at its start, not in the pools: those
- * of 16 KiB-aligned pools would all fall into one set of the first-level cache, and a free pool can be given back
- * whole.
- *
- * A block's tag is at tags + index * stride. Where at least four bytes of each block are slack, it is in them: the last
- * four of the block. Else the tags are an array at the end of the pool. */
-struct pyr_pool {
-    void *free;     /* list of free blocks, through their first words */
-    uint32_t used;  /* blocks in use */
-    uint32_t alarm; /* what `used` falls to when something must be done: 0; in a full pool, that is in no list, one less
-                       than all */
-    char *tags;
-    uint32_t stride;
-    uint32_t reciprocal; /* of the size, times 2^PYR_RECIPROCAL_SHIFT, rounded up */
-    uint16_t least;      /* bytes that a block of its class can have been asked for; see pyr_pool_size */
-    uint16_t fresh;      /* from this offset on, blocks have never been used */
-    uint16_t end;        /* offset behind the last block */
-    uint8_t class;
-    uint8_t number; /* in its arena */
-    struct pyr_heap *heap;
-    struct pyr_pool *next, *previous; /* of the same class, that have room; a ring through none: see heap->pools */
-} __attribute__((aligned(64)));
-
-enum { PYR_RECIPROCAL_SHIFT = 20 };
-
-/* In the place of the descriptor of the pool that the descriptors lie in. */
-struct pyr_arena {
-    uint64_t free;    /* a bit for each pool */
-    uint64_t idle;    /* free for all the time since the last review */
-    uint64_t touched; /* it has memory: not since it was last given back to the system */
-    uint32_t free_count;
-    struct pyr_heap *heap;
-    struct pyr_arena *next, *previous; /* with as many free pools */
-} __attribute__((aligned(64)));
-
-_Static_assert(sizeof(struct pyr_pool) == 64 && sizeof(struct pyr_arena) == 64, "one cache line");
-
 static inline struct pyr_pool *pyr_pool_of(const void *block)
 {
     uintptr_t at = (uintptr_t)block;
     uintptr_t arena = at & ~(uintptr_t)(PYR_ARENA_BYTES - 1);
     return (struct pyr_pool *)arena + ((at >> PYR_POOL_SHIFT) & (PYR_POOLS_PER_ARENA - 1));
-}
-
-static inline uint32_t pyr_pool_size(const struct pyr_pool *pool)
-{
-    return pool->least + PYR_CLASS_STEP - 1u;
 }
 
 static inline uint32_t *pyr_tag_at(const struct pyr_pool *pool, const void *block)
@@ -152,7 +98,7 @@ struct pyr_heap {
     struct pyr_pool
         *emptied[PYR_CLASSES]; /* of each class the one last: if it is still free, its blocks are still linked */
     /* By number of free pools; arenas without any are in no list. */
-    struct pyr_arena *arenas[PYR_POOLS_PER_ARENA];
+    struct pyr_heap_arena *arenas[PYR_POOLS_PER_ARENA];
     uint64_t arenas_present; /* a bit for each list that is not empty */
     uint32_t arena_count;
     struct pyr_spare spare;

@@ -98,8 +98,8 @@ static void start(const char *directory)
 
 __attribute__((constructor)) static void agent_load(void)
 {
-    if (!PyMem_SetAllocator || !PyMem_GetAllocator)
-        return;
+    if (!PyMem_SetAllocator || !PyMem_GetAllocator || (Py_IsInitialized && Py_IsInitialized()))
+        return; /* no Python; or loaded by a program that runs, for what it calls (tracemalloc.c) */
     const char *directory = getenv(PYR_SHARE_DIRECTORY);
     if (directory && *directory && !allocator_chosen())
         start(directory);

@@ -12,6 +12,11 @@ static uint64_t slot_at(const struct pyr_heap_large *slot)
     return slot->address_high >> 16;
 }
 
+static uint64_t slot_size(const struct pyr_heap_large *slot)
+{
+    return (slot->address_high & 0xffff) << 32 | slot->size_low;
+}
+
 static size_t home(const struct pyr_large *large, uint64_t at)
 {
     return pyr_heap_large_home(at) & (large->capacity - 1);
@@ -29,7 +34,7 @@ static struct pyr_heap_large *find(const struct pyr_large *large, uint64_t at)
 
 static bool grow(struct pyr_large *large)
 {
-    struct pyr_large grown = {.capacity = large->capacity ? large->capacity * 2 : FIRST_CAPACITY, .used = large->used};
+    struct pyr_large grown = {.capacity = large->capacity ? large->capacity * 2 : FIRST_CAPACITY, .sum = large->sum};
     if (!pyr_vector_reserve(&grown.slots, grown.capacity * sizeof(struct pyr_heap_large)))
         return false;
     const struct pyr_heap_large *slots = large->slots.at;
@@ -43,10 +48,14 @@ static bool grow(struct pyr_large *large)
 
 bool pyr_large_add(struct pyr_large *large, const void *at, struct pyr_large_block block)
 {
-    if (large->used * 2 >= large->capacity && !grow(large))
+    if (large->sum.blocks * 2 >= large->capacity && !grow(large))
         return false;
     struct pyr_heap_large *slot = find(large, (uintptr_t)at);
-    large->used += !slot->address_high;
+    if (slot->address_high)
+        large->sum.bytes -= slot_size(slot);
+    else
+        large->sum.blocks++;
+    large->sum.bytes += block.size;
     *slot = (struct pyr_heap_large){(uint64_t)(uintptr_t)at << 16 | block.size >> 32, (uint32_t)block.size, block.tag};
     return true;
 }
@@ -67,20 +76,21 @@ static void close_gap(struct pyr_large *large, size_t gap)
 
 bool pyr_large_remove(struct pyr_large *large, const void *at, struct pyr_large_block *block)
 {
-    if (!large->used)
+    if (!large->sum.blocks)
         return false;
     struct pyr_heap_large *slot = find(large, (uintptr_t)at);
     if (!slot->address_high)
         return false;
-    *block = (struct pyr_large_block){(slot->address_high & 0xffff) << 32 | slot->size_low, slot->tag};
-    large->used--;
+    *block = (struct pyr_large_block){slot_size(slot), slot->tag};
+    large->sum.blocks--;
+    large->sum.bytes -= block->size;
     close_gap(large, (size_t)(slot - (struct pyr_heap_large *)large->slots.at));
     return true;
 }
 
 bool pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits)
 {
-    struct pyr_heap_large *slot = large->used ? find(large, (uintptr_t)at) : NULL;
+    struct pyr_heap_large *slot = large->sum.blocks ? find(large, (uintptr_t)at) : NULL;
     if (!slot || !slot->address_high)
         return false;
     slot->tag |= bits;

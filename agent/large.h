@@ -5,11 +5,14 @@
 
 #include "vector.h"
 
+#include "record/heap_arena.h"
+
 #include <stdint.h>
 
 struct pyr_large {
     struct pyr_vector slots;
-    size_t capacity, used;
+    size_t capacity;
+    struct pyr_large_sum sum;
 };
 
 struct pyr_large_block {

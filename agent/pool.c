@@ -55,7 +55,7 @@ static void pool_unlink(struct pyr_pool *pool)
 
 /* ---- lists of arenas by free pools ---- */
 
-static void arena_link(struct pyr_arena *arena)
+static void arena_link(struct pyr_heap_arena *arena)
 {
     struct pyr_heap *heap = arena->heap;
     uint32_t count = arena->free_count;
@@ -69,7 +69,7 @@ static void arena_link(struct pyr_arena *arena)
     heap->arenas_present |= (uint64_t)1 << count;
 }
 
-static void arena_unlink(struct pyr_arena *arena)
+static void arena_unlink(struct pyr_heap_arena *arena)
 {
     struct pyr_heap *heap = arena->heap;
     uint32_t count = arena->free_count;
@@ -106,12 +106,12 @@ static uint64_t group_of(unsigned number)
 }
 
 /* Free, and with memory. Pool 0 is none. */
-static bool is_spare(const struct pyr_arena *arena, uint64_t group)
+static bool is_spare(const struct pyr_heap_arena *arena, uint64_t group)
 {
     return ((arena->free | 1) & group) == group && (arena->touched & group);
 }
 
-static uint32_t spare_groups(const struct pyr_arena *arena)
+static uint32_t spare_groups(const struct pyr_heap_arena *arena)
 {
     uint32_t count = 0;
     for (unsigned number = 0; number < PYR_POOLS_PER_ARENA; number += GROUP_POOLS)
@@ -120,7 +120,7 @@ static uint32_t spare_groups(const struct pyr_arena *arena)
 }
 
 /* The memory of the pools in a mask goes back; what they were is forgotten. */
-static void pools_purge(struct pyr_arena *arena, uint64_t pools)
+static void pools_purge(struct pyr_heap_arena *arena, uint64_t pools)
 {
     uint32_t before = spare_groups(arena);
     arena->touched &= ~pools;
@@ -136,7 +136,7 @@ static void pools_purge(struct pyr_arena *arena, uint64_t pools)
     }
 }
 
-static void arena_give(struct pyr_heap *heap, struct pyr_arena *arena)
+static void arena_give(struct pyr_heap *heap, struct pyr_heap_arena *arena)
 {
     arena_unlink(arena);
     heap->spare.groups -= spare_groups(arena);
@@ -153,7 +153,7 @@ static void review(struct pyr_heap *heap, uint64_t now)
         return;
     spare->reviewed_ns = now;
     for (uint64_t lists = heap->arenas_present; lists; lists &= lists - 1) {
-        for (struct pyr_arena *arena = heap->arenas[__builtin_ctzll(lists)], *next; arena; arena = next) {
+        for (struct pyr_heap_arena *arena = heap->arenas[__builtin_ctzll(lists)], *next; arena; arena = next) {
             next = arena->next;
             uint64_t pools = arena->idle & arena->touched;
             arena->idle = arena->free;
@@ -182,7 +182,7 @@ static void spare_missed(struct pyr_spare *spare)
 }
 
 /* A group has become free. */
-static void spare_added(struct pyr_heap *heap, struct pyr_arena *arena, uint64_t group)
+static void spare_added(struct pyr_heap *heap, struct pyr_heap_arena *arena, uint64_t group)
 {
     struct pyr_spare *spare = &heap->spare;
     bool whole = arena->free_count == USABLE_POOLS;
@@ -202,9 +202,9 @@ static void spare_added(struct pyr_heap *heap, struct pyr_arena *arena, uint64_t
 
 /* ---- taking and giving pools ---- */
 
-static struct pyr_arena *arena_new(struct pyr_heap *heap)
+static struct pyr_heap_arena *arena_new(struct pyr_heap *heap)
 {
-    struct pyr_arena *arena = pyr_region_take();
+    struct pyr_heap_arena *arena = pyr_region_take();
     if (!arena)
         return NULL;
     arena->heap = heap;
@@ -216,12 +216,12 @@ static struct pyr_arena *arena_new(struct pyr_heap *heap)
     return arena;
 }
 
-static struct pyr_arena *arena_of(struct pyr_pool *pool)
+static struct pyr_heap_arena *arena_of(struct pyr_pool *pool)
 {
-    return (struct pyr_arena *)(void *)(pool - pool->number);
+    return (struct pyr_heap_arena *)(void *)(pool - pool->number);
 }
 
-static void pool_claim(struct pyr_heap *heap, struct pyr_arena *arena, unsigned number)
+static void pool_claim(struct pyr_heap *heap, struct pyr_heap_arena *arena, unsigned number)
 {
     uint64_t bit = (uint64_t)1 << number, group = group_of(number);
     if (is_spare(arena, group))
@@ -239,7 +239,7 @@ static void pool_claim(struct pyr_heap *heap, struct pyr_arena *arena, unsigned 
 /* From the fullest arena that has one, so that the emptiest become empty. */
 static struct pyr_pool *pool_take(struct pyr_heap *heap)
 {
-    struct pyr_arena *arena =
+    struct pyr_heap_arena *arena =
         heap->arenas_present ? heap->arenas[__builtin_ctzll(heap->arenas_present)] : arena_new(heap);
     if (!arena)
         return NULL;
@@ -264,7 +264,7 @@ static struct pyr_pool *pool_take_again(struct pyr_heap *heap, uint32_t class)
 static void pool_give(struct pyr_pool *pool)
 {
     struct pyr_heap *heap = pool->heap;
-    struct pyr_arena *arena = arena_of(pool);
+    struct pyr_heap_arena *arena = arena_of(pool);
     uint64_t group = group_of(pool->number);
     heap->emptied[pool->class] = pool;
     arena_unlink(arena);

@@ -3,14 +3,14 @@
 #ifndef PYR_AGENT_REGION_H
 #define PYR_AGENT_REGION_H
 
+#include "record/heap_arena.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    PYR_ARENA_SHIFT = 20,
-    PYR_ARENA_BYTES = 1 << PYR_ARENA_SHIFT,
-    PYR_REGION_SLOTS = 1 << 20, /* 1 TiB */
+    PYR_REGION_SLOTS = PYR_ARENA_SLOTS,
     PYR_WINDOW_BYTES = 1 << 30, /* address space that each window has behind the arenas */
 };
 

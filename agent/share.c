@@ -3,6 +3,7 @@
 #include "collector.h"
 #include "inside.h"
 #include "stacks.h"
+#include "vector.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +103,9 @@ static void header_fill(struct pyr_heap *heap)
     file->direct_size = sizeof(struct pyr_heap_direct);
     file->pauses_at = pauses_at;
     file->temporaries_at = temporaries_at;
+    file->arenas_at = pyr_region.base;
+    file->large_at = (uintptr_t)&heap->large.sum;
+    file->tables_at = (uintptr_t)&pyr_tables;
     snprintf(file->python, sizeof file->python, "%s", pyr_inside.layout.version_text);
     memcpy(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic);
 }

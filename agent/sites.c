@@ -230,8 +230,7 @@ uint32_t pyr_site_new(struct pyr_heap *heap, uint32_t caller, uint32_t spot)
     return site_new(heap, caller, at->record, at->instruction);
 }
 
-/* Bytes from the first instruction. */
-static uint32_t instruction_of(const void *frame, const char *code)
+uint32_t pyr_instruction_of(const void *frame, const char *code)
 {
     const struct pyr_layout *layout = &pyr_inside.layout;
     int64_t offset;
@@ -289,7 +288,8 @@ uint32_t pyr_site_left(struct pyr_heap *heap, const void *frame)
         return PYR_SITE_SKIP;
     pyr_learn_begin();
     uint32_t record = pyr_text_code(heap, code);
-    uint32_t site = record == PYR_TEXT_NONE ? PYR_SITE_OTHER : site_placed(heap, record, instruction_of(frame, code));
+    uint32_t site =
+        record == PYR_TEXT_NONE ? PYR_SITE_OTHER : site_placed(heap, record, pyr_instruction_of(frame, code));
     pyr_learn_end();
     return site;
 }
@@ -304,7 +304,7 @@ static uint32_t key_learn(struct pyr_heap *heap, const void *frame, uint64_t key
     if (!live_number)
         return 0;
     struct live_code *live = pyr_nodes_at(&heap->index.codes, live_number);
-    uint32_t record = live->record, instruction = instruction_of(frame, code);
+    uint32_t record = live->record, instruction = pyr_instruction_of(frame, code);
     uint32_t site = pyr_frame_is_incomplete(frame) ? skip
                     : pyr_stacks.on                ? spot_placed(heap, record, instruction)
                                                    : site_placed(heap, record, instruction);

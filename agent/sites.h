@@ -35,7 +35,11 @@ uint32_t pyr_site_new(struct pyr_heap *heap, uint32_t caller, uint32_t spot);
 /* Its block is in this heap. False also where no site in it is known. */
 bool pyr_code_is_own(const struct pyr_heap *heap, const void *code);
 
+/* While it makes its cells it is not complete: tracebacks begin with its caller. */
 bool pyr_frame_is_incomplete(const void *frame);
+
+/* Bytes from the first instruction; UINT32_MAX: before it. */
+uint32_t pyr_instruction_of(const void *frame, const char *code);
 
 /* Tables of an empty heap. */
 void pyr_sites_init(struct pyr_heap *heap);

@@ -2,6 +2,8 @@
 #ifndef PYR_AGENT_VECTOR_H
 #define PYR_AGENT_VECTOR_H
 
+#include "record/heap_arena.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -9,6 +11,8 @@ struct pyr_vector {
     void *at;
     size_t bytes; /* mapped; zeroed where never written */
 };
+
+extern struct pyr_tables pyr_tables; /* where all of them lie, for who looks at the process */
 
 /* At least so many bytes are there afterwards; it may move. False and unchanged when out of memory. */
 bool pyr_vector_reserve(struct pyr_vector *vector, size_t bytes);

@@ -1,12 +1,24 @@
-"""What a heap snapshot costs from the walk's end on: the file, and the graph with dominators and retained sizes.
+"""What a heap snapshot costs: of a live program, from attach to report; and the file and the graph alone, of made heaps.
 
 Each measurement is a generator of table rows; the first row is the head.
 """
+import os
 import pathlib
+import re
+import resource
+import shutil
 import statistics
 import subprocess
 import tempfile
+import threading
+import time
 
+import pythons
+
+PYROMETER = pathlib.Path(__file__).resolve().parents[1] / "build" / "pyrometer"
+PROGRAM = pathlib.Path(__file__).resolve().parent / "workloads" / "kept_heap.py"
+RECORDS = 400_000  # of about twelve objects each
+SIZES_MB = (200, 1000, 2000)
 TOOL = pathlib.Path(__file__).resolve().parents[1] / "build" / "meson" / "bench" / "bench_heap"
 OBJECTS = 4_000_000
 RUNS = 5
@@ -16,9 +28,13 @@ class Setting:
     """What all measurements share."""
 
     def __init__(self, options):
-        self.objects = int(OBJECTS * options.scale)
+        self.objects, self.scale = int(OBJECTS * options.scale), options.scale
+        found = pythons.discover()
+        self.pythons = [python for wanted in options.python or [found[-1].id] for python in found
+                        if python.id.startswith(wanted)]
 
     def describe(self):
+        yield from (f"- target: CPython {python.id}" for python in self.pythons)
         yield f"- {self.objects} objects, medians of {RUNS} runs, wall-clock and (CPU of all threads)"
 
 
@@ -28,7 +44,109 @@ def run(objects, kind):
     return {name: float(value) for name, value in (line.split() for line in done.stdout.splitlines())}
 
 
-def heap(setting):
+class Program:
+    """A live one that keeps a heap."""
+
+    def __init__(self, python, records, megabytes):
+        self.folder = tempfile.mkdtemp(prefix="pyr-", dir=os.path.join(python.root, "tmp"))
+        shutil.copy(PROGRAM, self.folder)
+        inside = "/" + os.path.relpath(os.path.join(self.folder, PROGRAM.name), python.root)
+        self.process = subprocess.Popen(python.command(inside, records, megabytes), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, env=pythons.clean_environment())
+        self.process.stdout.readline()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+        shutil.rmtree(self.folder)
+
+    def start(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+
+    def answer(self):
+        return tuple(map(int, self.process.stdout.readline().split()))
+
+    def ask(self, word):
+        self.start(word)
+        return self.answer()
+
+    def rss(self):
+        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) * 1024
+
+
+def watch_anonymous(pid, ended, peak):
+    """The most anonymous memory of a process, looked at every 5 ms."""
+    while not ended.wait(0.005):
+        try:
+            found = re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())
+        except OSError:
+            return
+        peak[0] = max(peak[0], int(found[1]) * 1024 if found else 0)
+
+
+def take(program):
+    """pyrometer heap PID --suspects: seconds, seconds of CPU, objects, anonymous bytes at most, and its pause in ns."""
+    with tempfile.TemporaryDirectory() as folder:
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        tool = subprocess.Popen([PYROMETER, "heap", str(program.process.pid), "-o", f"{folder}/a.pyroheap", "--suspects"],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        ended, peak = threading.Event(), [0]
+        watcher = threading.Thread(target=watch_anonymous, args=(tool.pid, ended, peak))
+        watcher.start()
+        said = tool.communicate()[0]
+        wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+        ended.set()
+        watcher.join()
+    objects = int(re.search(r"(\d+) objects in", said)[1])
+    pause_ns = float(re.search(r"stood still for ([0-9.]+) ms", said)[1]) * 1e6
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall, cpu, objects, peak[0], pause_ns
+
+
+def snapshot(setting):
+    """From attach to report of a live program, beside a walk of its own by gc.get_referents, which does no more than walk."""
+    yield ["python", "objects", "M objects/s", "CPU ns per object", "anonymous bytes per object", "get_referents, M objects/s"]
+    for python in setting.pythons:
+        with Program(python, int(RECORDS * setting.scale), 0) as program:
+            taken, walks = [], []
+            for _ in range(RUNS):
+                taken.append(take(program))
+                walks.append(program.ask("walk"))
+        objects = taken[0][2]
+        wall, cpu, _, anonymous, _ = (statistics.median(column) for column in zip(*taken))
+        walked = statistics.median(count / took for count, took in walks)
+        yield [python.id, objects, f"{objects / wall / 1e6:.2f}", f"{cpu / objects * 1e9:.0f}", f"{anonymous / objects:.1f}",
+               f"{walked * 1e3:.2f}"]
+
+
+def pause(setting):
+    """How long a program stands still, by its own clock, beside what a fork of its own takes; and writing to its memory after."""
+    yield ["python", "memory", "stood still, ms", "of which ours says", "os.fork(), ms", "ms for each GB", "page faults meanwhile",
+           "writing to each page after, ms", "without a snapshot"]
+    for python in setting.pythons:
+        for size in SIZES_MB:
+            with Program(python, int(20_000 * setting.scale), int(size * setting.scale)) as program:
+                rows = []
+                for _ in range(RUNS):
+                    plain = program.ask("touch")[0]
+                    forked = program.ask("fork")[0]
+                    program.ask("touch")
+                    program.start("watch")
+                    pause_ns = take(program)[4]
+                    program.start("touch")  # ends the watching
+                    still, faults = program.answer()
+                    rows.append((still, pause_ns, forked, faults, program.answer()[0], plain))
+                rss = program.rss()
+            still, said, forked, faults, touched, plain = (statistics.median(column) for column in zip(*rows))
+            yield [python.id, f"{rss / 1e9:.2f} GB", f"{still / 1e6:.1f}", f"{said / 1e6:.1f}", f"{forked / 1e6:.1f}",
+                   f"{still / 1e6 / (rss / 1e9):.0f}", f"{faults:.0f}", f"{touched / 1e6:.0f}", f"{plain / 1e6:.0f}"]
+
+
+def file(setting):
     """Nanoseconds and bytes for each object of a snapshot: writing it, opening it, its graph."""
     yield ["heap", "file bytes", "collect ns", "finish ns", "open and check ns", "graph and dominators ns",
            "anonymous bytes, writer", "graph"]
@@ -41,4 +159,4 @@ def heap(setting):
                f"{mid['writer_bytes']:.1f}", f"{mid['graph_bytes']:.1f}"]
 
 
-MEASUREMENTS = {"heap": heap}
+MEASUREMENTS = {"snapshot": snapshot, "pause": pause, "file": file}

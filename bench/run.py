@@ -1,6 +1,6 @@
 """Measure, and print tables in Markdown with the machine, the versions and the date: ./dev bench [WHAT…]
 
-WHAT is a group (sampling, memory, heap: all of it) or single measurements; without any, what there is is listed.
+WHAT is a group (sampling, memory, heap, tracing: all of it) or single measurements; without any, what there is is listed.
 """
 import argparse
 import datetime
@@ -14,8 +14,9 @@ sys.path.append(str(ROOT / "tests"))
 import heap  # noqa: E402
 import memory  # noqa: E402
 import sampling  # noqa: E402
+import traced  # noqa: E402
 
-MODULES = {"sampling": sampling, "memory": memory, "heap": heap}
+MODULES = {"sampling": sampling, "memory": memory, "heap": heap, "tracing": traced}
 GROUPS = {name: list(module.MEASUREMENTS) for name, module in MODULES.items()}
 MEASUREMENTS = {name: (module, measure) for module in MODULES.values() for name, measure in module.MEASUREMENTS.items()}
 

@@ -189,9 +189,9 @@ class Target:
                 return line[len("READY"):].strip()
 
     def said(self):
-        """What it wrote to stderr so far."""
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
+        """What it wrote to stderr so far. Without a seek: that would move where it writes next."""
+        size = os.fstat(self.errors.fileno()).st_size
+        return os.pread(self.errors.fileno(), size, 0).decode(errors="replace")
 
     def alive(self):
         return self.process.poll() is None

@@ -13,7 +13,8 @@
     for suspect in pyrometer.heap.snapshot().suspects:
         print(suspect.text)
 
-The measuring is done by the program `pyrometer` in a process of its own; nothing is installed into this one. Linux only.
+The measuring is done by the program `pyrometer` in a process of its own; nothing is installed into this one, but by
+`from pyrometer import tracemalloc`, which traces allocations from inside. Linux only.
 """
 from . import heap, objgraph
 from ._binary import PyrometerError, find_binary

@@ -35,8 +35,8 @@ void pyr_parallel(size_t count, pyr_parallel_work work, void *context)
     unsigned n = pyr_parallel_parts();
     for (unsigned i = 0; i < n; i++) {
         parts[i] = (struct part){.work = work, .context = context, .number = i};
-        parts[i].from = count / n * i;
-        parts[i].to = i + 1 == n ? count : count / n * (i + 1);
+        parts[i].from = count / n * i + count % n * i / n;
+        parts[i].to = count / n * (i + 1) + count % n * (i + 1) / n;
         if (i) /* the first part is ours */
             parts[i].started = pthread_create(&parts[i].thread, NULL, run, &parts[i]) == 0;
     }

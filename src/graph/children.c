@@ -10,7 +10,7 @@ static uint32_t parent_of(const struct pyr_graph *graph, uint32_t object)
 int pyr_children_make(struct pyr_children *children, const struct pyr_graph *graph)
 {
     uint32_t objects = graph->objects;
-    struct pyr_children made = {.at = pyr_alloc(((size_t)objects + 3) * sizeof *made.at),
+    struct pyr_children made = {.at = pyr_alloc_big(((size_t)objects + 3) * sizeof *made.at),
                                 .list = pyr_alloc((size_t)graph->reachable * sizeof *made.list)};
     if (!made.at || !made.list) {
         pyr_children_release(&made);

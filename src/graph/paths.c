@@ -47,7 +47,7 @@ static int copy_roots(struct pyr_paths *paths)
 int pyr_paths_make(struct pyr_paths *paths, const struct pyr_graph *graph)
 {
     size_t size = (size_t)graph->objects * sizeof(uint32_t);
-    struct pyr_paths made = {.graph = graph, .from = pyr_alloc(size), .order = pyr_alloc(size)};
+    struct pyr_paths made = {.graph = graph, .from = pyr_alloc_big(size), .order = pyr_alloc(size)};
     if (!made.from || !made.order || copy_roots(&made) < 0) {
         pyr_paths_release(&made);
         return PYR_E_NOMEM;

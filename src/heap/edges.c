@@ -26,6 +26,20 @@ bool walk_reach(struct walk *walk, uint64_t at)
     return true;
 }
 
+/* The same for what is a reference: that there is an object is seen when it is its turn, which saves a far read. */
+static bool trust(struct walk *walk, uint64_t at)
+{
+    struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
+    if (!region)
+        return false;
+    if (pyr_mirror_is_marked(region, at))
+        return true;
+    pyr_mirror_mark(region, at);
+    if (!pyr_vec_push(&walk->pending, &at))
+        walk->no_memory = true;
+    return true;
+}
+
 /* What is only guessed to be an object has to look more like one. */
 static bool is_likely(struct walk *walk, const struct pyr_mirror_region *region, uint64_t at)
 {
@@ -68,7 +82,7 @@ void walk_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text 
 {
     if (!to)
         return;
-    if (walk_reach(walk, to)) {
+    if (trust(walk, to)) {
         push_edge(walk, to, kind, label);
         return;
     }

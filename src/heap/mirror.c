@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { BLOCK = 1 << PYR_MIRROR_BLOCK_SHIFT, PAGE = 4096 };
+enum { PAGE = PYR_MIRROR_PAGE, RUN_FIRST = 4 };
+
+#define RING_MAX ((uint64_t)1 << 34)
 
 /* Pages that are never touched cost nothing. */
 static void *reserve(uint64_t size)
@@ -14,9 +16,9 @@ static void *reserve(uint64_t size)
     return at == MAP_FAILED ? NULL : at;
 }
 
-static uint64_t blocks_of(const struct pyr_mirror_region *region)
+static uint64_t pages_of(const struct pyr_mirror_region *region)
 {
-    return (region->end - region->start + BLOCK - 1) >> PYR_MIRROR_BLOCK_SHIFT;
+    return (region->end - region->start + PAGE - 1) >> PYR_MIRROR_PAGE_SHIFT;
 }
 
 static uint64_t marks_size(const struct pyr_mirror_region *region)
@@ -26,23 +28,31 @@ static uint64_t marks_size(const struct pyr_mirror_region *region)
 
 static void release_region(struct pyr_mirror_region *region)
 {
-    if (region->bytes)
-        munmap(region->bytes, blocks_of(region) * BLOCK);
-    if (region->loaded)
-        munmap(region->loaded, blocks_of(region));
+    if (region->place)
+        munmap(region->place, pages_of(region) * sizeof *region->place);
     if (region->marks)
         munmap(region->marks, marks_size(region));
 }
 
 static bool reserve_region(struct pyr_mirror_region *region)
 {
-    region->bytes = reserve(blocks_of(region) * BLOCK);
-    region->loaded = reserve(blocks_of(region));
+    region->place = reserve(pages_of(region) * sizeof *region->place);
     region->marks = reserve(marks_size(region));
-    if (region->bytes && region->loaded && region->marks)
+    if (region->place && region->marks)
         return true;
     release_region(region);
     return false;
+}
+
+static bool reserve_ring(struct pyr_mirror *mirror, uint64_t size)
+{
+    size = size < PYR_MIRROR_SIZE_MIN ? PYR_MIRROR_SIZE_MIN : size > RING_MAX ? RING_MAX : size;
+    mirror->ring_pages = (uint32_t)(size / PAGE);
+    mirror->ring = reserve(size);
+    mirror->places = reserve(mirror->ring_pages * sizeof *mirror->places);
+    if (mirror->ring)
+        madvise(mirror->ring, size, MADV_HUGEPAGE); /* a wish: it may fail */
+    return mirror->ring && mirror->places;
 }
 
 static void add_region(struct pyr_mirror *mirror, const struct pyr_mirror_region *region)
@@ -98,12 +108,8 @@ int pyr_mirror_open(struct pyr_mirror *mirror, struct pyr_target *target, uint64
     int rc = pyr_target_maps(target, true, &maps, &count, err);
     if (rc < 0)
         return rc;
-    mirror->queue_size = limit_bytes >> PYR_MIRROR_BLOCK_SHIFT;
-    if (mirror->queue_size < PYR_MIRROR_MIN_BLOCKS)
-        mirror->queue_size = PYR_MIRROR_MIN_BLOCKS;
     mirror->regions = pyr_alloc((2 * count + 1) * sizeof *mirror->regions);
-    mirror->queue = pyr_alloc(mirror->queue_size * sizeof *mirror->queue);
-    if (!mirror->regions || !mirror->queue)
+    if (!mirror->regions || !reserve_ring(mirror, limit_bytes))
         return pyr_err_set(err, PYR_E_NOMEM, "out of memory for a view of what process %d has mapped",
                            (int)pyr_target_pid(target));
     struct pyr_mirror_region module = {.path = ""};
@@ -118,7 +124,10 @@ void pyr_mirror_release(struct pyr_mirror *mirror)
     for (size_t i = 0; i < mirror->count; i++)
         release_region(&mirror->regions[i]);
     pyr_free(mirror->regions);
-    pyr_free(mirror->queue);
+    if (mirror->ring)
+        munmap(mirror->ring, (uint64_t)mirror->ring_pages * PAGE);
+    if (mirror->places)
+        munmap(mirror->places, mirror->ring_pages * sizeof *mirror->places);
     *mirror = (struct pyr_mirror){0};
 }
 
@@ -138,50 +147,82 @@ struct pyr_mirror_region *pyr_mirror_find(struct pyr_mirror *mirror, uint64_t at
     return NULL;
 }
 
-static void drop_oldest(struct pyr_mirror *mirror)
+/* What stands there gives way. A page may have been read again since, to another place. */
+static void drop(struct pyr_mirror *mirror, uint32_t place)
 {
-    uint64_t at = mirror->queue[mirror->queue_head];
-    struct pyr_mirror_region *region = pyr_mirror_find(mirror, at);
-    mirror->queue_head = (mirror->queue_head + 1) % mirror->queue_size;
-    mirror->queue_count--;
-    region->loaded[(at - region->start) >> PYR_MIRROR_BLOCK_SHIFT] = 0;
-    madvise(region->bytes + (at - region->start), BLOCK, MADV_DONTNEED);
+    uint64_t at = mirror->places[place].at;
+    struct pyr_mirror_region *region = at ? pyr_mirror_region(mirror, at) : NULL;
+    if (!region)
+        return;
+    uint32_t *known = &region->place[(at - region->start) >> PYR_MIRROR_PAGE_SHIFT];
+    if (*known == place + 1)
+        *known = 0;
+    mirror->full = true;
 }
 
-/* Pages of a file beyond its end cannot be read: they stay zero, which is no object. */
-static void load_pages(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t at, uint64_t size)
+/* Pages of a file beyond its end cannot be read: they are zero, which is no object. */
+static void read_pages(struct pyr_mirror *mirror, uint8_t *to, uint64_t at, uint64_t size)
 {
-    for (uint64_t done = 0; done < size; done += PAGE)
-        if (pyr_target_read(mirror->target, PYR_ADDR(at + done), region->bytes + (at + done - region->start),
-                            size - done < PAGE ? size - done : PAGE) < 0)
-            continue;
+    for (uint64_t done = 0; done < size; done += PAGE) {
+        uint64_t part = size - done < PAGE ? size - done : PAGE;
+        if (pyr_target_read(mirror->target, PYR_ADDR(at + done), to + done, part) < 0)
+            memset(to + done, 0, part);
+    }
 }
 
-static void load_block(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t block)
+/* How many pages from this one on: twice as many as the one before was read with, as then one follows the other. One
+ * alone where something else is dropped for it. */
+static uint32_t run_length(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
+                           uint32_t wanted)
 {
-    uint64_t at = region->start + (block << PYR_MIRROR_BLOCK_SHIFT);
-    uint64_t size = region->end - at < BLOCK ? region->end - at : BLOCK;
-    if (mirror->queue_count == mirror->queue_size)
-        drop_oldest(mirror);
-    mirror->queue[(mirror->queue_head + mirror->queue_count++) % mirror->queue_size] = at;
-    struct iovec local = {region->bytes + (at - region->start), size}, remote = {(void *)(uintptr_t)at, size};
+    uint32_t before = region->place[page] ? region->place[page] : page ? region->place[page - 1] : 0;
+    uint32_t pages = before ? 2u * mirror->places[before - 1].run : mirror->full ? 1 : RUN_FIRST;
+    uint32_t length = wanted;
+    if (pages > PYR_MIRROR_RUN_MAX)
+        pages = PYR_MIRROR_RUN_MAX;
+    while (length < pages && page + length < pages_of(region) && !region->place[page + length])
+        length++;
+    return length;
+}
+
+static uint32_t read_run(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t page, uint32_t pages)
+{
+    if (mirror->ring_pages - mirror->next < pages)
+        mirror->next = 0;
+    uint32_t first = mirror->next;
+    uint64_t at = region->start + page * PAGE, size = (uint64_t)pages * PAGE;
+    uint8_t *to = mirror->ring + (uint64_t)first * PAGE;
+    size = region->end - at < size ? region->end - at : size;
+    struct iovec local = {to, size}, remote = {(void *)(uintptr_t)at, size};
+    for (uint32_t i = 0; i < pages; i++)
+        drop(mirror, first + i);
     if (pyr_target_readv(mirror->target, &local, 1, &remote, 1) != (ssize_t)size)
-        load_pages(mirror, region, at, size);
-    region->loaded[block] = 1;
+        read_pages(mirror, to, at, size);
+    for (uint32_t i = 0; i < pages; i++) {
+        mirror->places[first + i] = (struct pyr_mirror_place){.at = at + (uint64_t)i * PAGE, .run = pages};
+        region->place[page + i] = first + i + 1;
+    }
+    mirror->next = first + pages;
+    return first + 1;
 }
 
+static bool is_there(const struct pyr_mirror_region *region, uint64_t page, uint32_t pages)
+{
+    for (uint32_t i = 0; i < pages; i++)
+        if (!region->place[page + i] || region->place[page + i] != region->place[page] + i)
+            return false;
+    return true;
+}
+
+/* What lies in two runs is read once more, as one. */
 const void *pyr_mirror_load(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t at, uint64_t size)
 {
-    uint64_t first = (at - region->start) >> PYR_MIRROR_BLOCK_SHIFT;
-    uint64_t last = (at - region->start + size - (size != 0)) >> PYR_MIRROR_BLOCK_SHIFT;
-    if (last - first >= PYR_MIRROR_MIN_BLOCKS / 4)
+    uint64_t first = (at - region->start) >> PYR_MIRROR_PAGE_SHIFT;
+    uint64_t last = (at - region->start + size - (size != 0)) >> PYR_MIRROR_PAGE_SHIFT;
+    if (size > PYR_MIRROR_SIZE_MAX)
         return NULL;
-    for (uint64_t block = first; block <= last; block++)
-        if (!region->loaded[block])
-            load_block(mirror, region, block);
-    /* Loading the later ones may have dropped an early one. */
-    for (uint64_t block = first; block <= last; block++)
-        if (!region->loaded[block])
-            load_block(mirror, region, block);
-    return region->bytes + (at - region->start);
+    uint32_t pages = (uint32_t)(last - first + 1), place = region->place[first];
+    if (!is_there(region, first, pages))
+        place = read_run(mirror, region, first, run_length(mirror, region, first, pages));
+    return mirror->ring + (uint64_t)(place - 1) * PAGE + (at - region->start) % PAGE;
 }

@@ -95,8 +95,9 @@ struct walk {
     struct {
         pyr_snapshot_text frame, locals, function, code, dict, mro, bases, base, cache, subclasses, module, name,
             qualname, slots, immortal;
-    } names;                 /* of members */
-    bool torn, conservative; /* of the object at hand */
+    } names;                              /* of members */
+    bool torn, conservative;              /* of the object at hand */
+    char text[PYR_SNAPSHOT_TEXT_MAX + 4]; /* of the object at hand, where it had to be made */
     bool no_memory, has_immortals;
     unsigned type_depth;
     int status; /* of the writer */
@@ -237,5 +238,11 @@ int walk_give_pending(struct walk *walk); /* what was found beside the lists */
 
 /* Finds what is held from outside of the graph, and says so to the writer. */
 int walk_roots(struct walk *walk, const struct pyr_vec *interps);
+
+/* ---- the allocators ---- */
+
+/* Gives the pools and arenas of CPython's allocator, and of the private heap, to the writer. pools: rows so far. */
+int walk_arenas(struct walk *walk, const struct pyr_vec *interps);
+int walk_own_arenas(struct walk *walk, uint32_t *pools);
 
 #endif

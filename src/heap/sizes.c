@@ -289,28 +289,33 @@ static uint32_t char_at(const uint8_t *data, size_t i, unsigned width)
     return memcpy(&four, data + 4 * i, sizeof four), four;
 }
 
-static pyr_snapshot_text str_text(struct walk *walk, const struct str *str)
+/* How it begins, as UTF-8; the target's own bytes where it is ASCII. NULL for nothing. */
+static const void *str_begin(struct walk *walk, const struct str *str, size_t *size)
 {
-    char text[PYR_SNAPSHOT_TEXT_MAX + 4];
-    size_t size = 0, count = str->length < PYR_SNAPSHOT_TEXT_MAX ? str->length : PYR_SNAPSHOT_TEXT_MAX;
+    char *text = walk->text;
+    size_t count = str->length < PYR_SNAPSHOT_TEXT_MAX ? str->length : PYR_SNAPSHOT_TEXT_MAX;
     const uint8_t *data = walk_bytes(walk, str->data, count * str->width);
+    *size = count;
     if (!data || !count)
-        return 0;
+        return NULL;
     if (str->ascii)
-        return pyr_snapshot_writer_text(walk->writer, data, count);
+        return data;
+    *size = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t more = put_char(text + size, char_at(data, i, str->width));
-        if (size + more > PYR_SNAPSHOT_TEXT_MAX)
+        size_t more = put_char(text + *size, char_at(data, i, str->width));
+        if (*size + more > PYR_SNAPSHOT_TEXT_MAX)
             break;
-        size += more;
+        *size += more;
     }
-    return pyr_snapshot_writer_text(walk->writer, text, size);
+    return text;
 }
 
 pyr_snapshot_text walk_str(struct walk *walk, uint64_t at)
 {
     struct str str;
-    return at && read_str(walk, at, &str) ? str_text(walk, &str) : 0;
+    size_t size;
+    const void *text = at && read_str(walk, at, &str) ? str_begin(walk, &str, &size) : NULL;
+    return text ? pyr_snapshot_writer_text(walk->writer, text, size) : 0;
 }
 
 void walk_append_str(struct walk *walk, uint64_t at, struct pyr_buf *text)
@@ -328,11 +333,10 @@ void walk_append_str(struct walk *walk, uint64_t at, struct pyr_buf *text)
     }
 }
 
-static pyr_snapshot_text bytes_text(struct walk *walk, uint64_t data, uint64_t length)
+static void set_text(struct pyr_snapshot_object *object, const void *text, size_t size)
 {
-    size_t count = length < PYR_SNAPSHOT_TEXT_MAX ? length : PYR_SNAPSHOT_TEXT_MAX;
-    const uint8_t *bytes = walk_bytes(walk, data, count);
-    return bytes && count ? pyr_snapshot_writer_text(walk->writer, bytes, count) : 0;
+    object->new_text = text;
+    object->new_text_size = text ? (uint32_t)size : 0;
 }
 
 bool walk_text(struct walk *walk, uint64_t at, char *text, size_t size)
@@ -400,15 +404,18 @@ void walk_contents(struct walk *walk, uint64_t at, const struct type *type, stru
 {
     const struct pyr_layout *layout = walk->layout;
     struct str str;
+    size_t size;
     if (type->flags & PYR_TYPE_UNICODE) {
         if (!read_str(walk, at, &str))
             return;
-        object->text = str_text(walk, &str);
+        const void *text = str_begin(walk, &str, &size);
+        set_text(object, text, size);
         if (type->content_seed)
             object->content = hash_bytes(walk, str.data, str.length * str.width, type->content_seed + str.width);
     } else if (type->flags & PYR_TYPE_BYTES) {
         uint64_t data = at + (uint64_t)layout->bytes_data, length = var_size(walk, at);
-        object->text = bytes_text(walk, data, length);
+        size = length < PYR_SNAPSHOT_TEXT_MAX ? length : PYR_SNAPSHOT_TEXT_MAX;
+        set_text(object, walk_bytes(walk, data, size), size);
         if (type->content_seed)
             object->content = hash_bytes(walk, data, length, type->content_seed);
     } else if (type->content_seed && (type->flags & PYR_TYPE_LONG)) {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MEMORY_MIN = 64 << 20, MEMORY_MAX = 1 << 30 };
+
 struct take {
     pid_t pid;
     const struct pyr_heap_take_options *options;
@@ -131,9 +133,18 @@ static int make_copy(struct take *take, struct pyr_err *err)
     return rc;
 }
 
+/* Of the process's own memory a quarter: enough for what is far from what refers to it. */
+static uint64_t memory_limit(uint64_t rss_bytes)
+{
+    uint64_t quarter = rss_bytes / 4;
+    return quarter < MEMORY_MIN ? MEMORY_MIN : quarter > MEMORY_MAX ? MEMORY_MAX : quarter;
+}
+
 static int walk_copy(struct take *take, struct pyr_err *err)
 {
-    const struct pyr_heap_options options = {.progress = take->options->progress, .context = take->options->context};
+    const struct pyr_heap_options options = {.memory_limit = memory_limit(take->facts.rss_bytes),
+                                             .progress = take->options->progress,
+                                             .context = take->options->context};
     uint64_t start_ns = pyr_now_ns();
     int rc = pyr_heap_walk(pyr_copy_target(take->copy), &take->python, &options, take->writer, &take->walked, err);
     if (rc == PYR_E_AGAIN)

@@ -4,7 +4,14 @@
 #include "pyobj/interp.h"
 #include "pyobj/type.h"
 
-enum { PROGRESS_EVERY = 1 << 16, GC_LINK = -16, GC_PREVIOUS = -8, GC_FINALIZED = 1 };
+enum {
+    PROGRESS_EVERY = 1 << 16,
+    GC_LINK = -16,
+    GC_PREVIOUS = -8,
+    GC_FINALIZED = 1,
+    PAGE = 1 << PYR_MIRROR_PAGE_SHIFT,
+    MANY_PENDING = 256
+};
 static const uint64_t memory_limit_usual = 1ull << 30;
 
 static uint32_t references_of(uint64_t count, bool *immortal)
@@ -67,6 +74,24 @@ static int report_progress(struct walk *walk)
     return options->progress(walk->facts->objects, options->context) ? PYR_E_AGAIN : 0;
 }
 
+/* Descending, as the last comes first; within a page in any order. Memory is read from one end to the other then. */
+static void sort_by_page(uint64_t *addresses, size_t count, uint64_t bit)
+{
+    size_t ones = 0;
+    for (size_t i = 0; i < count; i++)
+        if (addresses[i] & bit) {
+            uint64_t one = addresses[i];
+            addresses[i] = addresses[ones];
+            addresses[ones++] = one;
+        }
+    if (bit == PYR_MIRROR_PAGE)
+        return;
+    if (ones > 1)
+        sort_by_page(addresses, ones, bit >> 1);
+    if (count - ones > 1)
+        sort_by_page(addresses + ones, count - ones, bit >> 1);
+}
+
 /* One object: its edges, its size, what is in it. */
 static int give(struct walk *walk, uint64_t at, unsigned generation)
 {
@@ -76,12 +101,17 @@ static int give(struct walk *walk, uint64_t at, unsigned generation)
                                          .capacity = PYR_SNAPSHOT_NO_COUNT,
                                          .generation = (uint8_t)generation};
     bool immortal;
-    if (!type)
+    if (!type) {
+        pyr_mirror_unmark(pyr_mirror_region(&walk->mirror, at), at);
         return walk->facts->torn++, 0;
+    }
     walk->edges.count = 0;
     walk->torn = walk->conservative = false;
+    size_t pending = walk->pending.count;
     walk_reach(walk, type->at);
     walk_object_edges(walk, at, type);
+    if (walk->pending.count - pending >= MANY_PENDING)
+        sort_by_page(PYR_VEC_AT(&walk->pending, uint64_t, pending), walk->pending.count - pending, 1ull << 47);
     object.type = type->at;
     object.references = references_of(walk_word(walk, at + (uint64_t)walk->layout->object_refcnt), &immortal);
     object.size = walk_size(walk, at, type, &object);
@@ -270,6 +300,8 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
         rc = begin(&walk, &interps, err);
     if (rc == 0)
         rc = walk_all(&walk, &interps, err);
+    if (rc == 0)
+        rc = walk_arenas(&walk, &interps);
     if (rc == PYR_E_NOMEM)
         pyr_err_set(err, rc, "out of memory while the objects of process %d are looked at",
                     (int)pyr_target_pid(target));

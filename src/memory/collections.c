@@ -1,5 +1,6 @@
 #include "memory/collections.h"
 
+#include "memory/place.h"
 #include "record/heap_file.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@ void pyr_collections_release(struct pyr_collections *collections)
     pyr_map_release(&collections->nodes);
 }
 
-static bool is_kept(const struct pyr_collections *collections, const struct pyr_pause_budget *budget,
+static bool is_kept(const struct pyr_collections *collections, const struct pyr_memory_budget *budget,
                     const struct pyr_heap_collection *collection)
 {
     if (collections->pauses.count >= WAITING_MAX || budget->kept >= KEPT_MAX)
@@ -33,7 +34,7 @@ static bool is_kept(const struct pyr_collections *collections, const struct pyr_
     return budget->kept < KEPT_ALL || collection->pause_ns >= NOTICED_NS;
 }
 
-static void keep(struct pyr_collections *collections, struct pyr_pause_budget *budget,
+static void keep(struct pyr_collections *collections, struct pyr_memory_budget *budget,
                  const struct pyr_heap_collection *collection)
 {
     if (!is_kept(collections, budget, collection))
@@ -50,7 +51,7 @@ static void keep(struct pyr_collections *collections, struct pyr_pause_budget *b
 }
 
 void pyr_collections_look(struct pyr_collections *collections, struct pyr_heap_reader *reader,
-                          struct pyr_pause_budget *budget, uint64_t time_ns, bool now)
+                          struct pyr_memory_budget *budget, uint64_t time_ns, bool now)
 {
     if (!now && time_ns < collections->due_ns)
         return;
@@ -82,25 +83,13 @@ static uint64_t write_wait_ns(uint64_t time_ns)
 
 /* ---- into the recording ---- */
 
-static int64_t node_new(struct pyr_heap_reader *reader, struct pyr_writer *writer, uint32_t site)
-{
-    struct pyr_heap_place place;
-    int rc = pyr_heap_reader_place(reader, site, &place);
-    if (rc == PYR_E_NOMEM)
-        return rc;
-    if (rc < 0 || !place.code)
-        return PYR_NODE_EMPTY;
-    int64_t code = pyr_writer_code(writer, place.code);
-    return code < 0 ? code : pyr_writer_node(writer, PYR_NODE_EMPTY, (uint32_t)code, place.instruction);
-}
-
 static int64_t node_of(struct pyr_collections *collections, struct pyr_heap_reader *reader, struct pyr_writer *writer,
                        uint32_t site)
 {
     const uint64_t *known = pyr_map_find(&collections->nodes, site);
     if (known)
         return (int64_t)*known;
-    int64_t node = node_new(reader, writer, site);
+    int64_t node = pyr_site_node(reader, writer, site);
     if (node == PYR_E_LIMIT)
         node = PYR_NODE_EMPTY;
     int rc = node < 0 ? (int)node : pyr_map_put(&collections->nodes, site, (uint64_t)node);

@@ -9,9 +9,10 @@
 #include "record/writer.h"
 
 /* Of a whole recording. */
-struct pyr_pause_budget {
+struct pyr_memory_budget {
     uint64_t started_ns; /* of CLOCK_MONOTONIC: the recording's start */
     uint64_t kept;       /* pauses so far */
+    uint64_t looks_ns;   /* CPU time that looks at resident memory took so far */
 };
 
 /* Of one heap. Zeroed it is empty and releasable, but for `pauses`: see pyr_collections_init. */
@@ -29,7 +30,7 @@ void pyr_collections_release(struct pyr_collections *collections);
 /* Reads what came since, if it is due (or now). Without memory, or where the file cannot be read, pauses are missing.
  */
 void pyr_collections_look(struct pyr_collections *collections, struct pyr_heap_reader *reader,
-                          struct pyr_pause_budget *budget, uint64_t time_ns, bool now);
+                          struct pyr_memory_budget *budget, uint64_t time_ns, bool now);
 
 /* Whether what is waiting should be written: it is much, or has waited for long, and we may be killed. */
 bool pyr_collections_are_due(const struct pyr_collections *collections, uint64_t time_ns);

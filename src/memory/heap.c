@@ -20,7 +20,7 @@ static uint64_t started_ns(const struct pyr_heap_head *head, uint64_t started_wa
 }
 
 int pyr_watched_open(struct pyr_watched_heap **out, int directory, const char *name, uint64_t started_wall_ns,
-                     uint64_t time_ns, struct pyr_pause_budget *budget)
+                     uint64_t time_ns, struct pyr_memory_budget *budget)
 {
     struct pyr_watched_heap *heap = pyr_alloc(sizeof *heap);
     if (!heap)
@@ -47,6 +47,7 @@ void pyr_watched_close(struct pyr_watched_heap *heap)
 {
     pyr_heap_reader_close(heap->reader);
     pyr_collections_release(&heap->collections);
+    pyr_residents_release(&heap->residents);
     pyr_free(heap);
 }
 
@@ -59,6 +60,9 @@ static void read_rss(struct pyr_watched_heap *heap, uint64_t time_ns)
     heap->rss_ns = time_ns + (step > RSS_MIN_NS ? step : RSS_MIN_NS);
     if (pyr_process_usage(heap->pid, &rss, &peak, &cpu) == 0)
         heap->rss_bytes = rss;
+    else
+        return;
+    pyr_residents_look(&heap->residents, heap->reader, &heap->head, heap->pid, rss, time_ns, &heap->budget->looks_ns);
 }
 
 /* Whether the heap's own has risen since the last look: then it belongs into this step. */
@@ -209,6 +213,8 @@ int pyr_watched_write(struct pyr_watched_heap *heap, struct pyr_writer *writer, 
         rc = write_kinds(&writing, heap->head.counts_others);
     if (rc == 0)
         rc = pyr_collections_write(&heap->collections, heap->reader, &heap->head, writer, heap->process, time_ns);
+    if (rc == 0)
+        rc = pyr_residents_write(&heap->residents, heap->reader, writer, heap->process);
     pyr_map_release(&writing.codes);
     pyr_map_release(&writing.nodes);
     for (unsigned kind = 0; kind < PYR_MEMORY_KINDS; kind++)

@@ -3,6 +3,7 @@
 #define PYR_MEMORY_HEAP_H
 
 #include "memory/collections.h"
+#include "memory/resident.h"
 #include "memory/timeline.h"
 #include "record/heap_reader.h"
 #include "record/writer.h"
@@ -23,13 +24,14 @@ struct pyr_watched_heap {
     uint64_t rss_bytes;
     struct pyr_memory_timeline timeline;
     struct pyr_collections collections;
-    struct pyr_pause_budget *budget; /* of the recording. Borrowed */
+    struct pyr_residents residents;
+    struct pyr_memory_budget *budget; /* of the recording. Borrowed */
 };
 
 /* Opens the file; its collections count in *budget. 0, PYR_E_AGAIN if it is being made, or another status. time_ns and
  * all times: since the recording's start, which was started_wall_ns since 1970. */
 int pyr_watched_open(struct pyr_watched_heap **out, int directory, const char *name, uint64_t started_wall_ns,
-                     uint64_t time_ns, struct pyr_pause_budget *budget);
+                     uint64_t time_ns, struct pyr_memory_budget *budget);
 void pyr_watched_close(struct pyr_watched_heap *heap);
 
 /* Reads the totals and the collections, each if it is due (or now: whatever is due). */

@@ -42,7 +42,7 @@ struct pyr_memory {
     struct pyr_map taken;    /* processes and interpreters that have a heap */
     struct pyr_vec known;    /* of struct known: without those that have been told of */
     struct pyr_map present;  /* numbers of the processes that live now */
-    struct pyr_pause_budget pauses;
+    struct pyr_memory_budget pauses;
     uint64_t checkpoint_ns;
     char problem[PROBLEM_SIZE];
 };

@@ -145,6 +145,59 @@ struct pyr_memory_facts {
     bool cut; /* read: some sites are missing, for the recording ends before them */
 };
 
+/* ---- what resident memory consists of ---- */
+
+/* The parts of a process's resident memory, as far as they could be told. */
+enum pyr_resident_part {
+    PYR_RESIDENT_BLOCKS,    /* of the private heap: blocks in use, of up to 512 bytes, as their size class has it */
+    PYR_RESIDENT_FREE,      /* what else there is in pools that hold such: free blocks, tags, ends */
+    PYR_RESIDENT_EMPTY,     /* pools that hold nothing but are kept */
+    PYR_RESIDENT_AGENT,     /* what the agent takes for itself: heads of arenas, tables, its file, its code */
+    PYR_RESIDENT_ANONYMOUS, /* the C heap, and all other memory that no file backs */
+    PYR_RESIDENT_DATA,      /* what was written of mapped files, and modules' zeroed data */
+    PYR_RESIDENT_FILES,     /* mapped files as they are in them: code of libraries */
+    PYR_RESIDENT_STACKS,    /* of threads */
+    PYR_RESIDENT_SHARED,    /* shared with other processes without a file */
+    PYR_RESIDENT_KERNEL,    /* what the kernel maps */
+    PYR_RESIDENT_PARTS,
+};
+
+#define PYR_RESIDENT_EIGHTHS 8u
+
+/* Pools of the private heap whose blocks have one size. */
+struct pyr_resident_class {
+    uint32_t block_size;
+    uint64_t pools, used, total;            /* blocks */
+    uint64_t eighths[PYR_RESIDENT_EIGHTHS]; /* pools by how many of their blocks are in use; the last: above 7/8 */
+};
+
+/* A line with blocks in pools that are at most a quarter full. Of each, its free bytes count for those who hold it, by
+ * their blocks. */
+struct pyr_resident_pin {
+    uint32_t node;
+    uint64_t blocks, pools, free_bytes;
+};
+
+/* One process at one moment. */
+struct pyr_resident_facts {
+    uint32_t process; /* number */
+    bool last;        /* the last that was looked at; else that with the most resident memory */
+    uint64_t time_ns; /* since the recording's start */
+    uint64_t resident_bytes;
+    uint64_t parts[PYR_RESIDENT_PARTS]; /* they need not add up: the process ran on while they were read */
+    /* Of PYR_RESIDENT_ANONYMOUS and PYR_RESIDENT_DATA: bytes that were asked for, resident or not. */
+    uint64_t large_blocks, large_bytes; /* Python's blocks above 512 bytes */
+    uint64_t raw_bytes, c_bytes;        /* of its raw domain; C memory */
+    uint64_t arenas, empty_pools;
+    /* Pools that are at most a quarter full. */
+    uint64_t pinned_pools, pinned_used_bytes, pinned_free_bytes;
+    uint64_t pinned_read; /* of them, those whose blocks were looked up for the pins */
+    const struct pyr_resident_class *classes;
+    uint32_t class_count;
+    const struct pyr_resident_pin *pins; /* those that keep most first */
+    uint32_t pin_count;
+};
+
 /* ---- the cyclic collector ---- */
 
 #define PYR_GC_GENERATIONS 3u

@@ -19,7 +19,7 @@
 #define PYR_HEAP_FILE_SUFFIX ".memory"
 
 enum {
-    PYR_HEAP_FILE_VERSION = 3,
+    PYR_HEAP_FILE_VERSION = 4,
     PYR_HEAP_FILE_HEADER = 4096,
     /* Sites that are not an instruction. */
     PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */
@@ -145,6 +145,9 @@ struct pyr_heap_file {
     uint32_t other_gils;                  /* 1: interpreters with a GIL of their own ran, too: not counted */
     uint64_t uncounted_blocks;            /* large ones: there was no memory to know them by */
     uint64_t temporaries_at;
+    uint64_t arenas_at; /* address of the first arena (heap_arena.h); those behind it are at multiples of their size */
+    uint64_t large_at;  /* address of a struct pyr_large_sum */
+    uint64_t tables_at; /* address of a struct pyr_tables */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site, or struct pyr_heap_direct, held when the main module had ended: of struct

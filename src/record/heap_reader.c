@@ -197,6 +197,9 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
     head->has_thresholds = file.automatic != PYR_HEAP_UNKNOWN;
     head->enabled = file.automatic == PYR_HEAP_ENABLED;
     memcpy(head->thresholds, file.thresholds, sizeof head->thresholds);
+    head->arenas_at = file.arenas_at;
+    head->large_at = file.large_at;
+    head->tables_at = file.tables_at;
     memcpy(head->python, file.python, sizeof head->python);
     memcpy(head->base_name, file.text_base_name, sizeof head->base_name);
     return 0;
@@ -401,8 +404,9 @@ static struct pyr_memory_site direct_figures(const struct pyr_heap_file *file, c
     return figures;
 }
 
-/* What the raw domain holds now, which is Python's. */
-static int raw_live(struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint64_t *live_bytes)
+/* What each domain holds now. */
+static int direct_live(const struct pyr_heap_reader *reader, const struct pyr_heap_file *file,
+                       uint64_t live_bytes[static PYR_DOMAINS])
 {
     struct pyr_heap_direct direct[SITES_AT_ONCE];
     for (uint32_t first = 0; first < direct_count(file);) {
@@ -410,8 +414,8 @@ static int raw_live(struct pyr_heap_reader *reader, const struct pyr_heap_file *
         if (some < 0)
             return (int)some;
         for (int64_t i = 0; i < some; i++)
-            if (direct[i].domain == PYR_DOMAIN_RAW)
-                *live_bytes += direct_figures(file, &direct[i]).live_bytes;
+            if (direct[i].domain < PYR_DOMAINS)
+                live_bytes[direct[i].domain] += direct_figures(file, &direct[i]).live_bytes;
         first += (uint32_t)some;
     }
     return 0;
@@ -421,7 +425,7 @@ int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes)
 {
     struct pyr_heap_file file;
     struct pyr_heap_site sites[SITES_AT_ONCE];
-    uint64_t allocated = 0, freed = 0, raw = 0;
+    uint64_t allocated = 0, freed = 0, direct[PYR_DOMAINS] = {0};
     int rc = read_header(own_fd(reader), &file);
     for (uint32_t first = 0, count = rc < 0 ? 0 : bounded_count(&file); first < count;) {
         int64_t some = read_sites(reader, &file, first, count, sites);
@@ -434,10 +438,24 @@ int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes)
         first += (uint32_t)some;
     }
     if (rc == 0)
-        rc = raw_live(reader, &file, &raw);
+        rc = direct_live(reader, &file, direct);
     if (rc == 0)
-        *live_bytes = less(allocated, freed) + raw;
+        *live_bytes = less(allocated, freed) + direct[PYR_DOMAIN_RAW];
     return rc;
+}
+
+int pyr_heap_reader_others(struct pyr_heap_reader *reader, uint64_t *raw_bytes, uint64_t *c_bytes)
+{
+    struct pyr_heap_file file;
+    uint64_t direct[PYR_DOMAINS] = {0};
+    int rc = read_header(own_fd(reader), &file);
+    if (rc == 0)
+        rc = direct_live(reader, &file, direct);
+    if (rc < 0)
+        return rc;
+    *raw_bytes = direct[PYR_DOMAIN_RAW];
+    *c_bytes = direct[PYR_DOMAIN_C];
+    return 0;
 }
 
 /* What was live when the main module had ended, by a record: some from number first on. Those that came later held

@@ -30,7 +30,8 @@ struct pyr_heap_head {
     struct pyr_gc_sum collections[PYR_GC_GENERATIONS];
     bool has_thresholds, enabled; /* the collector's: whether they are known; it runs by itself */
     uint32_t thresholds[PYR_GC_GENERATIONS];
-    uint64_t pause_count; /* collections that were noted singly; the last of them can be read */
+    uint64_t pause_count;                    /* collections that were noted singly; the last of them can be read */
+    uint64_t arenas_at, large_at, tables_at; /* addresses in the process; see heap_file.h */
     char python[64];
     char base_name[64]; /* the file that has the texts of its first sites; "" if its own has all */
 };
@@ -45,6 +46,9 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
 
 /* What all sites hold of the heap now: reads all of them, 64 bytes each. PYR_E_IO, PYR_E_FORMAT. */
 int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes);
+
+/* What is held now of the raw domain, and of C memory, as asked for. PYR_E_IO, PYR_E_FORMAT. */
+int pyr_heap_reader_others(struct pyr_heap_reader *reader, uint64_t *raw_bytes, uint64_t *c_bytes);
 
 /* A site, its code and its instruction. */
 struct pyr_heap_place {

@@ -145,10 +145,11 @@ int pyr_output_frame(struct pyr_output *output, uint16_t kind, const uint8_t *pa
         return pyr_err_set(err, PYR_E_NOMEM, "out of memory writing %s", output->path);
     uint8_t *frame = output->pending.bytes + output->pending.size;
     size_t stored = store(output, frame + PYR_FRAME_HEADER_SIZE, room, payload, size);
-    uint16_t flags = (uint16_t)((stored < size ? PYR_FRAME_ZSTD : 0) |
-                                (kind == PYR_FRAME_MEMORY || kind == PYR_FRAME_OTHER_MEMORY || kind == PYR_FRAME_GC
-                                     ? PYR_FRAME_SKIPPABLE
-                                     : 0));
+    uint16_t flags =
+        (uint16_t)((stored < size ? PYR_FRAME_ZSTD : 0) | (kind == PYR_FRAME_MEMORY || kind == PYR_FRAME_OTHER_MEMORY ||
+                                                                   kind == PYR_FRAME_GC || kind == PYR_FRAME_RESIDENT
+                                                               ? PYR_FRAME_SKIPPABLE
+                                                               : 0));
     struct pyr_frame_header header = {
         .kind = kind, .flags = flags, .stored_size = (uint32_t)stored, .raw_size = (uint32_t)size};
     pyr_frame_header_put(frame, &header);

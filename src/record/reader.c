@@ -59,6 +59,8 @@ static int take_frame(struct pyr_reader *reader, const struct pyr_frame *frame)
         return pyr_reader_take_memory(reader, frame->kind == PYR_FRAME_OTHER_MEMORY, frame->payload, frame->size);
     case PYR_FRAME_GC:
         return pyr_reader_take_gc(reader, frame->payload, frame->size);
+    case PYR_FRAME_RESIDENT:
+        return pyr_reader_take_resident(reader, frame->payload, frame->size);
     case PYR_FRAME_END:
         reader->over = reader->complete = true;
         return 0;
@@ -112,6 +114,7 @@ int pyr_reader_open(struct pyr_reader **out, const char *path, struct pyr_err *e
     reader->samples.item_size = sizeof(struct pyr_sample);
     reader->heaps.item_size = reader->others.item_size = sizeof(struct pyr_reader_heap);
     reader->collectors.item_size = sizeof(struct pyr_reader_collector);
+    reader->residents.item_size = sizeof(struct pyr_reader_resident);
     reader->cpu_times.item_size = sizeof(struct pyr_cpu_time);
     int rc = pyr_input_open(&reader->input, path, &reader->failure);
     if (rc == 0 && !pyr_vec_push(&reader->nodes, NULL))
@@ -143,6 +146,7 @@ void pyr_reader_close(struct pyr_reader *reader)
     pyr_vec_release(&reader->samples);
     pyr_reader_heaps_release(reader);
     pyr_reader_collectors_release(reader);
+    pyr_reader_residents_release(reader);
     pyr_vec_release(&reader->cpu_times);
     pyr_recent_release(&reader->recents);
     pyr_free(reader);

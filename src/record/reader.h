@@ -85,6 +85,10 @@ const struct pyr_memory_facts *pyr_reader_other_memory(const struct pyr_reader *
 uint32_t pyr_reader_collectors(const struct pyr_reader *reader);
 const struct pyr_gc_facts *pyr_reader_collector(const struct pyr_reader *reader, uint32_t number);
 
+/* What resident memory consisted of, of each process at two moments at most. Valid after the last event. */
+uint32_t pyr_reader_residents(const struct pyr_reader *reader);
+const struct pyr_resident_facts *pyr_reader_resident(const struct pyr_reader *reader, uint32_t number);
+
 /* Whether the recording was closed properly; if not, why reading ended ("cut off at byte …"). Borrowed; valid after the
  * last event. */
 bool pyr_reader_complete(const struct pyr_reader *reader, const char **why);

@@ -44,6 +44,12 @@ struct pyr_reader_collector {
     struct pyr_vec pauses;     /* of struct pyr_gc_pause */
 };
 
+struct pyr_reader_resident {
+    struct pyr_resident_facts facts; /* classes and pins are those below */
+    struct pyr_vec classes;          /* of struct pyr_resident_class */
+    struct pyr_vec pins;             /* of struct pyr_resident_pin */
+};
+
 struct pyr_reader {
     struct pyr_input input;
     struct pyr_err failure; /* sticks */
@@ -63,6 +69,7 @@ struct pyr_reader {
     struct pyr_vec heaps;      /* of struct pyr_reader_heap */
     struct pyr_vec collectors; /* of struct pyr_reader_collector */
     struct pyr_vec others;     /* of struct pyr_reader_heap: memory of other kinds */
+    struct pyr_vec residents;  /* of struct pyr_reader_resident */
     uint64_t cost;
 
     /* The EVENTS frame that is being read, and what carries over from one to the next. */
@@ -96,6 +103,8 @@ int pyr_reader_take_quality(struct pyr_reader *reader, const uint8_t *payload, u
 int pyr_reader_take_memory(struct pyr_reader *reader, bool other, const uint8_t *payload, uint32_t size);
 int pyr_reader_take_gc(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
 void pyr_reader_collectors_release(struct pyr_reader *reader);
+int pyr_reader_take_resident(struct pyr_reader *reader, const uint8_t *payload, uint32_t size);
+void pyr_reader_residents_release(struct pyr_reader *reader);
 void pyr_reader_heaps_release(struct pyr_reader *reader);
 
 /* Counts what a definition costs in memory: PYR_E_LIMIT when it is too much. */

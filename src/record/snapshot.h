@@ -64,8 +64,10 @@ struct pyr_snapshot_object {
     uint32_t references;    /* its reference count, at most UINT32_MAX; 0 where immortal */
     uint32_t site;          /* row of the sites + 1 (who allocated it: the private heap knows); 0: not known */
     pyr_snapshot_text text; /* str, bytes: how it begins; function, code, type: qualified name; module: name */
-    uint8_t generation;     /* of the collector: 0, 1, 2 or PERMANENT, UNTRACKED */
-    uint8_t flags;          /* enum pyr_snapshot_flag */
+    uint32_t new_text_size;
+    const void *new_text; /* or its text as bytes, borrowed for the call: cheaper than a number */
+    uint8_t generation;   /* of the collector: 0, 1, 2 or PERMANENT, UNTRACKED */
+    uint8_t flags;        /* enum pyr_snapshot_flag */
 };
 
 /* Every type object has one of these, besides being an object. */

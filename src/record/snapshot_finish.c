@@ -128,10 +128,11 @@ static const struct pyr_snapshot_form *form_at(const struct finish *finish, uint
     return (const void *)pyr_intern_get(&finish->writer->forms, form)->bytes;
 }
 
-static uint32_t edges_of(const struct finish *finish, const struct pyr_spilled_object *object)
+static uint32_t edges_of(const struct finish *finish, const struct pyr_packed_object *object)
 {
     const struct pyr_snapshot_shape *shapes = rows_of(finish, PYR_SECTION_SHAPE_ROWS);
-    return shapes[form_at(finish, object->form)->shape].edges;
+    const struct pyr_snapshot_form *forms = rows_of(finish, PYR_SECTION_FORM_ROWS);
+    return shapes[forms[object->form].shape].edges;
 }
 
 static size_t objects_in(const struct finish *finish, size_t chunk)
@@ -140,14 +141,9 @@ static size_t objects_in(const struct finish *finish, size_t chunk)
     return left < PYR_SNAPSHOT_CHUNK ? (size_t)left : PYR_SNAPSHOT_CHUNK;
 }
 
-static const struct pyr_spilled_object *chunk_at(const struct finish *finish, size_t chunk)
+static const uint8_t *chunk_at(const struct finish *finish, size_t chunk)
 {
-    return (const void *)(finish->spilled + *PYR_VEC_AT(&finish->writer->chunks, uint64_t, chunk));
-}
-
-static const struct pyr_spilled_object *next_object(const struct pyr_spilled_object *object, uint32_t edges)
-{
-    return (const void *)((const uint64_t *)(object + 1) + edges);
+    return finish->spilled + *PYR_VEC_AT(&finish->writer->chunks, uint64_t, chunk);
 }
 
 static void fill_objects(void *context, unsigned part, size_t from, size_t to)
@@ -160,19 +156,20 @@ static void fill_objects(void *context, unsigned part, size_t from, size_t to)
     uint32_t *texts = rows_of(finish, PYR_SECTION_TEXTS), *edges_at = rows_of(finish, PYR_SECTION_EDGES_AT);
     uint32_t *sites = writer->sites.count ? rows_of(finish, PYR_SECTION_SITES) : NULL;
     for (size_t chunk = from; chunk < to; chunk++) {
-        const struct pyr_spilled_object *object = chunk_at(finish, chunk);
+        const uint8_t *at = chunk_at(finish, chunk);
+        struct pyr_packed_before before = {0};
         for (size_t left = objects_in(finish, chunk); left; left--) {
-            uint32_t i = pyr_snapshot_index_find(&writer->index, object->address);
-            uint32_t edges = edges_of(finish, object);
-            addresses[i] = object->address;
-            contents[i] = object->content;
-            forms[i] = object->form;
-            references[i] = object->references;
-            texts[i] = object->text;
-            edges_at[i] = edges;
+            struct pyr_packed_object object = pyr_unpack_object(&at, &before);
+            uint32_t i = pyr_snapshot_index_find(&writer->index, object.address);
+            addresses[i] = object.address;
+            contents[i] = object.content;
+            forms[i] = object.form;
+            references[i] = object.references;
+            texts[i] = object.text;
+            edges_at[i] = edges_of(finish, &object);
             if (sites)
-                sites[i] = object->site <= writer->sites.count ? object->site : 0;
-            object = next_object(object, edges);
+                sites[i] = object.site <= writer->sites.count ? object.site : 0;
+            at = pyr_unpack_skip(at, edges_at[i]);
         }
     }
 }
@@ -194,17 +191,16 @@ static void fill_edges(void *context, unsigned part, size_t from, size_t to)
     uint32_t *edges = rows_of(finish, PYR_SECTION_EDGES);
     uint64_t dangling = 0;
     for (size_t chunk = from; chunk < to; chunk++) {
-        const struct pyr_spilled_object *object = chunk_at(finish, chunk);
+        const uint8_t *at = chunk_at(finish, chunk);
+        struct pyr_packed_before before = {0};
         for (size_t left = objects_in(finish, chunk); left; left--) {
-            uint32_t i = pyr_snapshot_index_find(&finish->writer->index, object->address);
-            uint32_t count = edges_at[i + 1] - edges_at[i];
-            const uint64_t *targets = (const uint64_t *)(object + 1);
-            for (uint32_t e = 0; e < count; e++) {
-                uint32_t to_object = pyr_snapshot_index_find(&finish->writer->index, targets[e]);
-                edges[edges_at[i] + e] = to_object;
-                dangling += to_object == PYR_SNAPSHOT_NONE;
+            uint64_t address = pyr_unpack_object(&at, &before).address;
+            uint32_t i = pyr_snapshot_index_find(&finish->writer->index, address);
+            for (uint32_t e = edges_at[i]; e < edges_at[i + 1]; e++) {
+                edges[e] = pyr_snapshot_index_find(&finish->writer->index,
+                                                   pyr_unpack_distance(pyr_unpack_number(&at), address));
+                dangling += edges[e] == PYR_SNAPSHOT_NONE;
             }
-            object = next_object(object, count);
         }
     }
     finish->dangling[part] = dangling;
@@ -361,6 +357,8 @@ static int publish(struct finish *finish)
 static int finish_checked(struct finish *finish)
 {
     struct pyr_snapshot_writer *writer = finish->writer;
+    pyr_handover_stop(writer->handover);
+    writer->handover = NULL;
     int status = writer->status;
     int problem = writer->objects.problem ? writer->objects.problem : writer->texts.spill.problem;
     if (problem)

@@ -11,6 +11,15 @@
 #define REGION_SHIFT 21 /* 512 pages */
 #define PAGES_IN_REGION ((size_t)1 << (REGION_SHIFT - PAGE_SHIFT))
 
+/* Without an instruction for it, which not all processors of this kind have, the compiler calls a function. */
+static uint32_t bits_in(uint64_t word)
+{
+    word -= word >> 1 & 0x5555555555555555;
+    word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    return (uint32_t)(word * 0x0101010101010101 >> 56);
+}
+
 static int region_add(struct pyr_snapshot_index *index, uint64_t region)
 {
     size_t at = index->pages.count;
@@ -87,7 +96,7 @@ int pyr_snapshot_index_number(struct pyr_snapshot_index *index)
 {
     size_t pages = index->bits.count;
     struct order *order = pyr_alloc(pages * sizeof *order);
-    index->first = PYR_VEC(uint32_t);
+    index->first = PYR_VEC(struct pyr_snapshot_page_first);
     if (!order || pyr_vec_reserve(&index->first, pages) < 0) {
         pyr_free(order);
         return PYR_E_NOMEM;
@@ -99,9 +108,11 @@ int pyr_snapshot_index_number(struct pyr_snapshot_index *index)
     uint32_t before = 0;
     for (size_t i = 0; i < pages; i++) {
         const struct pyr_snapshot_page *page = PYR_VEC_AT(&index->bits, struct pyr_snapshot_page, order[i].page);
-        *PYR_VEC_AT(&index->first, uint32_t, order[i].page) = before;
-        for (int w = 0; w < 8; w++)
-            before += (uint32_t)__builtin_popcountll(page->bits[w]);
+        uint32_t *first = PYR_VEC_AT(&index->first, struct pyr_snapshot_page_first, order[i].page)->objects;
+        for (int w = 0; w < 8; w++) {
+            first[w] = before;
+            before += bits_in(page->bits[w]);
+        }
     }
     index->first.count = pages;
     pyr_free(order);
@@ -121,10 +132,8 @@ uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, uint64_
     uint64_t bit = (uint64_t)1 << ((address >> 3) & 63);
     if (!(bits[word] & bit))
         return PYR_SNAPSHOT_NONE;
-    uint32_t number = *PYR_VEC_AT(&index->first, uint32_t, page);
-    for (unsigned w = 0; w < word; w++)
-        number += (uint32_t)__builtin_popcountll(bits[w]);
-    return number + (uint32_t)__builtin_popcountll(bits[word] & (bit - 1));
+    return PYR_VEC_AT(&index->first, struct pyr_snapshot_page_first, page)->objects[word] +
+           bits_in(bits[word] & (bit - 1));
 }
 
 void pyr_snapshot_index_release(struct pyr_snapshot_index *index)

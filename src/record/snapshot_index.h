@@ -1,4 +1,4 @@
-/* Which objects there are, and their numbers in the order of addresses: 72 bytes for each page of 4 KiB that has any.
+/* Which objects there are, and their numbers in the order of addresses: 104 bytes for each page of 4 KiB that has any.
  * Nothing is sorted but pages, so objects may come in any order. */
 #ifndef PYR_RECORD_SNAPSHOT_INDEX_H
 #define PYR_RECORD_SNAPSHOT_INDEX_H
@@ -13,7 +13,7 @@ struct pyr_snapshot_index {
     struct pyr_map regions;   /* address / REGION → row of pages / PAGES_IN_REGION */
     struct pyr_vec pages;     /* of uint32_t: page + 1 */
     struct pyr_vec bits;      /* of struct pyr_snapshot_page */
-    struct pyr_vec first;     /* of uint32_t: objects before this page; once numbered */
+    struct pyr_vec first;     /* of struct pyr_snapshot_page_first; once numbered */
     struct pyr_vec addresses; /* of uint64_t: page's address */
     uint64_t last_region, last_pages;
     uint64_t count;
@@ -21,6 +21,10 @@ struct pyr_snapshot_index {
 
 struct pyr_snapshot_page {
     uint64_t bits[8]; /* one for each 8 bytes */
+};
+
+struct pyr_snapshot_page_first {
+    uint32_t objects[8]; /* before those of each word of bits */
 };
 
 /* PYR_OK; PYR_E_EXISTS: known already; PYR_E_MISUSE: not a multiple of 8; PYR_E_NOMEM. */

@@ -53,6 +53,22 @@ void pyr_spill_append(struct pyr_spill *spill, const void *bytes, size_t size)
         pyr_spill_flush(spill);
 }
 
+uint8_t *pyr_spill_room(struct pyr_spill *spill, size_t size)
+{
+    if (pyr_buf_reserve(&spill->pending, size) == 0)
+        return spill->pending.bytes + spill->pending.size;
+    spill->problem = spill->problem ? spill->problem : ENOMEM;
+    return NULL;
+}
+
+void pyr_spill_filled(struct pyr_spill *spill, size_t size)
+{
+    spill->pending.size += size;
+    spill->size += size;
+    if (spill->pending.size >= PENDING_MAX)
+        pyr_spill_flush(spill);
+}
+
 const void *pyr_spill_map(struct pyr_spill *spill)
 {
     if (pyr_spill_flush(spill) || !spill->size)

@@ -17,6 +17,11 @@ struct pyr_spill {
 /* path: of the output. Returns 0 or an errno. */
 int pyr_spill_open(struct pyr_spill *spill, const char *path);
 void pyr_spill_append(struct pyr_spill *spill, const void *bytes, size_t size);
+
+/* Room for so many bytes to be written in place, valid until the next call, and how many of them were used. NULL
+ * without memory. */
+uint8_t *pyr_spill_room(struct pyr_spill *spill, size_t size);
+void pyr_spill_filled(struct pyr_spill *spill, size_t size);
 int pyr_spill_flush(struct pyr_spill *spill); /* 0 or an errno */
 
 /* Flushes; NULL for nothing, or with problem set. Give it back with munmap(size). */

@@ -45,8 +45,8 @@ static struct pyr_snapshot_text_slot *find(struct pyr_snapshot_text_slot *slots,
 
 static void grow(struct pyr_snapshot_texts *texts)
 {
-    size_t count = (texts->mask + 1) * 2;
-    struct pyr_snapshot_text_slot *slots = count > SLOTS_MAX ? NULL : pyr_alloc(count * sizeof *slots);
+    size_t count = (texts->mask + 1) * 4;
+    struct pyr_snapshot_text_slot *slots = count > SLOTS_MAX ? NULL : pyr_alloc_big(count * sizeof *slots);
     if (!slots)
         return; /* older texts give way */
     for (size_t i = 0; i <= texts->mask; i++) {
@@ -112,6 +112,13 @@ pyr_snapshot_text pyr_snapshot_texts_put(struct pyr_snapshot_texts *texts, const
     pyr_snapshot_text number = append(texts, text, size);
     *slot = (struct pyr_snapshot_text_slot){.hash = hash.low64, .more = more, .text = number};
     return number;
+}
+
+void pyr_snapshot_texts_expect(const struct pyr_snapshot_texts *texts, const void *text, size_t size)
+{
+    const struct pyr_snapshot_text_slot *slot = &texts->slots[XXH3_128bits(text, size).low64 & texts->mask];
+    __builtin_prefetch(slot, 1);
+    __builtin_prefetch(slot + WINDOW - 1, 1);
 }
 
 void pyr_snapshot_texts_release(struct pyr_snapshot_texts *texts)

@@ -16,6 +16,9 @@ struct pyr_snapshot_texts {
 /* 0 or an errno. */
 int pyr_snapshot_texts_open(struct pyr_snapshot_texts *texts, const char *path);
 pyr_snapshot_text pyr_snapshot_texts_put(struct pyr_snapshot_texts *texts, const void *text, size_t size);
+
+/* Says that this text, which is clean, comes soon: where it would be known is read meanwhile. */
+void pyr_snapshot_texts_expect(const struct pyr_snapshot_texts *texts, const void *text, size_t size);
 void pyr_snapshot_texts_release(struct pyr_snapshot_texts *texts);
 
 #endif

@@ -4,10 +4,14 @@
 #include "record/snapshot_writer_private.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
+enum { EDGES_PART = 4096 };                 /* packed at a time */
 #define SHAPES_BYTES_MAX ((size_t)64 << 20) /* beyond, new shapes lose kinds and labels */
+
+static pyr_handover_take take_in;
 
 /* What is there already is replaced as a whole: a device must not be. */
 static int check_place(const char *path, bool force, struct pyr_err *err)
@@ -39,6 +43,7 @@ int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path,
                                            .pools = PYR_VEC(struct pyr_snapshot_pool),
                                            .arenas = PYR_VEC(struct pyr_snapshot_arena)};
     writer->objects.fd = writer->texts.spill.fd = -1;
+    pthread_mutex_init(&writer->texts_lock, NULL);
     int problem = writer->path ? pyr_spill_open(&writer->objects, path) : ENOMEM;
     if (!problem)
         problem = pyr_snapshot_texts_open(&writer->texts, path);
@@ -47,14 +52,15 @@ int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path,
         return pyr_err_set(err, problem == ENOMEM ? PYR_E_NOMEM : PYR_E_IO, "cannot write beside %s: %s", path,
                            strerror(problem));
     }
+    writer->handover = pyr_handover_start(take_in, writer);
     *out = writer;
     return 0;
 }
 
 static int failed(struct pyr_snapshot_writer *writer, int status)
 {
-    if (!writer->status)
-        writer->status = status;
+    int none = 0;
+    atomic_compare_exchange_strong(&writer->status, &none, status);
     return status;
 }
 
@@ -69,7 +75,10 @@ static int push(struct pyr_snapshot_writer *writer, struct pyr_vec *rows, const 
 
 pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size)
 {
-    return pyr_snapshot_texts_put(&writer->texts, text, size);
+    pthread_mutex_lock(&writer->texts_lock);
+    pyr_snapshot_text number = pyr_snapshot_texts_put(&writer->texts, text, size);
+    pthread_mutex_unlock(&writer->texts_lock);
+    return number;
 }
 
 /* ---- what many objects share ---- */
@@ -105,6 +114,19 @@ static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapsh
     return 0;
 }
 
+/* Cheaper than a good hash, and good enough for what is only asked first. */
+static size_t recent_place(const void *bytes, size_t size)
+{
+    uint64_t mixed = size, word;
+    size_t words = size / sizeof word < 8 ? size / sizeof word : 8;
+    for (size_t i = 0; i < words; i++) {
+        memcpy(&word, (const uint8_t *)bytes + i * sizeof word, sizeof word);
+        mixed = (mixed ^ word) * 0x9e3779b97f4a7c15;
+        mixed ^= mixed >> 32;
+    }
+    return mixed % PYR_SNAPSHOT_RECENT;
+}
+
 static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
 {
     if (make_runs(writer, edges, count) < 0)
@@ -116,9 +138,15 @@ static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_sna
         struct pyr_snapshot_run plain = {.count = (uint32_t)count, .second = PYR_RUN_SINGLE};
         return pyr_intern_put(&writer->shapes, &plain, sizeof plain, NULL);
     }
+    uint32_t *recent = &writer->recent_shapes[recent_place(writer->runs.items, size)];
+    const struct pyr_interned *known = *recent ? pyr_intern_get(&writer->shapes, *recent - 1) : NULL;
+    if (known && known->size == size && (!size || memcmp(known->bytes, writer->runs.items, size) == 0))
+        return *recent - 1;
     int64_t shape = pyr_intern_put(&writer->shapes, writer->runs.items ? writer->runs.items : "", size, &is_new);
     if (shape >= 0 && is_new)
         writer->run_count += writer->runs.count;
+    if (shape >= 0)
+        *recent = (uint32_t)shape + 1;
     return shape;
 }
 
@@ -151,31 +179,64 @@ static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snap
                                      .shape = (uint32_t)shape,
                                      .generation = object->generation,
                                      .flags = object->flags};
-    return pyr_intern_put(&writer->forms, &form, sizeof form, NULL);
+    size_t place = recent_place(&form, sizeof form);
+    if (writer->recent_forms[place].used && memcmp(&writer->recent_forms[place].form, &form, sizeof form) == 0)
+        return writer->recent_forms[place].number;
+    int64_t number = pyr_intern_put(&writer->forms, &form, sizeof form, NULL);
+    if (number >= 0) {
+        writer->recent_forms[place].form = form;
+        writer->recent_forms[place].number = (uint32_t)number;
+        writer->recent_forms[place].used = true;
+    }
+    return number;
 }
 
 /* ---- objects ---- */
 
-static int spill_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object, uint32_t form,
-                        const struct pyr_snapshot_edge *edges, size_t count)
+static pyr_snapshot_text text_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object)
 {
-    struct pyr_spilled_object spilled = {.address = object->address,
-                                         .content = object->content,
-                                         .form = form,
-                                         .references = object->references,
-                                         .site = object->site,
-                                         .text = object->text};
-    if (writer->written++ % PYR_SNAPSHOT_CHUNK == 0 && !pyr_vec_push(&writer->chunks, &writer->objects.size))
-        return PYR_E_NOMEM;
-    pyr_spill_append(&writer->objects, &spilled, sizeof spilled);
-    for (size_t i = 0; i < count; i++)
-        pyr_spill_append(&writer->objects, &edges[i].to, sizeof edges[i].to);
-    writer->edges += count;
+    return object->new_text_size ? pyr_snapshot_writer_text(writer, object->new_text, object->new_text_size)
+                                 : object->text;
+}
+
+static int spill_edges(struct pyr_spill *spill, uint64_t from, const struct pyr_snapshot_edge *edges, size_t count)
+{
+    for (size_t done = 0; done < count; done += EDGES_PART) {
+        size_t part = count - done < EDGES_PART ? count - done : EDGES_PART;
+        uint8_t *room = pyr_spill_room(spill, part * PYR_VARINT_MAX), *at = room;
+        if (!room)
+            return PYR_E_NOMEM;
+        for (size_t i = done; i < done + part; i++)
+            at = pyr_pack_number(at, pyr_pack_distance(edges[i].to, from));
+        pyr_spill_filled(spill, (size_t)(at - room));
+    }
     return 0;
 }
 
-int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
-                               const struct pyr_snapshot_edge *edges, size_t count)
+static int spill_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object, uint32_t form,
+                        const struct pyr_snapshot_edge *edges, size_t count)
+{
+    const struct pyr_packed_object packed = {.address = object->address,
+                                             .content = object->content,
+                                             .form = form,
+                                             .references = object->references,
+                                             .site = object->site,
+                                             .text = text_of(writer, object)};
+    if (writer->written++ % PYR_SNAPSHOT_CHUNK == 0) { /* what can be read without what was before it */
+        writer->before = (struct pyr_packed_before){0};
+        if (!pyr_vec_push(&writer->chunks, &writer->objects.size))
+            return PYR_E_NOMEM;
+    }
+    uint8_t *room = pyr_spill_room(&writer->objects, PYR_PACKED_OBJECT_MAX);
+    if (!room)
+        return PYR_E_NOMEM;
+    pyr_spill_filled(&writer->objects, (size_t)(pyr_pack_object(room, &packed, &writer->before) - room));
+    writer->edges += count;
+    return spill_edges(&writer->objects, object->address, edges, count);
+}
+
+static int put_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
+                      const struct pyr_snapshot_edge *edges, size_t count)
 {
     if (writer->status)
         return writer->status;
@@ -191,11 +252,9 @@ int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct 
     return rc < 0 ? failed(writer, rc) : 0;
 }
 
-int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type)
+static int put_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type)
 {
-    if (writer->status)
-        return writer->status;
-    int64_t number = type_row(writer, type->address);
+    int64_t number = writer->status ? writer->status : type_row(writer, type->address);
     if (number < 0)
         return failed(writer, (int)number);
     *PYR_VEC_AT(&writer->types, struct pyr_snapshot_type_row, number) =
@@ -208,6 +267,89 @@ int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct py
                                        .flags = type->flags,
                                        .instance_dict = type->instance_dict};
     return 0;
+}
+
+/* ---- from one thread to the other ---- */
+
+/* What comes over: one of these, then its edges, then its new text. */
+struct given {
+    bool is_type;
+    uint32_t edges;
+    union {
+        struct pyr_snapshot_object object;
+        struct pyr_snapshot_type type;
+    };
+};
+
+static size_t given_size(size_t edges, size_t text)
+{
+    return (sizeof(struct given) + edges * sizeof(struct pyr_snapshot_edge) + text + 7) & ~(size_t)7;
+}
+
+static size_t size_of(const struct given *given)
+{
+    return given->is_type ? given_size(0, 0) : given_size(given->edges, given->object.new_text_size);
+}
+
+static const void *text_in(const struct given *given)
+{
+    return (const struct pyr_snapshot_edge *)(given + 1) + given->edges;
+}
+
+static void expect_texts(struct pyr_snapshot_writer *writer, const uint8_t *bytes, const uint8_t *end)
+{
+    pthread_mutex_lock(&writer->texts_lock);
+    for (const struct given *given; bytes < end; bytes += size_of(given)) {
+        given = (const void *)bytes;
+        if (!given->is_type && given->object.new_text_size)
+            pyr_snapshot_texts_expect(&writer->texts, text_in(given), given->object.new_text_size);
+    }
+    pthread_mutex_unlock(&writer->texts_lock);
+}
+
+static void take_in(void *context, const uint8_t *bytes, size_t size)
+{
+    struct pyr_snapshot_writer *writer = context;
+    const uint8_t *end = bytes + size;
+    expect_texts(writer, bytes, end);
+    for (const struct given *given; bytes < end; bytes += size_of(given)) {
+        given = (const void *)bytes;
+        if (given->is_type) {
+            put_type(writer, &given->type);
+            continue;
+        }
+        struct pyr_snapshot_object object = given->object;
+        object.new_text = text_in(given);
+        put_object(writer, &object, (const struct pyr_snapshot_edge *)(given + 1), given->edges);
+    }
+}
+
+int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
+                               const struct pyr_snapshot_edge *edges, size_t count)
+{
+    size_t size = count < PYR_HANDOVER_CHUNK ? given_size(count, object->new_text_size) : SIZE_MAX;
+    if (!writer->handover)
+        return put_object(writer, object, edges, count);
+    if (size > PYR_HANDOVER_CHUNK) { /* nothing is gained by copying large ones */
+        pyr_handover_wait(writer->handover);
+        return put_object(writer, object, edges, count);
+    }
+    struct given *given = (void *)pyr_handover_room(writer->handover, size);
+    *given = (struct given){.edges = (uint32_t)count, .object = *object};
+    if (count)
+        memcpy(given + 1, edges, count * sizeof *edges);
+    if (object->new_text_size)
+        memcpy((uint8_t *)(given + 1) + count * sizeof *edges, object->new_text, object->new_text_size);
+    return writer->status;
+}
+
+int pyr_snapshot_writer_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type)
+{
+    if (!writer->handover)
+        return put_type(writer, type);
+    struct given *given = (void *)pyr_handover_room(writer->handover, given_size(0, 0));
+    *given = (struct given){.is_type = true, .type = *type};
+    return writer->status;
 }
 
 int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_root *root)
@@ -238,6 +380,8 @@ int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct p
 
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer)
 {
+    pyr_handover_stop(writer->handover);
+    pthread_mutex_destroy(&writer->texts_lock);
     pyr_spill_release(&writer->objects);
     pyr_vec_release(&writer->chunks);
     pyr_snapshot_index_release(&writer->index);

@@ -1,6 +1,7 @@
 /* Writes a .pyroheap file in one pass over the objects, in any order; sorts and joins them at the end. What
- * grows with the heap is kept in files beside the output; memory is 72 bytes for each page of 4 KiB that has objects,
- * and what is known of types, shapes and texts. Not thread-safe. */
+ * grows with the heap is kept in files beside the output; memory is 104 bytes for each page of 4 KiB that has objects,
+ * and what is known of types, shapes and texts. Where there are several processors it has a thread of its own. Not
+ * thread-safe. */
 #ifndef PYR_RECORD_SNAPSHOT_WRITER_H
 #define PYR_RECORD_SNAPSHOT_WRITER_H
 

@@ -3,40 +3,51 @@
 #ifndef PYR_RECORD_SNAPSHOT_WRITER_PRIVATE_H
 #define PYR_RECORD_SNAPSHOT_WRITER_PRIVATE_H
 
+#include "base/handover.h"
 #include "base/intern.h"
 #include "pyrometer/err.h"
 #include "record/snapshot_file.h"
 #include "record/snapshot_index.h"
+#include "record/snapshot_packed.h"
 #include "record/snapshot_texts.h"
 #include "record/snapshot_writer.h"
 
-enum { PYR_SNAPSHOT_CHUNK = 4096 }; /* objects whose places in the spill file are known together */
+#include <pthread.h>
 
-/* An object in the spill file; the addresses that its edges lead to follow, 8 bytes each. */
-struct pyr_spilled_object {
-    uint64_t address, content;
-    uint32_t form, references, site, text;
+enum {
+    PYR_SNAPSHOT_CHUNK = 4096,  /* objects whose places in the spill file are known together */
+    PYR_SNAPSHOT_RECENT = 1024, /* a power of two */
 };
 
+/* Objects and types are taken in by another thread, if there is one: what that alone may touch is below `before`. */
 struct pyr_snapshot_writer {
     char *path;
     bool force;
-    int status;     /* of the first failure; what comes after it is not kept */
-    uint64_t edges; /* of all objects */
-    uint64_t torn, written;
-    size_t run_count; /* in shapes */
-    struct pyr_spill objects;
-    struct pyr_vec chunks; /* of uint64_t: where each PYR_SNAPSHOT_CHUNKth object begins in the spill file */
-    struct pyr_snapshot_index index;
+    _Atomic int status; /* of the first failure; what comes after it is not kept */
+    struct pyr_handover *handover;
+    pthread_mutex_t texts_lock;
     struct pyr_snapshot_texts texts;
-    struct pyr_intern forms, shapes; /* of struct pyr_snapshot_form; of arrays of struct pyr_snapshot_run */
-    struct pyr_vec runs;             /* of the object at hand */
-    struct pyr_map type_rows;        /* address → row */
-    struct pyr_vec types;            /* of struct pyr_snapshot_type_row */
-    struct pyr_vec roots;            /* of struct pyr_snapshot_root */
+    struct pyr_vec roots; /* of struct pyr_snapshot_root */
     struct pyr_vec sites, pools, arenas;
     struct pyr_vec callers; /* of uint32_t, as sites */
     bool has_callers;
+    struct pyr_packed_before before;
+    struct pyr_spill objects; /* packed, each followed by the distances to what its edges lead to */
+    uint64_t edges;           /* of all objects */
+    uint64_t torn, written;
+    size_t run_count;      /* in shapes */
+    struct pyr_vec chunks; /* of uint64_t: where each PYR_SNAPSHOT_CHUNKth object begins in the spill file */
+    struct pyr_snapshot_index index;
+    struct pyr_intern forms, shapes; /* of struct pyr_snapshot_form; of arrays of struct pyr_snapshot_run */
+    struct {
+        struct pyr_snapshot_form form;
+        uint32_t number;
+        bool used;
+    } recent_forms[PYR_SNAPSHOT_RECENT];         /* most objects are like one of those before */
+    uint32_t recent_shapes[PYR_SNAPSHOT_RECENT]; /* number + 1 */
+    struct pyr_vec runs;                         /* of the object at hand */
+    struct pyr_map type_rows;                    /* address → row */
+    struct pyr_vec types;                        /* of struct pyr_snapshot_type_row */
 };
 
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer);

@@ -26,6 +26,7 @@ enum pyr_frame_kind {
     PYR_FRAME_MEMORY = 7,
     PYR_FRAME_GC = 8,
     PYR_FRAME_OTHER_MEMORY = 9, /* the same columns, of another kind of memory */
+    PYR_FRAME_RESIDENT = 10,
 };
 
 enum pyr_frame_flags {
@@ -93,6 +94,14 @@ enum pyr_gc_column {
     PYR_GC_COLUMNS,
 };
 
+/* The columns of a RESIDENT frame. */
+enum pyr_resident_column {
+    PYR_RESIDENT_HEAD,
+    PYR_RESIDENT_CLASSES, /* varints of one class after the other */
+    PYR_RESIDENT_PINS,    /* of one pin after the other: zigzag difference from the node before, varints */
+    PYR_RESIDENT_COLUMNS,
+};
+
 enum pyr_op {
     PYR_OP_TICK,
     PYR_OP_THREAD_END,
@@ -118,6 +127,8 @@ enum pyr_op {
 #define PYR_MEMORY_PART_SITES 65536u /* in one frame */
 #define PYR_MEMORY_POINTS_MAX 65536u
 #define PYR_MEMORY_HEAPS_MAX 16384u
+#define PYR_RESIDENT_LAST 1u
+#define PYR_RESIDENT_CLASSES_MAX 256u /* a writer's, as of pins */
 #define PYR_GC_HAS_THRESHOLDS 1u
 #define PYR_GC_ENABLED 2u
 #define PYR_GC_FRAME_PAUSES_MAX 65536u /* a writer's */
@@ -145,6 +156,9 @@ enum pyr_op {
 #define PYR_COST_POINT 16u
 #define PYR_COST_COLLECTOR 256u
 #define PYR_COST_PAUSE 48u
+#define PYR_COST_RESIDENT 512u
+#define PYR_COST_CLASS 96u
+#define PYR_COST_PIN 32u
 
 struct pyr_frame_header {
     uint64_t checksum;

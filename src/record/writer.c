@@ -124,6 +124,7 @@ static void release(struct pyr_writer *writer)
     pyr_vec_release(&writer->tick_ended);
     pyr_map_release(&writer->heaps);
     pyr_map_release(&writer->collectors);
+    pyr_map_release(&writer->residents);
     pyr_vec_release(&writer->tick_cpu);
     pyr_buf_release(&writer->facts);
     pyr_buf_release(&writer->definitions);

@@ -66,6 +66,10 @@ int pyr_writer_memory(struct pyr_writer *writer, const struct pyr_memory_facts *
  * Not within a tick. What is pending is written out first. */
 int pyr_writer_gc(struct pyr_writer *writer, const struct pyr_gc_facts *facts);
 
+/* What the resident memory of a process consisted of; replaces what was given before of the same moment (last or not).
+ * At most 256 classes and as many pins. Not within a tick. What is pending is written out first. */
+int pyr_writer_resident(struct pyr_writer *writer, const struct pyr_resident_facts *facts);
+
 int pyr_writer_quality(struct pyr_writer *writer, const struct pyr_quality *quality);
 
 /* Writes out what is buffered as whole frames: what a SIGKILL cannot take any more. Also happens by itself at least

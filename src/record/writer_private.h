@@ -41,6 +41,7 @@ struct pyr_writer {
     bool opcodes;              /* nodes have them */
     struct pyr_map heaps;      /* by process and interpreter: for their number … */
     struct pyr_map collectors; /* … likewise */
+    struct pyr_map residents;  /* … by process and moment */
 
     /* Not yet written. */
     struct pyr_buf facts;

@@ -11,6 +11,7 @@
 #include "report/expressions.h"
 #include "report/opcodes.h"
 #include "report/report.h"
+#include "report/resident.h"
 
 #include <time.h>
 
@@ -489,7 +490,9 @@ static int write_memory(struct pyr_report *report, struct pyr_json *json, const 
         if (model->processes[pyr_reader_heap(model->reader, i)->process].selected)
             write_heap(json, model, pyr_reader_heap(model->reader, i));
     pyr_json_end_array(json);
-    int rc = write_stacks(report, json, memory);
+    int rc = pyr_json_resident(report, json);
+    if (rc == 0)
+        rc = write_stacks(report, json, memory);
     pyr_json_end_object(json);
     return rc;
 }

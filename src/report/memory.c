@@ -1,4 +1,5 @@
 /* Where the memory went: the heap over time, and line by line. */
+#include "report/resident.h"
 #include "report/text_memory.h"
 
 #include "record/reader.h"
@@ -173,6 +174,7 @@ int pyr_write_memory(struct pyr_report *report)
     write_plot(report, &allocations);
     if (allocations.heaps > 1 || allocations.why)
         write_processes(report);
+    rc = pyr_text_resident(report);
     for (unsigned kind = 0; rc == 0 && kind < PYR_MEMORY_KINDS; kind++) {
         rc = write_lines_and_stacks(report, &allocations, kind, PYR_WEIGH_PEAK);
         if (rc == 0 && kind != PYR_MEMORY_FILES)

@@ -22,7 +22,7 @@ struct pyr_report {
 #define PYR_FORMATS(X)                                                                                                 \
     X(text, "a summary to read: verdict, hottest functions and lines, threads, quality", false, false)                 \
     X(lines, "the hot files line by line, with seconds beside the source", false, true)                                \
-    X(memory, "the heap over time, and the lines that allocate and hold most", false, false)                           \
+    X(memory, "the heap over time, resident memory explained, the lines that allocate and hold most", false, false)    \
     X(leaks, "what is still allocated at the end, line by line", false, false)                                         \
     X(plot, "memory over time, as a picture (SVG)", false, false)                                                      \
     X(gc, "the garbage collector: pauses by generation and over time, the lines that they began in", false, false)     \

@@ -83,8 +83,7 @@ bool pyr_cut_deleted(char *path, size_t length)
     return true;
 }
 
-/* One line, which is changed; NUL-terminated. */
-static bool parse_line(char *line, const char *root, size_t root_length, struct pyr_mapping *mapping)
+bool pyr_mapping_parse(char *line, const char *root, size_t root_length, struct pyr_mapping *mapping)
 {
     const char *p = line;
     uint64_t major, minor;
@@ -136,7 +135,7 @@ static int parse_maps(struct pyr_target *target, char *text)
         if (end)
             *end = '\0';
         struct pyr_mapping mapping;
-        if (parse_line(line, root, root_length, &mapping))
+        if (pyr_mapping_parse(line, root, root_length, &mapping))
             status = keep_mapping(target, &mapping);
         line = end ? end + 1 : NULL;
     }

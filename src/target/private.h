@@ -52,6 +52,8 @@ int pyr_live_load_maps(struct pyr_target *target, struct pyr_err *err);
 /* The kernel names files as seen from our root; the target may have another (chroot). A suffix of path. */
 const char *pyr_below_root(const char *path, const char *root, size_t root_length);
 
+/* One line of maps or smaps, which is changed, and in which the path stays; NUL-terminated. False if it is none. */
+bool pyr_mapping_parse(char *line, const char *root, size_t root_length, struct pyr_mapping *mapping);
 bool pyr_cut_deleted(char *path, size_t length); /* the kernel's " (deleted)" behind the name of a file that is gone */
 
 /* Fills err for a process that may not be read: who owns it, and what to change. Returns PYR_E_PERMISSION. */

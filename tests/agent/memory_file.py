@@ -10,7 +10,7 @@ import struct
 import sys
 
 HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQQQIIIIQQ9Q")
-TEMPORARIES_AT = 608  # where the header says it
+TEMPORARIES_AT, LARGE_AT = 616, 632  # where the header says it
 TEMPORARY = struct.Struct("<QQ")
 NAMES = ("magic version site_size pid parent_pid started_ns ended_ns state interpreter linetable_kind site_count sites_at "
          "sites_limit texts_at texts_limit text_bytes text_base text_base_name python arena_bytes peak_arena_bytes "
@@ -110,7 +110,7 @@ class MemoryFile:
             header = HEADER.unpack(file.read(HEADER.size))
             for name, value in zip(NAMES, header):
                 setattr(self, name, value)
-            assert self.magic == b"\x89PYRMEM\n" and self.version == 3 and self.site_size == SITE.size, path
+            assert self.magic == b"\x89PYRMEM\n" and self.version == 4 and self.site_size == SITE.size, path
             self.python = self.python.rstrip(b"\0").decode()
             self.text_base_name = self.text_base_name.rstrip(b"\0").decode()
             file.seek(self.sites_at)

@@ -1,5 +1,6 @@
 /* The parts of the agent that need no Python: pools, the region, the table of large blocks, hashed records, windows. */
 #include "heap.h"
+#include "traced.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -238,11 +239,72 @@ static void test_window(void **unused)
     fclose(two);
 }
 
+/* ---- the table of traced blocks ---- */
+
+enum { TRACED_PLACES = 6000, TRACED_STEPS = 400000 };
+
+/* What the table has to say of each place: the size, 0 for none. */
+static uint64_t expected[TRACED_PLACES][2];
+
+/* Runs of small blocks, pages apart, and far ones: as allocators give them. */
+static uintptr_t traced_address(unsigned place)
+{
+    return place < TRACED_PLACES / 2 ? 0x7f0000000000u + place / 200 * 0x4000000u + place % 200 * 32u
+                                     : 0x550000000000u + place * 4096u;
+}
+
+static void traced_check(const struct pyr_traced_table *table, size_t used)
+{
+    size_t found = 0;
+    const struct pyr_traced *at;
+    for (size_t n = 0; (at = pyr_traced_at(table, n)); n++)
+        found += at->traceback != 0;
+    assert_int_equal(found, used);
+    assert_int_equal(table->used, used);
+    for (unsigned place = 0; place < TRACED_PLACES; place++) {
+        for (uint32_t domain = 0; domain < 2; domain++) {
+            at = pyr_traced_find(table, traced_address(place), domain);
+            assert_int_equal(at ? at->size : 0, expected[place][domain]);
+        }
+    }
+}
+
+static void test_traced(void **unused)
+{
+    (void)unused;
+    struct pyr_traced_table table = {0};
+    size_t used = 0;
+    assert_null(pyr_traced_find(&table, 16, 0));
+    for (unsigned step = 1; step <= TRACED_STEPS; step++) {
+        unsigned place = (unsigned)(noise() % TRACED_PLACES);
+        uint32_t domain = noise() % 8 == 0;
+        bool filling = step / (TRACED_STEPS / 4) % 2 == 0; /* it grows, empties, grows again */
+        struct pyr_traced *at = pyr_traced_find(&table, traced_address(place), domain);
+        assert_int_equal(at != NULL, expected[place][domain] != 0);
+        if (at && (!filling || noise() % 4 == 0)) {
+            pyr_traced_remove(&table, at);
+            expected[place][domain] = 0;
+            used--;
+        } else if (filling || noise() % 8 == 0) {
+            at = pyr_traced_add(&table, traced_address(place), domain);
+            assert_non_null(at);
+            used += !at->traceback;
+            at->traceback = 1 + (uint32_t)(noise() % 1000);
+            at->size = expected[place][domain] = step;
+        }
+        if (step % (TRACED_STEPS / 16) == 0)
+            traced_check(&table, used);
+    }
+    pyr_traced_release(&table);
+    assert_null(pyr_traced_at(&table, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pools), cmocka_unit_test(test_region), cmocka_unit_test(test_region_in_the_way),
-        cmocka_unit_test(test_large), cmocka_unit_test(test_nodes),  cmocka_unit_test(test_window),
+        cmocka_unit_test(test_pools),  cmocka_unit_test(test_region), cmocka_unit_test(test_region_in_the_way),
+        cmocka_unit_test(test_large),  cmocka_unit_test(test_nodes),  cmocka_unit_test(test_window),
+        cmocka_unit_test(test_traced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

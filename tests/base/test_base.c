@@ -1,8 +1,10 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/handover.h"
 #include "base/intern.h"
 #include "base/map.h"
+#include "base/parallel.h"
 #include "base/varint.h"
 #include "base/vec.h"
 #include "pyrometer/err.h"
@@ -13,6 +15,67 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+struct received {
+    uint64_t next, items;
+};
+
+static void receive(void *context, const uint8_t *bytes, size_t size)
+{
+    struct received *received = context;
+    for (const uint8_t *end = bytes + size; bytes < end; received->items++) {
+        uint64_t item[2]; /* a number, and how many bytes follow */
+        memcpy(item, bytes, sizeof item);
+        assert_true(item[0] == received->next);
+        received->next++;
+        for (size_t i = 0; i < item[1]; i++)
+            assert_int_equal(bytes[sizeof item + i], (uint8_t)item[0]);
+        bytes += (sizeof item + item[1] + 7) & ~(size_t)7;
+    }
+}
+
+static void what_is_handed_over_comes_whole_and_in_order(void **state)
+{
+    (void)state;
+    struct received received = {0};
+    struct pyr_handover *handover = pyr_handover_start(receive, &received);
+    assert_int_equal(handover != NULL, pyr_parallel_parts() > 1);
+    for (uint64_t i = 0; handover && i < 20000; i++) {
+        uint64_t item[2] = {i, i % 1000 ? i % 50 : PYR_HANDOVER_CHUNK - sizeof item};
+        uint8_t *room = pyr_handover_room(handover, sizeof item + item[1]);
+        memcpy(room, item, sizeof item);
+        memset(room + sizeof item, (uint8_t)i, item[1]);
+        if (i == 7777) {
+            pyr_handover_wait(handover);
+            assert_true(received.items == i + 1);
+        }
+    }
+    pyr_handover_stop(handover);
+    assert_true(!handover || received.items == 20000);
+}
+
+static void count_part(void *context, unsigned part, size_t from, size_t to)
+{
+    size_t *done = context;
+    for (size_t i = from; i < to; i++)
+        done[i] += 1 + part;
+}
+
+/* Each once; and as evenly as they can be: two things to do are not left to one of eight threads. */
+static void parts_are_all_and_even(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count < 40; count++) {
+        size_t done[40] = {0}, of_part[PYR_PARALLEL_MAX] = {0}, parts = pyr_parallel_parts();
+        pyr_parallel(count, count_part, done);
+        for (size_t i = 0; i < count; i++) {
+            assert_in_range(done[i], 1, parts);
+            of_part[done[i] - 1]++;
+        }
+        for (size_t i = 0; i < parts; i++)
+            assert_in_range(of_part[i], count / parts, (count + parts - 1) / parts);
+    }
+}
 
 static void varints_round_trip(void **state)
 {
@@ -124,9 +187,14 @@ static void error_text_is_cut_not_overrun(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(varints_round_trip),        cmocka_unit_test(cursor_refuses_overlong_and_truncated),
-        cmocka_unit_test(map_keeps_every_key),       cmocka_unit_test(intern_numbers_in_order),
-        cmocka_unit_test(every_allocation_may_fail), cmocka_unit_test(error_text_is_cut_not_overrun),
+        cmocka_unit_test(what_is_handed_over_comes_whole_and_in_order),
+        cmocka_unit_test(parts_are_all_and_even),
+        cmocka_unit_test(varints_round_trip),
+        cmocka_unit_test(cursor_refuses_overlong_and_truncated),
+        cmocka_unit_test(map_keeps_every_key),
+        cmocka_unit_test(intern_numbers_in_order),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(error_text_is_cut_not_overrun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,9 @@ static void put_object(struct pyr_snapshot_writer *writer, unsigned n)
                                          .content = n % 4 ? n % 4 : 0,
                                          .references = n % 11 == 0 ? 100 : 1,
                                          .site = n % 3,
-                                         .text = pyr_snapshot_writer_text(writer, text, (size_t)size),
+                                         .text = n % 2 ? pyr_snapshot_writer_text(writer, text, (size_t)size) : 0,
+                                         .new_text = text,
+                                         .new_text_size = n % 2 ? 0 : (uint32_t)size,
                                          .generation = n % 5 == 4 ? PYR_SNAPSHOT_UNTRACKED : (uint8_t)(n % 5),
                                          .flags = (uint8_t)(n * 37)};
     pyr_snapshot_writer_object(writer, &object, edges, n % (PYR_EDGE_KINDS + 1));

@@ -437,6 +437,53 @@ static void edges_come_back_as_they_were(void **state)
     pyr_snapshot_close(snapshot);
 }
 
+/* Addresses as far from each other as they can be, numbers as large; more references than are handed over together. */
+static void extremes_come_back(void **state)
+{
+    (void)state;
+    static const uint64_t addresses[] = {8, 16, 1ull << 47, (1ull << 63) - 8, 1ull << 63, UINT64_MAX - 7};
+    enum { COUNT = sizeof addresses / sizeof *addresses, EDGES = 20000 };
+    struct pyr_snapshot_edge *edges = calloc(EDGES, sizeof *edges);
+    struct pyr_snapshot_writer *writer;
+    struct pyr_snapshot *snapshot;
+    char text[16];
+    assert_int_equal(pyr_snapshot_writer_open(&writer, path, true, NULL), 0);
+    pyr_snapshot_writer_site(writer, &(struct pyr_snapshot_site){.line = 7}, 0);
+    for (unsigned e = 0; e < EDGES; e++)
+        edges[e] = (struct pyr_snapshot_edge){
+            .to = e % (COUNT + 1) == COUNT ? 0x7f0000000003 : addresses[e % (COUNT + 1)], .kind = PYR_EDGE_ITEM};
+    for (unsigned i = COUNT; i-- > 0;) {
+        int size = snprintf(text, sizeof text, "text %u", i);
+        struct pyr_snapshot_object object = {.address = addresses[i],
+                                             .size = UINT64_MAX - i,
+                                             .content = i % 2 ? UINT64_MAX - i : 0,
+                                             .references = UINT32_MAX - i,
+                                             .site = i % 3 == 0,
+                                             .new_text = i ? text : NULL,
+                                             .new_text_size = i ? (uint32_t)size : 0};
+        assert_int_equal(pyr_snapshot_writer_object(writer, &object, edges, i % 2 ? EDGES : i), 0);
+    }
+    assert_int_equal(pyr_snapshot_writer_finish(writer, &(struct pyr_snapshot_facts){0}, NULL), 0);
+    assert_int_equal(pyr_snapshot_open(&snapshot, path, NULL), 0);
+    assert_int_equal(snapshot->objects, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct pyr_snapshot_string found = pyr_snapshot_string(snapshot, snapshot->text[i]);
+        snprintf(text, sizeof text, "text %u", i);
+        assert_true(snapshot->address[i] == addresses[i]);
+        assert_true(snapshot->content[i] == (i % 2 ? UINT64_MAX - i : 0));
+        assert_int_equal(snapshot->references[i], UINT32_MAX - i);
+        assert_int_equal(snapshot->site[i], i % 3 == 0);
+        assert_int_equal(found.size, i ? strlen(text) : 0);
+        assert_memory_equal(found.bytes, text, found.size);
+        assert_int_equal(snapshot->edges_at[i + 1] - snapshot->edges_at[i], i % 2 ? EDGES : i);
+        for (unsigned e = 0; e < (i % 2 ? EDGES : i); e++)
+            assert_int_equal(snapshot->edge[snapshot->edges_at[i] + e],
+                             e % (COUNT + 1) == COUNT ? PYR_SNAPSHOT_NONE : e % (COUNT + 1));
+    }
+    pyr_snapshot_close(snapshot);
+    free(edges);
+}
+
 static void existing_file_is_kept(void **state)
 {
     (void)state;
@@ -468,6 +515,7 @@ int main(void)
         cmocka_unit_test(writing_may_run_out_of_memory),
         cmocka_unit_test(same_address_counts_once),
         cmocka_unit_test(edges_come_back_as_they_were),
+        cmocka_unit_test(extremes_come_back),
         cmocka_unit_test(existing_file_is_kept),
     };
     snprintf(path, sizeof path, "/tmp/test_graph.%d", (int)getpid());

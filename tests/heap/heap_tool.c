@@ -54,9 +54,12 @@ int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct 
 {
     if (writer->quiet)
         return 0;
+    pyr_snapshot_text text = object->new_text_size
+                                 ? pyr_snapshot_writer_text(writer, object->new_text, object->new_text_size)
+                                 : object->text;
     printf("O %" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRId64 " %" PRId64 " %" PRIx64 " %u %u %u %u", object->address,
            object->type, object->size, (int64_t)object->length, (int64_t)object->capacity, object->content,
-           object->references, object->generation, object->flags, object->text);
+           object->references, object->generation, object->flags, text);
     for (size_t i = 0; i < count; i++)
         printf(" %" PRIx64 " %u %u", edges[i].to, edges[i].kind, edges[i].label);
     putchar('\n');
@@ -75,6 +78,21 @@ int pyr_snapshot_writer_root(struct pyr_snapshot_writer *writer, const struct py
 {
     if (!writer->quiet)
         printf("R %u %" PRIx64 " %u %u\n", root->kind, root->object, root->holder, root->name);
+    return 0;
+}
+
+int pyr_snapshot_writer_pool(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_pool *pool)
+{
+    if (!writer->quiet)
+        printf("P %" PRIx64 " %u %u %u %u\n", pool->address, pool->size, pool->block_size, pool->used, pool->total);
+    return 0;
+}
+
+int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_arena *arena)
+{
+    if (!writer->quiet)
+        printf("A %" PRIx64 " %" PRIu64 " %u %u %u\n", arena->address, arena->size, arena->first_pool, arena->pools,
+               arena->ours);
     return 0;
 }
 

@@ -33,7 +33,7 @@ ALLOWED = {
 ELSEWHERE = {"agent"}
 # What several modules speak of: the kinds of line tables are found by layout, stored by record, read by model; the file
 # that the agent writes is read by record, and what it tells of its heap by heap.
-SHARED = {"record/format.h", "record/heap_file.h", "record/heap_tags.h"}
+SHARED = {"record/format.h", "record/heap_file.h", "record/heap_tags.h", "record/heap_arena.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')

@@ -51,6 +51,10 @@ def test_installed_command_and_package(wheel, tmp_path):
     found = subprocess.run([python, "-c", "import pyrometer; print(pyrometer.find_binary())"], cwd=tmp_path,
                            env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=30)
     assert found.stdout.strip() == str(tmp_path / "venv" / "bin" / "pyrometer"), found.stderr
+    traced = subprocess.run([python, "-c", "from pyrometer import tracemalloc as t; t.start(); x = bytes(9999); "
+                             "print(t.get_object_traceback(x)[0].lineno)"], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"},
+                            capture_output=True, text=True, timeout=30)
+    assert traced.stdout == "1\n", traced.stderr
 
 
 def test_installed_command_counts_allocations(wheel, tmp_path):

@@ -146,6 +146,22 @@ static void check_collectors(const struct pyr_reader *reader)
     PROMISE(!pyr_reader_collector(reader, pyr_reader_collectors(reader)));
 }
 
+static void check_residents(const struct pyr_reader *reader)
+{
+    for (uint32_t i = 0; i < pyr_reader_residents(reader); i++) {
+        const struct pyr_resident_facts *facts = pyr_reader_resident(reader, i);
+        PROMISE(facts && facts->process < pyr_reader_processes(reader));
+        for (uint32_t k = 0; k < facts->pin_count; k++)
+            PROMISE(facts->pins[k].node < pyr_reader_nodes(reader));
+        for (uint32_t k = 0; k < facts->class_count; k++)
+            PROMISE(facts->classes[k].used <= facts->classes[k].total);
+        for (uint32_t k = 0; k < i; k++)
+            PROMISE(pyr_reader_resident(reader, k)->process != facts->process ||
+                    pyr_reader_resident(reader, k)->last != facts->last);
+    }
+    PROMISE(!pyr_reader_resident(reader, pyr_reader_residents(reader)));
+}
+
 static void read_events(struct pyr_reader *reader, struct exercise_result *result)
 {
     struct pyr_event event;
@@ -182,6 +198,7 @@ struct exercise_result exercise_reader(const uint8_t *file, size_t size)
     check_definitions(reader);
     check_heaps(reader);
     check_collectors(reader);
+    check_residents(reader);
     result.nodes = pyr_reader_nodes(reader);
     pyr_reader_close(reader);
     return result;

@@ -250,7 +250,7 @@ static void a_recording_keeps_a_bounded_number_of_pauses(void **state)
 {
     (void)state;
     struct pyr_collections collections;
-    struct pyr_pause_budget budget = {.kept = UINT64_C(1) << 19};
+    struct pyr_memory_budget budget = {.kept = UINT64_C(1) << 19};
     struct pyr_buf file = {0};
     pyr_collections_init(&collections);
     put_ring(&file, 100);

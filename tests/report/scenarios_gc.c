@@ -75,5 +75,22 @@ int scenario_gc_hostile(struct pyr_writer *writer, uint64_t size)
     memset(facts.sums, 0xff, sizeof facts.sums);
     memset(facts.thresholds, 0xff, sizeof facts.thresholds);
     pyr_writer_gc(writer, &facts);
+    struct pyr_resident_class class;
+    struct pyr_resident_pin pin;
+    struct pyr_resident_facts resident;
+    memset(&class, 0xff, sizeof class);
+    memset(&pin, 0xff, sizeof pin);
+    memset(&resident, 0xff, sizeof resident);
+    pin.node = node;
+    resident.process = process;
+    resident.last = true;
+    resident.classes = &class;
+    resident.pins = &pin;
+    resident.class_count = resident.pin_count = 1;
+    pyr_writer_resident(writer, &resident);
+    const struct pyr_memory_site site = {
+        .node = node, .allocated_blocks = 1, .allocated_bytes = 1, .live_blocks = 1, .live_bytes = 1, .peak_blocks = 1};
+    const struct pyr_memory_facts heap = {.process = process, .why = "", .sites = &site, .site_count = 1};
+    pyr_writer_memory(writer, &heap);
     return 0;
 }

@@ -57,10 +57,11 @@ def test_chrome_slices():
     assert [event["pid"] for event in named] == [100, 101]
 
 
-@pytest.mark.parametrize("form", ["gc", "text"])
+@pytest.mark.parametrize("form", ["gc", "text", "memory"])
 def test_hostile_figures_break_nothing(form):
     text = report("gc_hostile", form).decode("utf-8")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
     json.loads(report("gc_hostile", "json"))
     json.loads(report("gc_hostile", "chrome"))
-    report("gc_hostile", form, **{"from": 1e-6, "to": 1e9})
+    if form != "memory":
+        report("gc_hostile", form, **{"from": 1e-6, "to": 1e9})

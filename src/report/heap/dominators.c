@@ -68,9 +68,7 @@ int pyr_heap_write_dominators(struct pyr_heap *heap)
     enum pyr_name_state state = PYR_NAME_PLAIN;
     int rc = heap->options->what ? pyr_heap_find(heap, heap->options->what, &first) : 0;
     if (rc == 0)
-        rc = pyr_heap_need_children(heap);
-    if (rc == 0)
-        rc = pyr_heap_need_paths(heap);
+        rc = pyr_heap_need_children_and_paths(heap);
     if (rc < 0)
         return rc;
     bool from_roots = first == heap->graph->objects;

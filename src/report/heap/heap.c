@@ -1,6 +1,7 @@
 #include "report/heap/heap.h"
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "report/report.h"
 #include "report/text.h"
 
@@ -46,6 +47,30 @@ int pyr_heap_need_children(struct pyr_heap *heap)
 int pyr_heap_need_paths(struct pyr_heap *heap)
 {
     return heap->paths.from || pyr_paths_make(&heap->paths, heap->graph) == 0 ? 0 : pyr_heap_no_memory(heap);
+}
+
+struct making {
+    struct pyr_heap *heap;
+    int rc[2];
+};
+
+static void make_one(void *context, unsigned part, size_t from, size_t to)
+{
+    struct making *making = context;
+    struct pyr_heap *heap = making->heap;
+    (void)part;
+    for (size_t i = from; i < to; i++)
+        if (i == 0 && !heap->children.at)
+            making->rc[0] = pyr_children_make(&heap->children, heap->graph);
+        else if (i == 1 && !heap->paths.from)
+            making->rc[1] = pyr_paths_make(&heap->paths, heap->graph);
+}
+
+int pyr_heap_need_children_and_paths(struct pyr_heap *heap)
+{
+    struct making making = {.heap = heap};
+    pyr_parallel(2, make_one, &making);
+    return making.rc[0] < 0 || making.rc[1] < 0 ? pyr_heap_no_memory(heap) : 0;
 }
 
 /* ---- names ---- */

@@ -28,6 +28,7 @@ void pyr_heap_close(struct pyr_heap *heap);
 
 int pyr_heap_need_children(struct pyr_heap *heap);               /* PYR_E_NOMEM, described */
 int pyr_heap_need_paths(struct pyr_heap *heap);                  /* likewise */
+int pyr_heap_need_children_and_paths(struct pyr_heap *heap);     /* both, at the same time */
 int pyr_heap_check_query(const char *text, struct pyr_err *err); /* PYR_E_MISUSE, described */
 int pyr_heap_no_memory(struct pyr_heap *heap);                   /* describes and returns PYR_E_NOMEM */
 

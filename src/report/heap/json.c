@@ -1,6 +1,7 @@
 #include "base/alloc.h"
 #include "base/json_out.h"
 #include "graph/duplicates.h"
+#include "graph/pools.h"
 #include "graph/waste.h"
 #include "report/heap/cycles.h"
 #include "report/heap/suspects.h"
@@ -224,12 +225,79 @@ static int write_containers(struct pyr_heap *heap, struct pyr_json *json)
     return 0;
 }
 
+static void write_class(struct pyr_json *json, uint32_t number, const struct pyr_pool_class *row)
+{
+    pyr_json_row(json, NULL);
+    pyr_json_uint(json, "block_bytes", number * PYR_POOL_CLASS_STEP);
+    pyr_json_uint(json, "pools", row->pools);
+    pyr_json_uint(json, "blocks_used", row->used);
+    pyr_json_uint(json, "blocks_free", row->total - row->used);
+    pyr_json_uint(json, "pool_bytes", row->bytes);
+    pyr_json_row_array(json, "pools_by_eighth_full");
+    for (unsigned i = 0; number && i < PYR_POOL_EIGHTHS; i++)
+        pyr_json_uint(json, NULL, row->eighths[i]);
+    pyr_json_end_array(json);
+    pyr_json_end_object(json);
+}
+
+static void write_allocator(struct pyr_heap *heap, struct pyr_json *json, const char *key, bool ours)
+{
+    struct pyr_pool_census census;
+    pyr_pool_census_make(&census, heap->snapshot, ours);
+    pyr_json_object(json, key);
+    pyr_json_uint(json, "arenas", census.arenas);
+    pyr_json_uint(json, "arena_bytes", census.arena_bytes);
+    pyr_json_uint(json, "used_bytes", census.all.used_bytes);
+    pyr_json_uint(json, "free_block_bytes", census.all.free_bytes);
+    pyr_json_uint(json, "empty_pools", census.classes[0].pools);
+    pyr_json_uint(json, "empty_pool_bytes", census.classes[0].bytes);
+    pyr_json_array(json, "classes");
+    for (uint32_t i = 1; i < PYR_POOL_CLASSES; i++)
+        if (census.classes[i].pools)
+            write_class(json, i, &census.classes[i]);
+    pyr_json_end_array(json);
+    pyr_json_end_object(json);
+}
+
+static int write_pins(struct pyr_heap *heap, struct pyr_json *json)
+{
+    struct pyr_pins pins;
+    int rc = pyr_pins_find(&pins, heap->snapshot, false);
+    pyr_json_object(json, "nearly_empty");
+    pyr_json_uint(json, "pools", pins.pools);
+    pyr_json_uint(json, "bytes", pins.bytes);
+    pyr_json_uint(json, "used_bytes", pins.used_bytes);
+    pyr_json_array(json, "held_by");
+    for (size_t i = 0; i < pins.rows.count && i < pyr_heap_limit(heap, 100); i++) {
+        const struct pyr_pin *pin = PYR_VEC_AT(&pins.rows, struct pyr_pin, i);
+        pyr_json_row(json, NULL);
+        if (pin->number != PYR_SNAPSHOT_NONE)
+            pyr_json_string(json, "type", pyr_heap_type(heap, pin->number));
+        pyr_json_uint(json, "blocks", pin->blocks);
+        pyr_json_uint(json, "pools", pin->pools);
+        pyr_json_uint(json, "free_bytes", (uint64_t)(pin->free_bytes + 0.5));
+        pyr_json_end_object(json);
+    }
+    pyr_json_end_array(json);
+    pyr_json_end_object(json);
+    pyr_pins_release(&pins);
+    return rc < 0 ? pyr_heap_no_memory(heap) : 0;
+}
+
+static int write_arenas(struct pyr_heap *heap, struct pyr_json *json)
+{
+    pyr_json_object(json, "arenas");
+    write_allocator(heap, json, "cpython", false);
+    write_allocator(heap, json, "pyrometer", true);
+    int rc = write_pins(heap, json);
+    pyr_json_end_object(json);
+    return rc;
+}
+
 int pyr_heap_write_json(struct pyr_heap *heap)
 {
     struct pyr_json json = {.out = heap->out};
-    int rc = pyr_heap_need_children(heap);
-    if (rc == 0)
-        rc = pyr_heap_need_paths(heap);
+    int rc = pyr_heap_need_children_and_paths(heap);
     if (rc < 0)
         return rc;
     pyr_json_object(&json, NULL);
@@ -243,6 +311,8 @@ int pyr_heap_write_json(struct pyr_heap *heap)
         rc = write_duplicates(heap, &json);
     if (rc == 0)
         rc = write_containers(heap, &json);
+    if (rc == 0)
+        rc = write_arenas(heap, &json);
     pyr_json_end_object(&json);
     return rc;
 }

@@ -128,9 +128,7 @@ static void put_imported_last(struct pyr_heap *heap, struct pyr_vec *suspects)
 
 int pyr_heap_suspects(struct pyr_heap *heap, struct pyr_vec *suspects)
 {
-    int rc = pyr_heap_need_children(heap);
-    if (rc == 0)
-        rc = pyr_heap_need_paths(heap);
+    int rc = pyr_heap_need_children_and_paths(heap);
     if (rc < 0)
         return rc;
     rc = pyr_suspects_find(heap->graph, &heap->children, SHARE, suspects);
