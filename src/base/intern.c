@@ -29,29 +29,43 @@ static int grow(struct pyr_intern *table)
     return 0;
 }
 
+/* Its slot, or the free one that would be its. There is a free one. */
+static size_t slot_of(const struct pyr_intern *table, const void *bytes, size_t size, uint64_t hash)
+{
+    size_t i = (size_t)hash & table->mask;
+    for (; table->slots[i]; i = (i + 1) & table->mask) {
+        const struct pyr_interned *item = item_at(table, table->slots[i] - 1);
+        if (item->hash == hash && item->size == size && memcmp(item->bytes, bytes, size) == 0)
+            break;
+    }
+    return i;
+}
+
+int64_t pyr_intern_find(const struct pyr_intern *table, const void *bytes, size_t size)
+{
+    if (!table->slots)
+        return PYR_E_NOT_FOUND;
+    size_t i = slot_of(table, bytes, size, XXH3_64bits(bytes, size));
+    return table->slots[i] ? (int64_t)table->slots[i] - 1 : PYR_E_NOT_FOUND;
+}
+
 int64_t pyr_intern_put(struct pyr_intern *table, const void *bytes, size_t size, int *is_new)
 {
     table->items.item_size = sizeof(struct pyr_interned);
     if ((!table->slots || (table->items.count + 1) * 10 > (table->mask + 1) * 7) && grow(table) < 0)
         return PYR_E_NOMEM;
     uint64_t hash = XXH3_64bits(bytes, size);
-    size_t i = (size_t)hash & table->mask;
-    for (; table->slots[i]; i = (i + 1) & table->mask) {
-        const struct pyr_interned *item = item_at(table, table->slots[i] - 1);
-        if (item->hash == hash && item->size == size && memcmp(item->bytes, bytes, size) == 0) {
-            if (is_new)
-                *is_new = 0;
-            return table->slots[i] - 1;
-        }
-    }
+    size_t i = slot_of(table, bytes, size, hash);
+    if (is_new)
+        *is_new = !table->slots[i];
+    if (table->slots[i])
+        return table->slots[i] - 1;
     if (table->items.count >= UINT32_MAX - 1)
         return PYR_E_LIMIT;
     struct pyr_interned item = {.bytes = pyr_arena_dup(&table->arena, bytes, size), .size = size, .hash = hash};
     if (!item.bytes || !pyr_vec_push(&table->items, &item))
         return PYR_E_NOMEM;
     table->slots[i] = (uint32_t)table->items.count;
-    if (is_new)
-        *is_new = 1;
     return (int64_t)table->items.count - 1;
 }
 

@@ -23,6 +23,8 @@ struct pyr_intern {
 
 /* The number of this byte string, new or known; or a negative status. *is_new may be NULL. */
 int64_t pyr_intern_put(struct pyr_intern *table, const void *bytes, size_t size, int *is_new);
+/* The number of one that is known; PYR_E_NOT_FOUND. */
+int64_t pyr_intern_find(const struct pyr_intern *table, const void *bytes, size_t size);
 const struct pyr_interned *pyr_intern_get(const struct pyr_intern *table, uint32_t number); /* NULL if there is none */
 uint32_t pyr_intern_count(const struct pyr_intern *table);
 void pyr_intern_release(struct pyr_intern *table);

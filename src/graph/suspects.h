@@ -11,6 +11,7 @@ struct pyr_suspect {
     uint32_t type;     /* of the object, or of the many */
     uint64_t retained; /* bytes */
     bool garbage;      /* the many wait for the collector: entries are cycles, retained is what hangs on them as well */
+    bool imported;     /* the many are classes or modules' namespaces: every program that imports much has them */
     /* Of what it keeps immediately, the type that retains most. Of the many: they themselves. */
     uint32_t entries_type; /* PYR_SNAPSHOT_NONE: it keeps nothing */
     uint32_t entry;        /* one of them; PYR_SNAPSHOT_NONE */

@@ -51,14 +51,23 @@ int pyr_segment_touch(struct pyr_counts *counts, uint32_t number, struct pyr_liv
     return pyr_vec_push(&segment->threads, &number) ? 0 : PYR_E_NOMEM;
 }
 
-/* What passed in the segment. The first tick of all stands for an interval like the others. */
+/* The first tick of all stands for an interval like the others; not for one in which a thousand threads were seen for
+ * the first time, or the machine had no time for us. */
+static double first_tick_s(const struct pyr_counts *counts, double interval_s)
+{
+    double usual_s = counts->rate_hz > 0 ? GAP_TIMES / counts->rate_hz : 0, limit_s = GAP_MIN_NS / 1e9;
+    limit_s = usual_s > limit_s ? usual_s : limit_s;
+    return interval_s < limit_s ? interval_s : limit_s;
+}
+
+/* What passed in the segment. */
 static double seconds_of(const struct pyr_counts *counts, const struct pyr_live_process *process, uint64_t ticks)
 {
     double span_s = (double)(process->last_ns - process->segment.start_ns) / 1e9;
     if (!process->segment.is_first)
         return span_s;
     if (ticks >= 2 && span_s > 0)
-        return span_s * (double)ticks / (double)(ticks - 1);
+        return span_s + first_tick_s(counts, span_s / (double)(ticks - 1));
     return counts->rate_hz > 0 ? (double)ticks / counts->rate_hz : 0;
 }
 

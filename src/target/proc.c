@@ -174,11 +174,23 @@ int pyr_proc_stat_parse(const char *text, size_t size, struct pyr_proc_stat *sta
     return 0;
 }
 
-int pyr_proc_stat_read(pid_t pid, struct pyr_proc_stat *stat)
+static int stat_read(pid_t pid, const char *name, struct pyr_proc_stat *stat)
 {
     char text[2048];
-    ssize_t size = pyr_proc_read(pid, "stat", text, sizeof text);
+    ssize_t size = pyr_proc_read(pid, name, text, sizeof text);
     return size < 0 ? (int)size : pyr_proc_stat_parse(text, (size_t)size, stat);
+}
+
+int pyr_proc_stat_read(pid_t pid, struct pyr_proc_stat *stat)
+{
+    return stat_read(pid, "stat", stat);
+}
+
+int pyr_proc_thread_stat_read(pid_t pid, pid_t tid, struct pyr_proc_stat *stat)
+{
+    char name[64];
+    snprintf(name, sizeof name, "task/%d/stat", (int)tid);
+    return stat_read(pid, name, stat);
 }
 
 static const char *skip_blank(const char *p)

@@ -39,6 +39,10 @@ struct pyr_proc_stat {
 int pyr_proc_stat_parse(const char *text, size_t size, struct pyr_proc_stat *stat);
 int pyr_proc_stat_read(pid_t pid, struct pyr_proc_stat *stat);
 
+/* Of one thread alone. The kernel adds up all threads of the process for the other one: not for each of many threads.
+ */
+int pyr_proc_thread_stat_read(pid_t pid, pid_t tid, struct pyr_proc_stat *stat);
+
 /* The number after `field` ("NSpid:", "VmRSS:") in the text of a status file; the last one of its line if last. */
 bool pyr_proc_status_field(const char *status, const char *field, bool last, uint64_t *value);
 

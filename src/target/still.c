@@ -210,7 +210,7 @@ static int rank(const struct pyr_still *still, pid_t tid)
     char name[64], text[256], *end;
     struct pyr_proc_stat stat;
     snprintf(name, sizeof name, "task/%d/syscall", (int)tid);
-    if (pyr_proc_stat_read(tid, &stat) == 0 && stat.state == 'D')
+    if (pyr_proc_thread_stat_read(still->pid, tid, &stat) == 0 && stat.state == 'D')
         return 3;
     if (pyr_proc_read(still->pid, name, text, sizeof text) <= 0)
         return 2;

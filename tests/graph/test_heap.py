@@ -83,6 +83,19 @@ def test_suspect_is_named_with_its_owner_and_line(app):
            "allocated at app/views.py:88." in words
 
 
+def test_what_is_imported_is_the_last_suspect(tmp_path):
+    """Classes and namespaces outweigh the cache, as in a program that imports a framework."""
+    heap = Heap(123)
+    for i in range(60):
+        heap.module(f"framework.part{i}", text=heap.str(f"code {i}", size=20_000))
+    heap.module("app", CACHE=heap.dict([(heap.str(f"/{i}"), heap.str(f"page {i}", size=2_000)) for i in range(100)]))
+    path = heap.write(tmp_path / "imports.pyroheap")
+    first, *others = json.loads(run("heap", path, "--json").stdout)["suspects"]
+    assert first["path"] == "app.CACHE" and first["entries"] == 200
+    assert len(others) == 1 and others[0]["retained_bytes"] > 5 * first["retained_bytes"]
+    assert others[0]["text"].endswith("which no single object keeps: mostly classes and the namespaces of modules")
+
+
 def test_lines_share_what_is_kept(tmp_path):
     """What most bytes were allocated at, not most objects; of what nobody knows the line of, a part."""
     h = Heap()
@@ -254,6 +267,25 @@ def test_diff_tells_what_came_and_went(tmp_path):
     assert any("app.cache.RESPONSES" in line and line.split()[0].startswith("+") for line in shown.splitlines())
     assert any("app/views.py:88" in line for line in shown.splitlines())
     assert "nothing changed" in run("diff", old, old).stdout
+
+
+def owners(before, after, tmp_path):
+    """By name: bytes before and after and the change of objects, as the diff of two heaps of these sizes prints them."""
+    paths = []
+    for number, sizes in enumerate((before, after)):
+        heap = Heap(123)
+        heap.module("app", **{name: heap.str(name, size=size) for name, size in sizes.items()})
+        paths.append(heap.write(tmp_path / f"{number}.pyroheap"))
+    shown = run("diff", *paths).stdout.split("By owner")[1].split("\n\n")[0].splitlines()[2:]
+    return {line.split()[-1]: line.split()[2:-2] for line in shown}
+
+
+def test_owner_that_is_small_in_one_of_the_heaps_has_its_figures_of_both(tmp_path):
+    found = owners({"cache": 500_000, "same": 1_000, "grows": 100, "comes": 0},
+                   {"cache": 5_000_000, "same": 1_000, "grows": 9_000, "comes": 9_000}, tmp_path)
+    assert "app.same" not in found
+    assert found["app.grows"] == ["100", "B", "8.8", "KiB"]
+    assert "app.cache" in found
 
 
 @pytest.mark.parametrize("view", ["census", "suspects", "top", "dominators", "cycles", "duplicates", "containers", "arenas",

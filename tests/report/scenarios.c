@@ -90,6 +90,22 @@ static int fill_restless(struct pyr_writer *writer, uint64_t size)
     return scenario_finish(writer, process, 400, 300);
 }
 
+/* The second tick comes 1.4 s after the first, as where thousands of threads are met; then 500 every millisecond. */
+static int fill_late_start(struct pyr_writer *writer, uint64_t size)
+{
+    (void)size;
+    uint32_t process = (uint32_t)scenario_process(writer, 100, 1, "python app.py");
+    uint32_t thread = (uint32_t)scenario_thread(writer, process, 100, "MainThread");
+    uint32_t work = (uint32_t)scenario_code(writer, "work", "sample.py", 4);
+    uint32_t node = (uint32_t)pyr_writer_node(writer, PYR_NODE_EMPTY, work, 0);
+    for (unsigned i = 0; i <= 501; i++) {
+        pyr_writer_tick_begin(writer, process, i ? 1400000000 + (i - 1) * 1000000ull : 0, PYR_TICK_EXACT);
+        pyr_writer_sample(writer, thread, node, RUNS);
+        pyr_writer_tick_end(writer);
+    }
+    return scenario_finish(writer, process, 0, 502);
+}
+
 /* Glances only: half of the time cannot be told. */
 static int fill_no_stop(struct pyr_writer *writer, uint64_t size)
 {
@@ -340,6 +356,7 @@ const struct scenario scenarios[] = {
     {"plain", "3.12.1", false, fill_plain},
     {"no_stop", "3.12.1", true, fill_no_stop},
     {"restless", "3.12.1", false, fill_restless},
+    {"late_start", "3.12.1", false, fill_late_start},
     {"processes", "3.12.1", false, fill_processes},
     {"expressions", "3.12.1", false, fill_expressions},
     {"opcodes", "3.12.1", false, fill_opcodes},

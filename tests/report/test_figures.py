@@ -103,6 +103,11 @@ def test_fewer_samples_than_asked_for_are_explained():
     assert "too fast" not in report("plain", "text").decode()
 
 
+def test_first_tick_does_not_stand_for_a_long_interval():
+    work = by_name(report_json("late_start")["functions"])["work"]
+    assert 1.9 <= work["self_s"] < 1.905
+
+
 def test_no_stop_leaves_unresolved_and_says_so():
     functions = by_name(report_json("no_stop")["functions"])
     assert functions["<unresolved>"]["self_s"] == pytest.approx(0.5, abs=1e-6)

@@ -33,6 +33,41 @@ static int odd_name(struct shared *s)
     return for_ever();
 }
 
+static void *gives_its_tid_and_sleeps(void *context)
+{
+    struct shared *s = context;
+    atomic_store(&s->flag, (int)syscall(SYS_gettid));
+    while (!atomic_load(&s->stop))
+        pause_ms(5);
+    return NULL;
+}
+
+/* This thread burns CPU, the other one does not: it has none of it, though the process has. */
+static void stat_of_a_thread_is_its_own(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    struct pyr_proc_stat whole, own;
+    struct timespec used;
+    pthread_t thread;
+    pthread_create(&thread, NULL, gives_its_tid_and_sleeps, s);
+    do
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    while (used.tv_sec == 0 && used.tv_nsec < 100000000);
+    while (!atomic_load(&s->flag))
+        sched_yield();
+    pid_t tid = (pid_t)atomic_load(&s->flag);
+    assert_int_equal(pyr_proc_thread_stat_read(getpid(), tid, &own), 0);
+    assert_int_equal(pyr_proc_stat_read(getpid(), &whole), 0);
+    assert_int_equal(own.parent, getppid());
+    assert_in_range(own.user_ticks + own.system_ticks, 0, 2);
+    assert_in_range(whole.user_ticks + whole.system_ticks, 5, UINT32_MAX);
+    atomic_store(&s->stop, 1);
+    pthread_join(thread, NULL);
+    assert_int_equal(pyr_proc_thread_stat_read(getpid(), tid, &own), PYR_E_GONE);
+    shared_free(s);
+}
+
 static void stat_is_read_behind_any_name(void **state)
 {
     (void)state;
@@ -619,6 +654,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stat_is_read_behind_any_name),
+        cmocka_unit_test(stat_of_a_thread_is_its_own),
         cmocka_unit_test(damaged_stat_is_refused),
         cmocka_unit_test(slices_prove_that_it_did_not_run),
         cmocka_unit_test(a_process_counts_what_its_threads_do),

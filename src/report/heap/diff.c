@@ -9,6 +9,8 @@
 #include <string.h>
 
 enum { BEFORE, AFTER, SIDES };
+#define OWNER_MIN 0.001 /* of the smaller heap: owners that are smaller on both sides are counted together */
+#define NAMED_MIN 64    /* an owner that is known by the other side is looked for down to this part of that */
 
 struct figures {
     uint64_t count[SIDES], bytes[SIDES];
@@ -74,15 +76,43 @@ static int add_census(struct diff *diff, int side)
 
 /* ---- owners ---- */
 
-struct side {
+/* First the names of all that are big enough on one side, then the figures of both: what is big before and small after
+ * has not gone. */
+struct owner_pass {
     struct diff *diff;
-    int number;
+    int side;
+    bool names_only;
 };
 
-static int add_owner(void *context, const char *name, uint64_t retained)
+static uint64_t owner_least(const struct diff *diff)
 {
-    const struct side *side = context;
-    return add(&side->diff->owners, name, side->number, 1, retained);
+    uint64_t before = diff->heaps[BEFORE].graph->bytes, after = diff->heaps[AFTER].graph->bytes;
+    return (uint64_t)(OWNER_MIN * (double)(before < after ? before : after));
+}
+
+static int add_owner(void *context, uint32_t object, uint64_t retained)
+{
+    const struct owner_pass *pass = context;
+    struct diff *diff = pass->diff;
+    struct pyr_heap *heap = &diff->heaps[pass->side];
+    uint64_t least = owner_least(diff);
+    if (pass->names_only)
+        return retained < least || row_of(&diff->owners, pyr_heap_path(heap, object)) ? 0 : PYR_E_NOMEM;
+    if (retained >= least / NAMED_MIN) {
+        const char *name = pyr_heap_path(heap, object);
+        if (retained >= least || pyr_intern_find(&diff->owners.names, name, strlen(name)) >= 0)
+            return add(&diff->owners, name, pass->side, 1, retained);
+    }
+    return add(&diff->owners, "<smaller ones>", pass->side, 1, retained);
+}
+
+static int add_owners(struct diff *diff)
+{
+    int rc = 0;
+    for (int names_only = 1; names_only >= 0; names_only--)
+        for (int side = BEFORE; rc == 0 && side < SIDES; side++)
+            rc = pyr_heap_each_owner(&diff->heaps[side], add_owner, &(struct owner_pass){diff, side, names_only});
+    return rc;
 }
 
 /* ---- which objects came and went: of one process, by address and type ---- */
@@ -202,9 +232,9 @@ static int collect(struct diff *diff, bool moves)
             rc = pyr_heap_need_paths(&diff->heaps[side]);
         if (rc == 0)
             rc = add_census(diff, side);
-        if (rc == 0)
-            rc = pyr_heap_owners(&diff->heaps[side], add_owner, &(struct side){diff, side});
     }
+    if (rc == 0)
+        rc = add_owners(diff);
     return rc == 0 && moves ? add_moves(diff) : rc;
 }
 

@@ -76,8 +76,15 @@ void pyr_heap_write_summary(struct pyr_heap *heap); /* whose heap, how big, how 
 
 /* ---- owners ---- */
 
-/* Calls visit for what the roots lead to first, below modules and their dicts, with what it retains; small ones go by
- * one name, again and again. Ends when visit returns a negative status, which is returned; else 0, PYR_E_NOMEM. */
+/* A module, or a module's dict; needs paths. */
+bool pyr_heap_is_namespace(const struct pyr_heap *heap, uint32_t object);
+
+/* Calls visit for what the roots lead to first, below modules and their dicts, with what it retains. Ends when visit
+ * returns a negative status, which is returned; else 0, PYR_E_NOMEM. */
+typedef int pyr_heap_owner_object(void *context, uint32_t object, uint64_t retained);
+int pyr_heap_each_owner(struct pyr_heap *heap, pyr_heap_owner_object *visit, void *context);
+
+/* The same by name; small ones go by one name, again and again. */
 typedef int pyr_heap_owner(void *context, const char *name, uint64_t retained);
 int pyr_heap_owners(struct pyr_heap *heap, pyr_heap_owner *visit, void *context);
 

@@ -3,20 +3,13 @@
 
 #define OWNER_MIN 0.001 /* of the heap: smaller owners are counted together */
 
-struct owners {
-    struct pyr_heap *heap;
-    pyr_heap_owner *visit;
-    void *context;
-    uint64_t least;
-};
-
 static bool is_module(const struct pyr_heap *heap, uint32_t object)
 {
     const struct pyr_graph_root *root = pyr_paths_root(&heap->paths, object);
     return root && root->row != PYR_GRAPH_HELD && heap->snapshot->root_rows[root->row].kind == PYR_ROOT_MODULE;
 }
 
-static bool is_namespace(const struct pyr_heap *heap, uint32_t object)
+bool pyr_heap_is_namespace(const struct pyr_heap *heap, uint32_t object)
 {
     uint32_t from = heap->paths.from[object];
     struct pyr_edge_cursor edge = {0};
@@ -29,27 +22,45 @@ static bool is_namespace(const struct pyr_heap *heap, uint32_t object)
 }
 
 /* Modules are dominated by no object, and their dicts by them or by none: it goes two levels down. */
-static int visit_below(const struct owners *owners, uint32_t above)
+static int visit_below(struct pyr_heap *heap, uint32_t above, pyr_heap_owner_object *visit, void *context)
 {
-    struct pyr_heap *heap = owners->heap;
     int rc = 0;
     for (uint32_t c = heap->children.at[above]; rc == 0 && c < heap->children.at[above + 1]; c++) {
         uint32_t object = heap->children.list[c];
-        uint64_t retained = heap->graph->retained[object];
-        if (is_namespace(heap, object) && object != above)
-            rc = visit_below(owners, object);
+        if (pyr_heap_is_namespace(heap, object) && object != above)
+            rc = visit_below(heap, object, visit, context);
         else
-            rc = owners->visit(owners->context,
-                               retained >= owners->least ? pyr_heap_path(heap, object) : "<smaller ones>", retained);
+            rc = visit(context, object, heap->graph->retained[object]);
     }
     return rc;
 }
 
-int pyr_heap_owners(struct pyr_heap *heap, pyr_heap_owner *visit, void *context)
+int pyr_heap_each_owner(struct pyr_heap *heap, pyr_heap_owner_object *visit, void *context)
 {
-    const struct owners owners = {heap, visit, context, (uint64_t)(OWNER_MIN * (double)heap->graph->bytes)};
     int rc = pyr_heap_need_children(heap);
     if (rc == 0)
         rc = pyr_heap_need_paths(heap);
-    return rc < 0 ? rc : visit_below(&owners, heap->graph->objects);
+    return rc < 0 ? rc : visit_below(heap, heap->graph->objects, visit, context);
+}
+
+/* ---- by name ---- */
+
+struct naming {
+    struct pyr_heap *heap;
+    pyr_heap_owner *visit;
+    void *context;
+    uint64_t least;
+};
+
+static int visit_named(void *context, uint32_t object, uint64_t retained)
+{
+    const struct naming *naming = context;
+    const char *name = retained >= naming->least ? pyr_heap_path(naming->heap, object) : "<smaller ones>";
+    return naming->visit(naming->context, name, retained);
+}
+
+int pyr_heap_owners(struct pyr_heap *heap, pyr_heap_owner *visit, void *context)
+{
+    struct naming naming = {heap, visit, context, (uint64_t)(OWNER_MIN * (double)heap->graph->bytes)};
+    return pyr_heap_each_owner(heap, visit_named, &naming);
 }

@@ -54,14 +54,40 @@ static struct pyr_suspect of_garbage(struct pyr_heap *heap, const struct pyr_gar
                                 .entries_retained = row->bytes};
 }
 
-/* In its place: the most first. */
+/* ---- what a program has because it imports much ---- */
+
+static bool is_imported(const struct pyr_heap *heap, uint32_t object)
+{
+    return (pyr_snapshot_form(heap->snapshot, object)->flags & PYR_SNAPSHOT_TYPE) ||
+           pyr_heap_is_namespace(heap, object);
+}
+
+/* That is most of what the many of its type keep, of those that no object keeps. */
+static bool mostly_imported(const struct pyr_heap *heap, const struct pyr_suspect *suspect)
+{
+    const struct pyr_graph *graph = heap->graph;
+    uint64_t imported = 0;
+    for (uint32_t c = heap->children.at[graph->objects]; c < heap->children.at[graph->objects + 1]; c++) {
+        uint32_t object = heap->children.list[c];
+        if (pyr_graph_type(graph, object) == suspect->type && is_imported(heap, object))
+            imported += graph->retained[object];
+    }
+    return imported > suspect->retained / 2;
+}
+
+static bool comes_before(const struct pyr_suspect *a, const struct pyr_suspect *b)
+{
+    return a->imported != b->imported ? b->imported : a->retained > b->retained;
+}
+
+/* In its place: the most first, but what is imported last. */
 static int insert(struct pyr_vec *suspects, const struct pyr_suspect *suspect)
 {
     if (!pyr_vec_push(suspects, suspect))
         return PYR_E_NOMEM;
     struct pyr_suspect *all = PYR_VEC_AT(suspects, struct pyr_suspect, 0);
     size_t i = suspects->count - 1;
-    for (; i > 0 && all[i - 1].retained < suspect->retained; i--)
+    for (; i > 0 && comes_before(suspect, &all[i - 1]); i--)
         all[i] = all[i - 1];
     all[i] = *suspect;
     return 0;
@@ -88,12 +114,26 @@ static int accuse_garbage(struct pyr_heap *heap, struct pyr_vec *suspects)
     return rc;
 }
 
+/* Insertion once more, of each into those before it. */
+static void put_imported_last(struct pyr_heap *heap, struct pyr_vec *suspects)
+{
+    size_t count = suspects->count;
+    suspects->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct pyr_suspect suspect = *((struct pyr_suspect *)suspects->items + i);
+        suspect.imported = suspect.object == PYR_SNAPSHOT_NONE && mostly_imported(heap, &suspect);
+        insert(suspects, &suspect); /* there is room */
+    }
+}
+
 int pyr_heap_suspects(struct pyr_heap *heap, struct pyr_vec *suspects)
 {
     int rc = pyr_heap_need_children_and_paths(heap);
     if (rc < 0)
         return rc;
     rc = pyr_suspects_find(heap->graph, &heap->children, SHARE, suspects);
+    if (rc == 0)
+        put_imported_last(heap, suspects);
     if (rc == 0)
         rc = accuse_garbage(heap, suspects);
     if (rc == 0)
@@ -156,8 +196,9 @@ void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspe
     if (suspect->garbage) {
         put_garbage(heap, suspect, out);
     } else if (suspect->object == PYR_SNAPSHOT_NONE) {
-        fprintf(out, "%s objects of `%s`, which no single object keeps", pyr_heap_count(count, suspect->entries),
-                pyr_heap_type(heap, suspect->type));
+        fprintf(out, "%s objects of `%s`, which no single object keeps%s", pyr_heap_count(count, suspect->entries),
+                pyr_heap_type(heap, suspect->type),
+                suspect->imported ? ": mostly classes and the namespaces of modules" : "");
     } else {
         const char *role = pyr_paths_role(&heap->paths, suspect->object);
         fprintf(out, "one %s, `%s`%s%s", pyr_heap_type(heap, suspect->type), pyr_heap_path(heap, suspect->object),
