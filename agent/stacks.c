@@ -13,6 +13,8 @@ enum {
     FRAMES_MAX = 1 << 20,
     GENERATION = PYR_SITES_MAX,
     MARK_WORTH = 16, /* frames: walking so many costs as much as a mark */
+    /* The last sites are for what can have no stack of its own any more, so that it has its line. */
+    STACK_SITES = PYR_SITES_MAX - (1 << 16),
 };
 
 struct call {
@@ -38,7 +40,8 @@ void pyr_stacks_forget(void)
 
 /* ---- the tree ---- */
 
-/* Calls from where no more sites could be told apart are not told apart either. */
+/* Where there is no more room for stacks, it is what it is wherever it was called from: its caller is PYR_SITE_OTHER.
+ */
 static uint32_t site_called(struct pyr_heap *heap, uint32_t caller, uint32_t spot)
 {
     struct pyr_nodes *calls = &pyr_stacks.calls;
@@ -49,6 +52,8 @@ static uint32_t site_called(struct pyr_heap *heap, uint32_t caller, uint32_t spo
         if (at->caller == caller && at->spot == spot)
             return at->site;
     }
+    if (caller != PYR_SITE_OTHER && heap->site_count >= STACK_SITES)
+        return site_called(heap, PYR_SITE_OTHER, spot);
     if (!(n = pyr_nodes_add(calls, hash)))
         return PYR_SITE_OTHER;
     uint32_t site = pyr_site_new(heap, caller, spot);
@@ -69,8 +74,6 @@ static ALWAYS_INLINE struct pyr_step_slot *step_slot(uint32_t caller, uint64_t k
 
 static uint32_t step_learn(struct pyr_heap *heap, uint32_t caller, const void *frame, uint64_t key)
 {
-    if (caller == PYR_SITE_OTHER)
-        return caller;
     pyr_learn_begin();
     uint32_t site = pyr_spot_of(heap, frame, key);
     if (site != PYR_SITE_OTHER)

@@ -157,6 +157,8 @@ static int take_site(void *context, const struct pyr_heap_place *place, const st
     facts->allocated_bytes += site.allocated_bytes;
     facts->live_blocks += site.live_blocks;
     facts->live_bytes += site.live_bytes;
+    if (place->caller == PYR_SITE_OTHER)
+        facts->lost_allocations += site.allocated_blocks;
     return pyr_vec_push(&writing->kinds[place->kind].sites, &site) ? 0 : PYR_E_NOMEM;
 }
 

@@ -239,8 +239,9 @@ void pyr_text_memory_notes(struct pyr_report *report, const struct pyr_allocatio
         fputs(".\n", report->out);
     }
     if (allocations->lost_allocations)
-        fprintf(report->out, "  %" PRIu64 " allocations were of more %s than could be told apart.\n",
-                allocations->lost_allocations, allocations->whole ? "stacks" : "lines");
+        fprintf(report->out, "  %" PRIu64 " allocations were of more %s than could be told apart%s.\n",
+                allocations->lost_allocations, allocations->whole ? "stacks" : "lines",
+                allocations->whole ? ": their stacks begin with <other code>" : "");
     if (allocations->cut)
         fputs("  The recording ends before some of the lines: their sum is less than the whole.\n", report->out);
 }

@@ -109,3 +109,35 @@ print(text, count, said, len(gc.get_referrers(frames[2])) > 0, seen[:200], [sys.
     plain, ours = ground.run(path, agent=False), ground.run(path, env=STACKS)
     assert plain.returncode == 0, plain.stderr.decode()
     assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
+MANY = """
+import sys
+kept = []
+def keep():
+    kept.append("kept %d" % len(kept))
+def walk(depth):
+    if not depth:
+        keep()
+        return
+    walk(depth - 1)
+    walk(depth - 1)
+walk(20)
+sys.stdout.write("READY\\n")
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+@pytest.mark.long(1)
+def test_more_stacks_than_there_is_room_for(ground):
+    """A million and more: those that come too late are known by their line."""
+    inside = ground.put(MANY)
+    with ground.held(inside, env=STACKS):
+        (file,) = ground.read()
+    strings = {stack: blocks for stack, (_, blocks) in file.stacks().items() if stack[:1] == ((inside, 5),)}
+    late = {stack: blocks for stack, blocks in strings.items() if len(stack) < 20}
+    assert len(late) == 1 and len(strings) > 200000
+    assert 0 <= sum(strings.values()) - (1 << 20) < 200  # the list too is made larger there
+    assert max(blocks for stack, blocks in strings.items() if stack not in late) < 10
+    assert file.lost_sites == 0
