@@ -7,6 +7,7 @@ left out is said at the end.
 """
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -89,6 +90,8 @@ class SideBySide:
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so would targets
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(SideBySide())
 
