@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 
 #define PROBE_YOUNG_NS 2000000u
+#define YOUNG_NS 1000000000u
 #define SHORT_NAP_NS 500000u     /* while a process that ends is still to be let go */
 #define SITTER_NAP_NS 100000000u /* longer than others: each wake-up there takes the CPU from the target */
 
@@ -215,19 +216,20 @@ static double glance_rate(const struct pyr_profiler *profiler)
     return rate - calm_exact_rate(profiler);
 }
 
-/* Not seen often enough while it ran to be judged. */
-static bool unjudged(const struct pyr_process *process)
+/* Restless, for all that is known, for a short time or for want of having been seen while it ran. */
+static bool may_be_calm(const struct pyr_process *process, uint64_t now_ns)
 {
-    return process->restless && process->glances < PYR_REGIME_GLANCES && process->active.count;
+    return process->restless && process->active.count &&
+           (process->glances < PYR_REGIME_GLANCES || now_ns - process->regime_ns < YOUNG_NS);
 }
 
-/* A process that is new is judged quickly. */
+/* A process that is new, or has just become restless, is judged quickly. */
 static uint64_t probe_wait_ns(struct pyr_profiler *profiler)
 {
-    uint64_t wait = profiler->family.undecided ? PYR_UNDECIDED_NS : PYR_HOUSEKEEPING_NS;
+    uint64_t now = pyr_now_ns(), wait = profiler->family.undecided ? PYR_UNDECIDED_NS : PYR_HOUSEKEEPING_NS;
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++)
-        if (unjudged(pyr_profiler_process(profiler, i)))
+        if (may_be_calm(pyr_profiler_process(profiler, i), now))
             wait = PROBE_YOUNG_NS;
     pthread_mutex_unlock(&profiler->lock);
     return wait;
