@@ -7,8 +7,11 @@
 #include "pyrometer/err.h"
 #include "record/reader.h"
 
+#include <math.h>
+
 #define SAMPLES_ENOUGH 10 /* that could run, in a stratum */
 #define READING_NS 100000000u
+#define BY_CHANCE 3.0  /* standard errors */
 #define EXTEND_MAX 2.0 /* times: readings of a thread that lives for moments leave much of its life out */
 
 /* What the parts of a stratum become. */
@@ -68,13 +71,15 @@ int pyr_cpu_time_book(struct pyr_counts *counts, uint32_t number, uint64_t ticks
     return 0;
 }
 
-/* It ran for no longer than samples say that it could: what is more, by chance, waits for the samples to come; and for
- * the last of them, it is taken from its sleep. */
+/* It ran for no longer than samples say that it could: what is more, by chance, waits for the samples to come. What is
+ * more than by chance is taken from its sleep, and so is all of it with the last of them: where all CPUs are busy,
+ * ticks come late, and too few of them while it runs. */
 static struct parts divide(const struct pyr_stratum *stratum, double ran_s, bool last)
 {
     double run_s = stratum->run.seconds, all_s = run_s + stratum->rest.seconds;
-    if (last && ran_s > run_s && run_s > 0)
-        run_s = ran_s < all_s ? ran_s : all_s;
+    double sure_s = last ? ran_s : ran_s - BY_CHANCE * sqrt(stratum->run.square);
+    if (sure_s > run_s && run_s > 0)
+        run_s = sure_s < all_s ? sure_s : all_s;
     return (struct parts){run_s, ran_s < run_s ? ran_s : run_s, all_s - run_s};
 }
 
