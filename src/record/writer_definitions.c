@@ -74,6 +74,18 @@ int pyr_writer_charge(struct pyr_writer *writer, uint64_t cost)
     return 0;
 }
 
+int pyr_writer_charge_kept(struct pyr_writer *writer, struct pyr_map *met, uint64_t key, uint64_t new_cost,
+                           uint64_t cost)
+{
+    bool known = pyr_map_find(met, key) != NULL;
+    if (!known && met->count >= PYR_MEMORY_HEAPS_MAX)
+        return PYR_E_LIMIT;
+    int rc = pyr_writer_charge(writer, (known ? 0 : new_cost) + cost);
+    if (rc == 0 && pyr_map_put(met, key, 1) < 0)
+        rc = pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
+    return rc;
+}
+
 /* Appends tag, size and body, and writes out when much has come together. */
 static int define(struct pyr_writer *writer, enum pyr_definition_tag tag, const void *body, size_t size)
 {

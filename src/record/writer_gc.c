@@ -66,14 +66,8 @@ static bool is_known(const struct pyr_writer *writer, const struct pyr_gc_facts 
 static int charge(struct pyr_writer *writer, const struct pyr_gc_facts *facts)
 {
     uint64_t key = (uint64_t)facts->process << 32 | facts->interpreter;
-    bool known = pyr_map_find(&writer->collectors, key) != NULL;
-    if (!known && writer->collectors.count >= PYR_MEMORY_HEAPS_MAX)
-        return PYR_E_LIMIT;
-    int rc =
-        pyr_writer_charge(writer, (known ? 0 : PYR_COST_COLLECTOR) + (uint64_t)facts->pause_count * PYR_COST_PAUSE);
-    if (rc == 0 && pyr_map_put(&writer->collectors, key, 1) < 0)
-        rc = pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
-    return rc;
+    return pyr_writer_charge_kept(writer, &writer->collectors, key, PYR_COST_COLLECTOR,
+                                  (uint64_t)facts->pause_count * PYR_COST_PAUSE);
 }
 
 int pyr_writer_gc(struct pyr_writer *writer, const struct pyr_gc_facts *facts)

@@ -99,9 +99,7 @@ static bool is_known(const struct pyr_writer *writer, const struct pyr_memory_fa
 static int count_heap(struct pyr_writer *writer, const struct pyr_memory_facts *facts)
 {
     uint64_t key = ((uint64_t)facts->process * PYR_MEMORY_KINDS + facts->kind) << 32 | facts->interpreter;
-    if (!pyr_map_find(&writer->heaps, key) && writer->heaps.count >= PYR_MEMORY_HEAPS_MAX)
-        return PYR_E_LIMIT;
-    return pyr_map_put(&writer->heaps, key, 1) < 0 ? pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory") : 0;
+    return pyr_writer_charge_kept(writer, &writer->heaps, key, 0, 0);
 }
 
 int pyr_writer_memory(struct pyr_writer *writer, const struct pyr_memory_facts *facts)

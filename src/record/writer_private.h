@@ -80,6 +80,11 @@ int pyr_writer_frame(struct pyr_writer *writer, enum pyr_frame_kind kind, const 
  * what is known can still be used. */
 int pyr_writer_charge(struct pyr_writer *writer, uint64_t cost);
 
+/* The same of what readers keep of one thing, of which there are PYR_MEMORY_HEAPS_MAX at most in the map of those that
+ * were met: new_cost is counted once for each key, cost each time. */
+int pyr_writer_charge_kept(struct pyr_writer *writer, struct pyr_map *met, uint64_t key, uint64_t new_cost,
+                           uint64_t cost);
+
 /* Writes frames of the definitions that are pending. */
 int pyr_writer_flush_definitions(struct pyr_writer *writer);
 

@@ -81,14 +81,9 @@ static bool is_known(const struct pyr_writer *writer, const struct pyr_resident_
 static int charge(struct pyr_writer *writer, const struct pyr_resident_facts *facts)
 {
     uint64_t key = (uint64_t)facts->process << 1 | facts->last;
-    bool known = pyr_map_find(&writer->residents, key) != NULL;
-    if (!known && writer->residents.count >= PYR_MEMORY_HEAPS_MAX)
-        return PYR_E_LIMIT;
-    int rc = pyr_writer_charge(writer, (known ? 0 : PYR_COST_RESIDENT) + (uint64_t)facts->class_count * PYR_COST_CLASS +
-                                           (uint64_t)facts->pin_count * PYR_COST_PIN);
-    if (rc == 0 && pyr_map_put(&writer->residents, key, 1) < 0)
-        rc = pyr_writer_fail(writer, PYR_E_NOMEM, "out of memory");
-    return rc;
+    return pyr_writer_charge_kept(writer, &writer->residents, key, PYR_COST_RESIDENT,
+                                  (uint64_t)facts->class_count * PYR_COST_CLASS +
+                                      (uint64_t)facts->pin_count * PYR_COST_PIN);
 }
 
 int pyr_writer_resident(struct pyr_writer *writer, const struct pyr_resident_facts *facts)

@@ -203,3 +203,33 @@ struct exercise_result exercise_reader(const uint8_t *file, size_t size)
     pyr_reader_close(reader);
     return result;
 }
+
+void exercise_frame(const char *path, uint16_t kind)
+{
+    static const uint8_t odd[] = {0, 1, 2, 3, 0x7f, 0x80, 0xff};
+    uint8_t file[4096];
+    FILE *stream = fopen(path, "rb");
+    PROMISE(stream);
+    size_t size = fread(file, 1, sizeof file, stream), at = PYR_WIRE_HEADER_SIZE;
+    fclose(stream);
+    struct pyr_frame_header header = pyr_frame_header_get(file + at);
+    while (header.kind != kind) {
+        at += PYR_FRAME_HEADER_SIZE + header.stored_size;
+        PROMISE(at + PYR_FRAME_HEADER_SIZE <= size);
+        header = pyr_frame_header_get(file + at);
+    }
+    PROMISE(header.flags == PYR_FRAME_SKIPPABLE); /* and not compressed */
+    for (size_t i = 0; i < header.raw_size * (sizeof odd + 1); i++) {
+        struct pyr_buf changed = {0};
+        uint8_t bytes[512];
+        size_t place = i % header.raw_size, how = i / header.raw_size;
+        PROMISE(header.raw_size <= sizeof bytes);
+        memcpy(bytes, file + at + PYR_FRAME_HEADER_SIZE, header.raw_size);
+        if (how < sizeof odd)
+            bytes[place] = odd[how];
+        pyr_buf_append(&changed, file, at);
+        append_frame(&changed, kind, PYR_FRAME_SKIPPABLE, bytes, how < sizeof odd ? header.raw_size : place);
+        exercise_reader(changed.bytes, changed.size);
+        pyr_buf_release(&changed);
+    }
+}

@@ -19,4 +19,8 @@ struct exercise_result exercise_reader(const uint8_t *file, size_t size);
 /* Appends a whole frame with a right checksum; raw is stored as it is. */
 void append_frame(struct pyr_buf *file, uint16_t kind, uint16_t flags, const uint8_t *raw, size_t size);
 
+/* Changes each byte of the first frame of a kind, and cuts the frame everywhere: what the reader promises holds. The
+ * file has at most 4096 bytes up to there, the frame at most 512, and it is skippable and not compressed. */
+void exercise_frame(const char *path, uint16_t kind);
+
 #endif
