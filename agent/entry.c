@@ -161,8 +161,10 @@ static void c_free(void *block)
 /* A block of the C heap, as known from now on. */
 static void *large_counted(struct place place, void *block, size_t size)
 {
-    if (!block)
+    if (!block) {
+        pyr_pools_refused(place.heap);
         return NULL;
+    }
     uint32_t tag = pyr_recent_add(place.heap, place.tag, block);
     if (PYR_UNLIKELY(!pyr_large_add(&place.heap->large, block, (struct pyr_large_block){size, tag}))) {
         pyr_count_missed(place.heap);
@@ -318,6 +320,7 @@ static void *large_realloc(struct place place, void *block, size_t size)
     void *moved = c_realloc(block, size);
     if (!moved) {
         pyr_large_add(large, block, known);
+        pyr_pools_refused(place.heap);
         return NULL;
     }
     pyr_count_freed(place.heap, known.tag & ~PYR_TAG_CODE, block, known.size);

@@ -101,6 +101,8 @@ struct pyr_heap {
     struct pyr_heap_arena *arenas[PYR_POOLS_PER_ARENA];
     uint64_t arenas_present; /* a bit for each list that is not empty */
     uint32_t arena_count;
+    uint32_t free_pools; /* of all arenas */
+    bool reserve_open;
     struct pyr_spare spare;
 
     struct pyr_large large;
@@ -133,6 +135,9 @@ void pyr_pools_init(struct pyr_heap *heap);
 
 /* The first pool of a class, with a free block: NULL when there is no memory. */
 struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class);
+
+/* A request is refused for want of memory: from now on the last pools may be taken. */
+void pyr_pools_refused(struct pyr_heap *heap);
 
 /* `used` has fallen to `alarm`. */
 void pyr_pool_alarm(struct pyr_pool *pool);

@@ -13,6 +13,7 @@ enum {
     GROUP_POOLS = 4, /* 64 KiB: as much as can be expected to become free together, and is worth a system call */
     SPARE_MIN = 16,  /* groups: 1 MiB */
     WORTH_GROUPS = 4,
+    RESERVE_POOLS = 16, /* 256 KiB of address space */
     POOLS_PER_LOOK = 8, /* the clock is read once for so many emptied pools */
     CARVE_BYTES = 4096, /* blocks become free a page at a time: what is never used is never touched */
     TAG_BYTES = sizeof(uint32_t),
@@ -140,6 +141,7 @@ static void arena_give(struct pyr_heap *heap, struct pyr_heap_arena *arena)
 {
     arena_unlink(arena);
     heap->spare.groups -= spare_groups(arena);
+    heap->free_pools -= arena->free_count;
     heap->arena_count--;
     pyr_region_give(arena);
     state_arenas(heap);
@@ -210,6 +212,7 @@ static struct pyr_heap_arena *arena_new(struct pyr_heap *heap)
     arena->heap = heap;
     arena->free = ~(uint64_t)0 << FIRST_POOL;
     arena->free_count = USABLE_POOLS;
+    heap->free_pools += USABLE_POOLS;
     heap->arena_count++;
     arena_link(arena);
     state_arenas(heap);
@@ -233,16 +236,32 @@ static void pool_claim(struct pyr_heap *heap, struct pyr_heap_arena *arena, unsi
     arena->idle &= ~bit;
     arena->touched |= bit;
     arena->free_count--;
+    heap->free_pools--;
     arena_link(arena);
+}
+
+/* Where memory ends the last pools are kept until a request has been refused: whoever handles that MemoryError needs
+ * blocks, of any size. */
+void pyr_pools_refused(struct pyr_heap *heap)
+{
+    heap->reserve_open = true;
+}
+
+static bool has_pool(struct pyr_heap *heap)
+{
+    if (heap->free_pools > RESERVE_POOLS || arena_new(heap)) {
+        heap->reserve_open = false;
+        return true;
+    }
+    return heap->reserve_open && heap->free_pools > 0;
 }
 
 /* From the fullest arena that has one, so that the emptiest become empty. */
 static struct pyr_pool *pool_take(struct pyr_heap *heap)
 {
-    struct pyr_heap_arena *arena =
-        heap->arenas_present ? heap->arenas[__builtin_ctzll(heap->arenas_present)] : arena_new(heap);
-    if (!arena)
+    if (!has_pool(heap))
         return NULL;
+    struct pyr_heap_arena *arena = heap->arenas[__builtin_ctzll(heap->arenas_present)];
     unsigned number = (unsigned)__builtin_ctzll(arena->free);
     pool_claim(heap, arena, number);
     struct pyr_pool *pool = (struct pyr_pool *)arena + number;
@@ -270,6 +289,7 @@ static void pool_give(struct pyr_pool *pool)
     arena_unlink(arena);
     arena->free |= (uint64_t)1 << pool->number;
     arena->free_count++;
+    heap->free_pools++;
     arena_link(arena);
     if (is_spare(arena, group)) {
         heap->spare.groups++;
@@ -333,15 +353,12 @@ static bool pool_carve(struct pyr_pool *pool)
     return true;
 }
 
-/* Where memory ends, what is left of the class of the same size with its tags beside serves those with their tags
- * inside, too: whoever handles a MemoryError then finds a block where another one was just freed, as with one class a
- * size. */
 struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class)
 {
     for (;;) {
         struct pyr_pool *pool = heap->pools[class];
         if (pool == &pyr_no_pool && !(pool = pool_new(heap, class)))
-            return class % 2 ? pyr_pool_refill(heap, class - 1) : NULL;
+            return NULL;
         if (pool->free || pool_carve(pool))
             return pool;
         pool_unlink(pool);

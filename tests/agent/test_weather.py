@@ -84,18 +84,28 @@ print(json.dumps(told + [len(['%d' % n for n in range(50000)])]))
 """
 
 
+def told(ground, program, limit):
+    """By a plain Python, whose own handler now and then meets the next MemoryError: then not as it lies in memory."""
+    for padding in range(8):
+        done = ground.run(program, str(limit), agent=False, env={"PADDING": "x" * padding * 1000})
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+    raise AssertionError(done.stderr)
+
+
 def test_address_space_ends(ground):
-    """MemoryError comes at most 10 MiB earlier, can be caught, and the program goes on."""
+    """MemoryError comes at most 10 MiB earlier, can be caught however things lie in memory, and the program goes on."""
     program, room = ground.put(LIMITED), 10
-    plain, less = (json.loads(ground.run(program, str(limit), agent=False).stdout) for limit in (80, 80 - room))
-    done = ground.run(program, "80")
-    assert (done.returncode, done.stderr) == (0, b"")
-    ours = json.loads(done.stdout)
-    assert ours[-1] == plain[-1] == 50000
-    for kind in range(3):
-        assert less[kind] * 0.97 <= ours[kind] <= plain[kind] * 1.03, (plain, less, ours)
-    (file,) = ground.read()
-    assert file.state == memory_file.ENDED and file.peak_bytes > 30 << 20
+    plain, less = (told(ground, program, limit) for limit in (80, 80 - room))
+    for padding in range(0, 8000, 200 if SOAK else 2500):
+        done = ground.run(program, "80", env={"PADDING": "x" * padding})
+        assert (done.returncode, done.stderr) == (0, b"")
+        ours = json.loads(done.stdout)
+        assert ours[-1] == plain[-1] == 50000
+        for kind in range(3):
+            assert less[kind] * 0.97 <= ours[kind] <= plain[kind] * 1.03, (plain, less, ours)
+    for file in ground.read():
+        assert file.state == memory_file.ENDED and file.peak_bytes > 30 << 20
 
 
 def test_a_hundred_gigabytes_of_address_space(ground):
