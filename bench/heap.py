@@ -2,21 +2,15 @@
 
 Each measurement is a generator of table rows; the first row is the head.
 """
-import os
 import pathlib
-import re
-import resource
-import shutil
 import statistics
 import subprocess
 import tempfile
-import threading
-import time
 
+import heap_peers
 import pythons
+from heap_program import Program, take
 
-PYROMETER = pathlib.Path(__file__).resolve().parents[1] / "build" / "pyrometer"
-PROGRAM = pathlib.Path(__file__).resolve().parent / "workloads" / "kept_heap.py"
 RECORDS = 400_000  # of about twelve objects each
 SIZES_MB = (200, 1000, 2000)
 TOOL = pathlib.Path(__file__).resolve().parents[1] / "build" / "meson" / "bench" / "bench_heap"
@@ -42,69 +36,6 @@ def run(objects, kind):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([TOOL, str(objects), kind, f"{folder}/made.pyroheap"], capture_output=True, text=True, check=True)
     return {name: float(value) for name, value in (line.split() for line in done.stdout.splitlines())}
-
-
-class Program:
-    """A live one that keeps a heap."""
-
-    def __init__(self, python, records, megabytes):
-        self.folder = tempfile.mkdtemp(prefix="pyr-", dir=os.path.join(python.root, "tmp"))
-        shutil.copy(PROGRAM, self.folder)
-        inside = "/" + os.path.relpath(os.path.join(self.folder, PROGRAM.name), python.root)
-        self.process = subprocess.Popen(python.command(inside, records, megabytes), stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, env=pythons.clean_environment())
-        self.process.stdout.readline()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.communicate()
-        shutil.rmtree(self.folder)
-
-    def start(self, word):
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-
-    def answer(self):
-        return tuple(map(int, self.process.stdout.readline().split()))
-
-    def ask(self, word):
-        self.start(word)
-        return self.answer()
-
-    def rss(self):
-        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) * 1024
-
-
-def watch_anonymous(pid, ended, peak):
-    """The most anonymous memory of a process, looked at every 5 ms."""
-    while not ended.wait(0.005):
-        try:
-            found = re.search(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())
-        except OSError:
-            return
-        peak[0] = max(peak[0], int(found[1]) * 1024 if found else 0)
-
-
-def take(program):
-    """pyrometer heap PID --suspects: seconds, seconds of CPU, objects, anonymous bytes at most, and its pause in ns."""
-    with tempfile.TemporaryDirectory() as folder:
-        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        tool = subprocess.Popen([PYROMETER, "heap", str(program.process.pid), "-o", f"{folder}/a.pyroheap", "--suspects"],
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        ended, peak = threading.Event(), [0]
-        watcher = threading.Thread(target=watch_anonymous, args=(tool.pid, ended, peak))
-        watcher.start()
-        said = tool.communicate()[0]
-        wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-        ended.set()
-        watcher.join()
-    objects = int(re.search(r"(\d+) objects in", said)[1])
-    pause_ns = float(re.search(r"stood still for ([0-9.]+) ms", said)[1]) * 1e6
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, cpu, objects, peak[0], pause_ns
 
 
 def snapshot(setting):
@@ -140,7 +71,7 @@ def pause(setting):
                     program.start("touch")  # ends the watching
                     still, faults = program.answer()
                     rows.append((still, pause_ns, forked, faults, program.answer()[0], plain))
-                rss = program.rss()
+                rss = program.memory("VmRSS")
             still, said, forked, faults, touched, plain = (statistics.median(column) for column in zip(*rows))
             yield [python.id, f"{rss / 1e9:.2f} GB", f"{still / 1e6:.1f}", f"{said / 1e6:.1f}", f"{forked / 1e6:.1f}",
                    f"{still / 1e6 / (rss / 1e9):.0f}", f"{faults:.0f}", f"{touched / 1e6:.0f}", f"{plain / 1e6:.0f}"]
@@ -159,4 +90,4 @@ def file(setting):
                f"{mid['writer_bytes']:.1f}", f"{mid['graph_bytes']:.1f}"]
 
 
-MEASUREMENTS = {"snapshot": snapshot, "pause": pause, "file": file}
+MEASUREMENTS = {"snapshot": snapshot, "pause": pause, "peers": heap_peers.peers, "file": file}
