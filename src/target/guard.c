@@ -395,6 +395,7 @@ void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
+    signal(SIGCHLD, SIG_DFL); /* an inherited SA_NOCLDSTOP, or SIG_IGN, would keep from us that the copy stops */
     allow_descriptors();
     guard.stops = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     find_left_over(&guard);
