@@ -26,6 +26,7 @@ struct pyr_heap_taken {
     uint64_t guessed;  /* objects whose references were found by what looks like one */
     uint64_t pause_ns; /* that the process stood still for */
     uint64_t walk_ns;
+    uint64_t copied_bytes;  /* that the process wrote to meanwhile, so that the system had to copy them for it */
     uint64_t missing_bytes; /* of a core file: that should be in it, but it was cut short */
     bool stopped;           /* it was read itself, not a copy */
     char reason[256];       /* why; "" for a copy */

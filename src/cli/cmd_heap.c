@@ -101,6 +101,9 @@ static void say_taken(const struct pyr_heap_taken *taken, const char *file, bool
     if (!core)
         fprintf(stderr, "the process stood still for %.1f ms, and ", (double)taken->pause_ns / 1e6);
     fprintf(stderr, "%s read in %.2f s", core ? "the core file was" : "was", (double)taken->walk_ns / 1e9);
+    if (taken->copied_bytes)
+        fprintf(stderr, "; meanwhile it wrote to %.1f MiB, which the system copied for it",
+                (double)taken->copied_bytes / (1 << 20));
     if (taken->missing_bytes)
         fprintf(stderr, "; it was cut short: %.1f MiB are missing", (double)taken->missing_bytes / (1 << 20));
     if (taken->torn)

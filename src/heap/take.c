@@ -23,6 +23,7 @@ struct take {
     struct pyr_snapshot_writer *writer;
     struct pyr_snapshot_facts facts;
     struct pyr_heap_facts walked;
+    uint64_t copied_bytes;
 };
 
 static struct pyr_view view_of(const struct take *take)
@@ -152,8 +153,10 @@ static int walk_copy(struct take *take, struct pyr_err *err)
         rc = pyr_err_set(err, rc, "the snapshot was ended before it was complete; nothing was written");
     if (rc == 0 && pyr_copy_check(take->copy) < 0)
         rc = pyr_err_set(err, PYR_E_GONE, "The copy of process %ld was ended while it was read", (long)take->pid);
-    if (rc == 0)
+    if (rc == 0) {
         note_walk(take, pyr_now_ns() - start_ns);
+        take->copied_bytes = pyr_copy_written_bytes(take->copy);
+    }
     return rc;
 }
 
@@ -166,6 +169,7 @@ static void tell(const struct take *take, struct pyr_heap_taken *taken)
                                      .guessed = take->walked.conservative,
                                      .pause_ns = take->facts.pause_ns,
                                      .walk_ns = take->facts.walk_ns,
+                                     .copied_bytes = take->copied_bytes,
                                      .stopped = copied->stopped};
     snprintf(taken->reason, sizeof taken->reason, "%s", copied->reason);
 }

@@ -1,6 +1,7 @@
 /* Frozen copies as their user sees them: each call here is a question to the guardian (guard.c). */
 #include "target/copy_private.h"
 #include "target/private.h"
+#include "target/resident.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -195,6 +196,27 @@ int pyr_copy_check(struct pyr_copy *copy)
     if (!pyr_target_alive(copy->read) || poll(&link, 1, 0) != 0)
         return PYR_E_GONE;
     return copy->facts.stopped && pyr_now_ns() >= copy->stopped_until_ns ? PYR_E_GONE : 0;
+}
+
+/* What was mapped to run code in is no memory of the process's. */
+static bool is_ours(const struct pyr_mapping *mapping)
+{
+    return mapping->writable && mapping->executable && !*mapping->path;
+}
+
+uint64_t pyr_copy_written_bytes(const struct pyr_copy *copy)
+{
+    struct pyr_buf text = {0};
+    struct pyr_vec mappings = PYR_VEC(struct pyr_resident_mapping);
+    uint64_t bytes = 0;
+    int rc = copy->facts.stopped ? PYR_E_UNSUPPORTED : pyr_resident_read(copy->facts.pid, &text, &mappings);
+    for (size_t i = 0; rc == 0 && i < mappings.count; i++) {
+        const struct pyr_resident_mapping *row = PYR_VEC_AT(&mappings, struct pyr_resident_mapping, i);
+        bytes += is_ours(&row->mapping) ? 0 : row->alone_bytes;
+    }
+    pyr_vec_release(&mappings);
+    pyr_buf_release(&text);
+    return bytes;
 }
 
 static int refuse_stopped(const struct pyr_copy *copy, struct pyr_err *err)

@@ -69,6 +69,11 @@ const struct pyr_copy_facts *pyr_copy_facts(const struct pyr_copy *copy);
  * asked after the last read. */
 int pyr_copy_check(struct pyr_copy *copy);
 
+/* Bytes of the pages that the process has written to (or given back) since: the system had to make a copy of each, and
+ * this copy has the old one. 0 for a process that is held stopped, or where the kernel does not tell. Some milliseconds
+ * for each gigabyte. */
+uint64_t pyr_copy_written_bytes(const struct pyr_copy *copy);
+
 /* ---- running code in the copy ----
  * Not in a process that is held stopped: PYR_E_UNSUPPORTED. The copy has one thread, made from any one of the process:
  * locks may be held in it for ever, so that what runs must not allocate, lock or load anything.

@@ -28,7 +28,8 @@ static int take_line(char *line, const char *root, size_t root_length, struct py
     struct pyr_resident_mapping found = {0};
     struct pyr_resident_mapping *last =
         mappings->count ? PYR_VEC_AT(mappings, struct pyr_resident_mapping, mappings->count - 1) : NULL;
-    if (last && (figure(line, "Rss", &last->rss_bytes) || figure(line, "Anonymous", &last->private_bytes)))
+    if (last && (figure(line, "Rss", &last->rss_bytes) || figure(line, "Anonymous", &last->private_bytes) ||
+                 figure(line, "Private_Dirty", &last->alone_bytes)))
         return 0;
     if (!pyr_mapping_parse(line, root, root_length, &found.mapping))
         return 0;

@@ -13,6 +13,7 @@ struct pyr_resident_mapping {
     struct pyr_mapping mapping; /* its path is borrowed from the text that it was read from */
     uint64_t rss_bytes;
     uint64_t private_bytes; /* of these: what no file backs, as it was written to or never had one */
+    uint64_t alone_bytes;   /* written to, and no other process has the same pages */
 };
 
 /* Reads all mappings (of struct pyr_resident_mapping), sorted by address, into an empty vector; text has to stay as

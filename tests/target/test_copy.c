@@ -91,6 +91,45 @@ static void a_copy_is_frozen_while_the_process_goes_on(void **state)
     shared_free(s);
 }
 
+enum { PAGE = 4096, PAGES = 3000, WRITTEN = 1000, STRAY = 64 };
+
+/* Writes to some of its pages when it is told to. */
+static int write_when_told(struct shared *s)
+{
+    char *pages = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise(pages, PAGES * PAGE, MADV_NOHUGEPAGE);
+    memset(pages, 1, PAGES * PAGE);
+    atomic_store(&s->counter, 1);
+    while (!atomic_load(&s->flag))
+        pause_ms(1);
+    for (int i = 0; i < WRITTEN; i++)
+        pages[i * PAGE] = 2;
+    atomic_store(&s->counter, 2);
+    return for_ever();
+}
+
+static void what_is_written_meanwhile_is_told(void **state)
+{
+    (void)state;
+    struct shared *s = shared_new();
+    pid_t pid = child_start(write_when_told, s);
+    assert_true(wait_until(&s->counter, 1));
+    struct pyr_target *target = open_target(pid);
+    struct pyr_copy *copy = make(target, &plain);
+    pyr_addr code;
+    assert_int_equal(pyr_copy_map(copy, PAGES * PAGE, &code, &err), 0);
+    for (uint64_t i = 0; i < PAGES; i++) /* what is ours does not count */
+        assert_int_equal(pyr_copy_write(copy, PYR_ADDR(code.v + i * PAGE), &i, sizeof i, &err), 0);
+    assert_in_range(pyr_copy_written_bytes(copy), 0, STRAY * PAGE);
+    atomic_store(&s->flag, 1);
+    assert_true(wait_until(&s->counter, 2));
+    assert_in_range(pyr_copy_written_bytes(copy), WRITTEN * PAGE, (WRITTEN + STRAY) * PAGE);
+    pyr_copy_close(copy);
+    child_kill(pid);
+    pyr_target_close(target);
+    shared_free(s);
+}
+
 /* ---- code in a copy ---- */
 
 /* Functions for the copy: alone on a page each, they use nothing but their arguments. */
@@ -779,6 +818,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_is_frozen_while_the_process_goes_on),
+        cmocka_unit_test(what_is_written_meanwhile_is_told),
         cmocka_unit_test(code_runs_in_the_copy),
         cmocka_unit_test(a_call_can_stop_on_its_way),
         cmocka_unit_test(faults_are_recovered_from),
