@@ -296,7 +296,7 @@ def properties(version, chosen, values):
         "managed_dict_kind": f"PYR_MANAGED_DICT_{managed}",
         "generator_cleared": values["state_cleared"] or 0,
         "static_types_count_head": version in ((3, 11), (3, 12)),
-        "embedded_values_of_dict": version >= (3, 13),  # gh-130327; detection knows the older 3.13
+        "embedded_values_of_dict": version >= (3, 13),  # gh-130327; detection knows the older releases
         "int_sizes_begin_with_one": version >= (3, 11),
         "heap_types_show_class": version >= (3, 9),  # bpo-40217
         "free_threaded": bool(values["free_threaded"]),

@@ -71,6 +71,12 @@ void collector_mark(struct walk *walk, struct collector *collector)
     }
 }
 
+/* Of an incremental collector the two lists of the old are one generation: its objects go from one to the other. */
+static unsigned generation_of(const struct walk *walk, unsigned list)
+{
+    return walk->layout->gc_is_incremental && list == 1 ? 2 : list;
+}
+
 int collector_each(struct walk *walk, const struct collector *collector, unsigned list,
                    int (*object)(struct walk *walk, uint64_t at, unsigned list))
 {
@@ -78,7 +84,7 @@ int collector_each(struct walk *walk, const struct collector *collector, unsigne
     int rc = 0;
     for (uint64_t n = 0; rc == 0 && n < collector->counts[list]; n++) {
         node = link_at(walk, node);
-        rc = object(walk, node + HEAD_SIZE, list);
+        rc = object(walk, node + HEAD_SIZE, generation_of(walk, list));
     }
     return rc;
 }
@@ -100,7 +106,7 @@ void collector_facts(struct walk *walk, const struct collector *collector)
         struct pyr_snapshot_generation *generation = &walk->facts->generations[i];
         generation->threshold = (uint32_t)walk_int(walk, collector->heads[i] + THRESHOLD);
         generation->count = (uint32_t)walk_int(walk, collector->heads[i] + COUNT);
-        generation->objects += collector->counts[i];
+        walk->facts->generations[generation_of(walk, i)].objects += collector->counts[i];
         if (!stats)
             continue;
         generation->collections = walk_word(walk, stats + i * STATS_SIZE);

@@ -121,8 +121,10 @@ static bool built_with_jit(struct pyr_target *target, pyr_addr runtime)
 /* What a patch release changed and no header tells. */
 static void apply_patch_release(struct pyr_layout *layout, const struct pyr_identity *identity)
 {
-    if (identity->minor == 13 && identity->micro >= 0 && identity->micro < 6) /* gh-130327 */
-        layout->embedded_values_of_dict = false;
+    bool known = identity->micro >= 0;
+    if (known && ((identity->minor == 13 && identity->micro < 13) || (identity->minor == 14 && identity->micro < 4)))
+        layout->embedded_values_of_dict = false; /* gh-130327 */
+    layout->gc_is_incremental = known && identity->minor == 14 && identity->micro < 5;
 }
 
 static void name_version(struct pyr_layout *layout, const struct pyr_identity *identity)

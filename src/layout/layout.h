@@ -236,9 +236,11 @@ struct pyr_layout {
     uint8_t frame_owner_cstack; /* from it up it is no Python frame, its code no code object; 255: there are none */
     uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* bits inside unicode.state */
     enum pyr_managed_dict_kind managed_dict_kind;
-    uint8_t generator_cleared;    /* of generator.state: from it up there is no frame */
-    bool static_types_count_head; /* 3.11, 3.12: sys.getsizeof of a static type counts a head, which it has not */
-    bool embedded_values_of_dict; /* 3.13.6+: where an instance has a dict, that shows the values inside the instance */
+    uint8_t generator_cleared;     /* of generator.state: from it up there is no frame */
+    bool static_types_count_head;  /* 3.11, 3.12: sys.getsizeof of a static type counts a head, which it has not */
+    bool embedded_values_of_dict;  /* 3.13.13+, 3.14.4+: where an instance has a dict, that shows the values inside the
+                                      instance */
+    bool gc_is_incremental;        /* 3.14.0 to 3.14.4: the old are in two lists, and are one generation */
     bool int_sizes_begin_with_one; /* 3.11+: sys.getsizeof of 0 counts a digit */
     bool heap_types_show_class;    /* 3.9+: traversals of heap types made in C visit the type */
     bool free_threaded;
