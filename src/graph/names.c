@@ -1,5 +1,7 @@
 #include "graph/paths.h"
 
+#include "record/snapshot_number.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +57,39 @@ static void put_quoted(const struct pyr_snapshot *snapshot, uint32_t object, str
     put(name, text.size >= PYR_SNAPSHOT_TEXT_MAX - 3 && length > text.size ? "…'" : "'");
 }
 
+static bool put_number(const struct pyr_snapshot *snapshot, uint32_t object, struct pyr_buf *name)
+{
+    bool is_bool;
+    int64_t number;
+    char text[24];
+    if (!pyr_snapshot_number(snapshot, object, &is_bool, &number))
+        return false;
+    snprintf(text, sizeof text, "%" PRId64, number);
+    put(name, !is_bool ? text : number ? "True" : "False");
+    return true;
+}
+
+enum { ITEMS_SHOWN = 4 };
+
+/* As a key of a dict often is: ('GET', 17). The items of items are left out. */
+static void put_tuple(const struct pyr_snapshot *snapshot, uint32_t object, struct pyr_buf *name)
+{
+    uint64_t length = pyr_snapshot_form(snapshot, object)->length;
+    struct pyr_edge_cursor edge = {0};
+    unsigned shown = 0;
+    put(name, "(");
+    while (shown < ITEMS_SHOWN && pyr_snapshot_next_edge(snapshot, object, &edge)) {
+        if ((edge.kind & PYR_EDGE_KIND_MASK) != PYR_EDGE_ITEM || edge.to == PYR_SNAPSHOT_NONE)
+            continue;
+        put(name, shown++ ? ", " : "");
+        if (is_type(snapshot, edge.to, "tuple"))
+            put(name, pyr_snapshot_form(snapshot, edge.to)->length ? "(…)" : "()");
+        else
+            pyr_name_object(snapshot, edge.to, name);
+    }
+    put(name, shown < length ? ", …)" : shown == 1 ? ",)" : ")");
+}
+
 void pyr_name_object(const struct pyr_snapshot *snapshot, uint32_t object, struct pyr_buf *name)
 {
     const struct pyr_snapshot_form *form = pyr_snapshot_form(snapshot, object);
@@ -68,6 +103,8 @@ void pyr_name_object(const struct pyr_snapshot *snapshot, uint32_t object, struc
         put_text(snapshot, snapshot->text[object], name);
         return;
     }
+    if (put_number(snapshot, object, name))
+        return;
     put(name, "<");
     pyr_name_type(snapshot, form->type, name);
     snprintf(address, sizeof address, " at 0x%" PRIx64 ">", snapshot->address[object]);
@@ -96,7 +133,10 @@ void pyr_name_root(const struct pyr_snapshot *snapshot, const struct pyr_graph_r
     static const char *const whats[PYR_ROOT_KINDS] = {
         [PYR_ROOT_FRAME] = "frame", [PYR_ROOT_THREAD] = "thread", [PYR_ROOT_INTERPRETER] = "interpreter"};
     const struct pyr_snapshot_root_row *row = root->row == PYR_GRAPH_HELD ? NULL : &snapshot->root_rows[root->row];
-    if (!row || row->kind == PYR_ROOT_HELD || row->kind == PYR_ROOT_STATIC) {
+    bool held = row && row->kind == PYR_ROOT_HELD;
+    if (held && pyr_snapshot_string(snapshot, row->name).size) {
+        put_text(snapshot, row->name, name);
+    } else if (!row || held || row->kind == PYR_ROOT_STATIC) {
         pyr_name_object(snapshot, root->object, name);
     } else if (row->kind == PYR_ROOT_MODULE) {
         put_text(snapshot, row->holder, name);
@@ -172,7 +212,10 @@ static void put_value(const struct pyr_snapshot *snapshot, const struct pyr_edge
         put_between(snapshot, text ? "['" : "[…", text, text ? "']" : "]", name);
     else {
         put(name, "[");
-        pyr_name_object(snapshot, edge->key, name);
+        if (is_type(snapshot, edge->key, "tuple"))
+            put_tuple(snapshot, edge->key, name);
+        else
+            pyr_name_object(snapshot, edge->key, name);
         put(name, "]");
     }
 }

@@ -19,19 +19,21 @@ enum {
     COUNT_OF_STATIC = 999999000, /* reference counts from which on an object lies still, before there were immortals */
 };
 
+static pyr_snapshot_text text(struct walk *walk, const char *chars)
+{
+    return *chars ? pyr_snapshot_writer_text(walk->writer, chars, strlen(chars)) : 0;
+}
+
 static void give_root(struct walk *walk, unsigned kind, pyr_snapshot_text holder, pyr_snapshot_text name, uint64_t at)
 {
     struct pyr_snapshot_root root = {.kind = kind, .holder = holder, .name = name, .object = at};
     if (!at || !walk_guess(walk, at))
         return;
+    if (!name && at == walk->interned)
+        root.name = text(walk, "<interned strings>");
     int rc = pyr_snapshot_writer_root(walk->writer, &root);
     if (rc < 0 && walk->status == 0)
         walk->status = rc;
-}
-
-static pyr_snapshot_text text(struct walk *walk, const char *chars)
-{
-    return *chars ? pyr_snapshot_writer_text(walk->writer, chars, strlen(chars)) : 0;
 }
 
 static const char *last_part(const char *path)

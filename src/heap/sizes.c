@@ -1,6 +1,8 @@
 /* What sys.getsizeof tells of an object, and what there is in it. */
 #include "heap/private.h"
+#include "pyobj/long.h"
 #include "pyobj/type.h"
+#include "record/snapshot_number.h"
 
 #include <xxhash.h>
 
@@ -402,6 +404,27 @@ static pyr_snapshot_text name_of(struct walk *walk, uint64_t at, const struct ty
     }
 }
 
+static bool is_bool(const struct type *type)
+{
+    return (type->flags & PYR_TYPE_LONG) && strcmp(type->name, "bool") == 0;
+}
+
+/* Of an int: small ones can be told from it (snapshot_number.h). */
+static uint64_t hash_int(struct walk *walk, uint64_t at, const struct type *type)
+{
+    const struct pyr_layout *layout = walk->layout;
+    uint64_t tag = walk_word(walk, at + (uint64_t)layout->long_tag), count = digits(walk, at);
+    uint64_t sign = layout->long_kind == PYR_LONG_TAG ? tag & 3 : tag >> 63;
+    uint64_t first = at + (uint64_t)layout->long_digits;
+    if (count > 2)
+        return hash_bytes(walk, first, count * 4, type->content_seed + sign);
+    uint64_t magnitude = count ? (uint32_t)walk_int(walk, first) : 0;
+    if (count == 2)
+        magnitude |= (uint64_t)(uint32_t)walk_int(walk, first + 4) << PYR_LONG_SHIFT;
+    bool negative = layout->long_kind == PYR_LONG_TAG ? sign == 2 : sign == 1;
+    return pyr_snapshot_number_hash(is_bool(type), negative, magnitude);
+}
+
 void walk_contents(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
 {
     const struct pyr_layout *layout = walk->layout;
@@ -420,11 +443,8 @@ void walk_contents(struct walk *walk, uint64_t at, const struct type *type, stru
         set_text(object, walk_bytes(walk, data, size), size);
         if (type->content_seed)
             object->content = hash_bytes(walk, data, length, type->content_seed);
-    } else if (type->content_seed && (type->flags & PYR_TYPE_LONG)) {
-        uint64_t sign = walk_word(walk, at + (uint64_t)layout->long_tag);
-        sign = layout->long_kind == PYR_LONG_TAG ? sign & 3 : sign >> 63;
-        object->content =
-            hash_bytes(walk, at + (uint64_t)layout->long_digits, digits(walk, at) * 4, type->content_seed + sign);
+    } else if ((type->flags & PYR_TYPE_LONG) && (type->content_seed || is_bool(type))) {
+        object->content = hash_int(walk, at, type);
     } else if (type->content_seed && type->basic_size <= 32 && !type->is_gc) { /* float, complex */
         object->content = hash_bytes(walk, at + 16, type->basic_size - 16, type->content_seed);
     } else {

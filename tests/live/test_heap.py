@@ -33,6 +33,10 @@ class Names(dict):
 class Never:
     pass
 
+class Keyed:
+    pass
+
+keyed = {key: Keyed() for key in KEYS}
 plain = [Plain(number) for number in range(1234)]
 slotted = tuple(Slotted() for _ in range(567))
 names = {number: Names(number=number) for number in range(89)}
@@ -43,6 +47,8 @@ for line in sys.stdin:
     named = sum(each["number"] for each in names.values())
     print(sum(each.number for each in plain) + len(slotted) + named, flush=True)
 '''
+KEYS = [0, 7, -3, True, 2**30, 2**60 - 1, 1 - 2**60, "/x", ("GET", 17), ("a",), (), (1, (2, 3), 4), (1, 2, 3, 4, 5), b"raw"]
+SHOWN = [*map(repr, KEYS[:-3]), "(1, (…), 4)", "(1, 2, 3, 4, …)", "b'raw'"]
 TOTAL = sum(range(1234)) + 567 + sum(range(89))
 
 
@@ -63,8 +69,12 @@ def take(pyrometer, tmp_path):
     return take_json
 
 
-def test_census_is_exact_and_the_program_runs_on(start, take, ask, tmp_path, python):
-    target = start(programs.write(tmp_path / "census.py", CENSUS), stdin=subprocess.PIPE)
+def write_census(folder):
+    return programs.write(folder / "census.py", CENSUS.replace("KEYS", repr(KEYS)))
+
+
+def test_census_is_exact_and_the_program_runs_on(start, take, ask, pyrometer, tmp_path, python):
+    target = start(write_census(tmp_path), stdin=subprocess.PIPE)
     found = take(target.pid)
     counts = {row["type"]: row["count"] for row in found["types"]}
     assert {name: counts.get(f"__main__.{name}", 0) for name in ("Plain", "Slotted", "Names", "Never")} == {
@@ -75,6 +85,9 @@ def test_census_is_exact_and_the_program_runs_on(start, take, ask, tmp_path, pyt
     assert found["snapshot"]["pid"] == target.pid
     assert ask(target) == TOTAL
     assert target.alive() and not target.said()
+    query = ("--query", "select name from Keyed limit 100", "--json")
+    rows = json.loads(pyrometer("heap", tmp_path / "x.pyroheap", *query).stdout)["rows"]
+    assert sorted(name for name, in rows) == sorted(f"__main__.keyed[{key}]" for key in SHOWN)
 
 
 # The first suspect: its type, its name as an expression, its role, what it has 20,000 of.
@@ -144,7 +157,7 @@ def test_cycles_with_the_collector_off_are_the_first_suspect(start, take, ask, p
 
 @pytest.fixture
 def small(start, tmp_path):
-    return lambda: start(programs.write(tmp_path / "census.py", CENSUS), stdin=subprocess.PIPE)
+    return lambda: start(write_census(tmp_path), stdin=subprocess.PIPE)
 
 
 @pytest.mark.long(1)
