@@ -122,6 +122,9 @@ static const struct type_rule measures[] = {
     {.name = "_io.BufferedRandom", .measure = size_buffered},
     {.name = "_io.BytesIO", .measure = size_bytesio},
     {.name = "xml.etree.ElementTree.Element", .measure = size_element},
+    {.name = "_queue.SimpleQueue", .measure = size_simple_queue},
+    {.name = "StgDict", .measure = size_ctypes_dict},
+    {.name = "_ctypes.CType_Type", .measure = size_ctypes_type},
 };
 
 const struct type_rule *type_measure_find(const char *name)

@@ -19,6 +19,17 @@ enum {
     EXTRA_IN_LINE = 32, /* the first few children */
     BYTESIO_BYTES = 16,
     BUFFERED_FIRST = 64, /* before it there is something else */
+    QUEUE_ROOM = 48,
+    DICT_SIZE = 48,
+    INFO_LENGTH = 24, /* what ctypes knows of a type: behind the type from 3.13 on, behind a dict before */
+    INFO_ELEMENTS = 48,
+    INFO_SIZE = 160, /* of 3.13 */
+    INFO_FORMAT = 136,
+    INFO_SIZE_LARGER = 176, /* from 3.14 on */
+    INFO_FORMAT_LARGER = 144,
+    INFO_OF_DICT_LENGTH = 16, /* behind the dict, there is no first word of its own */
+    INFO_OF_DICT_ELEMENTS = 40,
+    INFO_OF_DICT_FORMAT = 120,
 };
 
 uint64_t size_struct(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
@@ -96,4 +107,53 @@ uint64_t size_buffered(struct walk *walk, uint64_t at, const struct type *type, 
         return type->basic_size + size;
     walk->size_short = true;
     return type->basic_size;
+}
+
+uint64_t size_simple_queue(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
+{
+    uint64_t room = walk_word(walk, at + QUEUE_ROOM);
+    (void)object;
+    return type->basic_size + (room < 1ull << 40 ? room * 8 : 0);
+}
+
+/* ---- ctypes ---- */
+
+static uint64_t text_size(struct walk *walk, uint64_t at)
+{
+    uint64_t size = 0;
+    const uint8_t *byte;
+    while (at && size < PARTS_MAX && (byte = walk_bytes(walk, at + size, 1)) && *byte)
+        size++;
+    return at ? size + 1 : 0;
+}
+
+/* Of the description: a text, how many dimensions, their sizes; and of what each field is, ended by NULL. */
+static uint64_t size_info(struct walk *walk, uint64_t format, uint64_t length, uint64_t elements)
+{
+    uint64_t dimensions = (uint32_t)walk_int(walk, format + 8), fields = walk_word(walk, length);
+    uint64_t size = text_size(walk, walk_word(walk, format)) + (dimensions < PARTS_MAX ? dimensions * 8 : 0);
+    return size + (walk_word(walk, elements) && fields < 1ull << 40 ? (fields + 1) * 8 : 0);
+}
+
+/* 3.8 to 3.12: the dict of a type. It counts its own structure twice. */
+uint64_t size_ctypes_dict(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
+{
+    uint64_t info = at + DICT_SIZE, size = size_dict(walk, at, type, object) + type->basic_size - DICT_SIZE;
+    return size + size_info(walk, info + INFO_OF_DICT_FORMAT, info + INFO_OF_DICT_LENGTH, info + INFO_OF_DICT_ELEMENTS);
+}
+
+/* 3.13 on. What is not initialised has no description; where that is not as it is known, its part is left out. */
+uint64_t size_ctypes_type(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
+{
+    const struct type *plain_type = walk_type(walk, walk->type_type);
+    uint64_t slots = walk_word(walk, at + (uint64_t)walk->layout->varobject_size);
+    uint64_t size = type->basic_size + (slots < PARTS_MAX ? slots * type->item_size : 0);
+    uint64_t begin = plain_type ? (plain_type->basic_size + 15) & ~15ull : 0, info = at + begin;
+    uint64_t info_size = begin < type->basic_size ? type->basic_size - begin : 0;
+    (void)object;
+    walk->size_short = info_size != INFO_SIZE && info_size != INFO_SIZE_LARGER;
+    if (walk->size_short || !(uint32_t)walk_int(walk, info))
+        return size;
+    uint64_t format = info + (info_size == INFO_SIZE ? INFO_FORMAT : INFO_FORMAT_LARGER);
+    return size + size_info(walk, format, info + INFO_LENGTH, info + INFO_ELEMENTS);
 }

@@ -450,7 +450,10 @@ def make_sizes():
         values += [int | str]
     if sys.version_info >= (3, 11):
         values += [BaseExceptionGroup("x", [ValueError(1)]), ExceptionGroup("x", [ValueError([])]), inner.__code__.co_positions(), inner.__code__.co_lines()]
-    keep.append([errors, values, ctypes.c_int.from_param(1)])
+    waiting = queue.SimpleQueue()
+    for number in range(30):
+        waiting.put(number)
+    keep.append([errors, values, ctypes.c_int.from_param(1), waiting, ((Structure * 3) * 5)()])
 
 
 def describe(item, generation, write):
