@@ -4,6 +4,8 @@
 #include "base/parallel.h"
 #include "graph/private.h"
 
+#include <string.h>
+
 #define AHEAD 16u
 
 struct counting {
@@ -91,10 +93,23 @@ static int add_told(struct pyr_graph *graph, uint32_t *known, bool doubtful)
     return 0;
 }
 
+/* What functools.lru_cache has for a result has a reference from its ring of all results, too. Its neighbours in the
+ * ring show that, if it has any. */
+static bool is_alone_in_ring(const struct pyr_snapshot *snapshot, const uint32_t *known, uint32_t object)
+{
+    static const char link[] = "_lru_list_elem";
+    struct pyr_snapshot_string name =
+        pyr_snapshot_string(snapshot, snapshot->type_rows[pyr_snapshot_form(snapshot, object)->type].name);
+    return snapshot->references[object] == known[object] + 1 && name.size == sizeof link - 1 &&
+           memcmp(name.bytes, link, name.size) == 0;
+}
+
 static int add_held(struct pyr_graph *graph, uint32_t *known)
 {
+    const struct pyr_snapshot *snapshot = graph->snapshot;
     for (uint32_t i = 0; i < graph->objects; i++)
-        if (known[i] != IS_ROOT && is_held(graph->snapshot, known, i) && add(graph, known, i, PYR_GRAPH_HELD) < 0)
+        if (known[i] != IS_ROOT && is_held(snapshot, known, i) && !is_alone_in_ring(snapshot, known, i) &&
+            add(graph, known, i, PYR_GRAPH_HELD) < 0)
             return PYR_E_NOMEM;
     return 0;
 }

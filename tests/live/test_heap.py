@@ -18,6 +18,7 @@ LEAKS = os.path.join(HERE, "leaks.py")
 RECORDS = 20_000
 
 CENSUS = '''
+import functools
 import sys
 
 class Plain:
@@ -36,6 +37,11 @@ class Never:
 class Keyed:
     pass
 
+@functools.lru_cache(maxsize=10)
+def remember(key):
+    return [key]
+
+remember(7)
 keyed = {key: Keyed() for key in KEYS}
 plain = [Plain(number) for number in range(1234)]
 slotted = tuple(Slotted() for _ in range(567))
@@ -75,7 +81,7 @@ def write_census(folder):
 
 def test_census_is_exact_and_the_program_runs_on(start, take, ask, pyrometer, tmp_path, python):
     target = start(write_census(tmp_path), stdin=subprocess.PIPE)
-    found = take(target.pid)
+    found = take(target.pid, "-n", "1000")
     counts = {row["type"]: row["count"] for row in found["types"]}
     assert {name: counts.get(f"__main__.{name}", 0) for name in ("Plain", "Slotted", "Names", "Never")} == {
         "Plain": 1234, "Slotted": 567, "Names": 89, "Never": 0}
@@ -88,6 +94,9 @@ def test_census_is_exact_and_the_program_runs_on(start, take, ask, pyrometer, tm
     query = ("--query", "select name from Keyed limit 100", "--json")
     rows = json.loads(pyrometer("heap", tmp_path / "x.pyroheap", *query).stdout)["rows"]
     assert sorted(name for name, in rows) == sorted(f"__main__.keyed[{key}]" for key in SHOWN)
+    query = ("--query", "select name from _lru_list_elem limit 1000", "--json")
+    names = {name for name, in json.loads(pyrometer("heap", tmp_path / "x.pyroheap", *query).stdout)["rows"]}
+    assert "__main__.remember.<cache>[7]" in names and not [name for name in names if name.startswith("<functools")]
 
 
 # The first suspect: its type, its name as an expression, its role, what it has 20,000 of.
