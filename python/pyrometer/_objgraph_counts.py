@@ -171,8 +171,10 @@ def at_addrs(address_set: Iterable[int]) -> List[Any]:
 def get_leaking_objects(objects: Optional[List[Any]] = None) -> List[Any]:
     """Those of these objects, or of all that are tracked, that no tracked object refers to.
 
-    C code may have forgotten its references to them; or it may well hold them, as may the variables of a running function.
+    Collects garbage first. C code may have forgotten its references to them; or it may well hold them, as may the variables
+    of a running function.
     """
+    gc.collect()
     tracked = gc.get_objects()
     candidates = tracked if objects is None else list(objects)
     ignored = {id(objects), id(candidates), id(tracked), id(sys._getframe())}

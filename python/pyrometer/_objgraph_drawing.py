@@ -1,4 +1,5 @@
 """Graphs of references in Graphviz' language."""
+import builtins
 import gc
 import os
 import shutil
@@ -235,9 +236,35 @@ def _temporary(text: str, nodes: int) -> str:
     return path
 
 
-def _show(text: str, nodes: int, filename: Optional[Path], output: Optional[IO[str]]) -> None:
-    """To output; to filename, by way of `dot` unless it is a .dot file; else to a window of xdot, or a picture."""
+class Drawing:
+    """A graph for Graphviz: `source`; Jupyter shows it as a picture."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def _repr_mimebundle_(self, **_: Any) -> Dict[str, str]:
+        bundle = {"text/plain": self.source}
+        program = shutil.which("dot")
+        if program is not None:
+            done = subprocess.run([program, "-Tsvg"], input=self.source.encode("utf-8", "backslashreplace"),
+                                  stdout=subprocess.PIPE, check=False)
+            if done.returncode == 0:
+                bundle["image/svg+xml"] = done.stdout.decode("utf-8")
+        return bundle
+
+
+def _in_notebook() -> bool:
+    """IPython puts this function among the builtins; in a terminal its shell can show no pictures."""
+    get_ipython = getattr(builtins, "get_ipython", None)
+    return get_ipython is not None and "Terminal" not in type(get_ipython()).__name__
+
+
+def _show(text: str, nodes: int, filename: Optional[Path], output: Optional[IO[str]]) -> Optional[Drawing]:
+    """To output; to filename, by way of `dot` unless it is a .dot file; else into the notebook that this is one of, or to a
+    window of xdot, or a picture."""
     name = None if filename is None else os.fspath(filename)
+    if output is None and name is None and _in_notebook():
+        return Drawing(text)
     if output is not None:
         output.write(text)
     elif name is not None and name.endswith(".dot"):
@@ -252,15 +279,16 @@ def _show(text: str, nodes: int, filename: Optional[Path], output: Optional[IO[s
         else:
             print("Spawning graph viewer (xdot)")
             subprocess.Popen([viewer, path], stdin=subprocess.DEVNULL)
+    return None
 
 
 def _draw_and_show(objects: Iterable[Any], style: Style, backwards: bool, ignored: Iterable[int], filename: Optional[Path],
-                   output: Optional[IO[str]]) -> None:
+                   output: Optional[IO[str]]) -> Optional[Drawing]:
     if filename is not None and output is not None:
         raise ValueError("Cannot specify both output and filename.")
     graph = _Graph(objects, style, backwards, ignored)
     text = graph.draw()
-    _show(text, len(graph.nodes), filename, output)
+    return _show(text, len(graph.nodes), filename, output)
 
 
 def _as_objects(objs: Any) -> Iterable[Any]:
@@ -271,18 +299,20 @@ def _as_objects(objs: Any) -> Iterable[Any]:
 def show_refs(objs: Any, max_depth: int = 3, extra_ignore: Iterable[int] = (), filter: Optional[Callable[[Any], Any]] = None,
               too_many: int = 10, highlight: Optional[Callable[[Any], Any]] = None, filename: Optional[Path] = None,
               extra_info: Optional[Callable[[Any], Any]] = None, refcounts: bool = False, shortnames: bool = True,
-              output: Optional[IO[str]] = None, extra_node_attrs: Optional[Callable[[Any], Dict[str, str]]] = None) -> None:
+              output: Optional[IO[str]] = None,
+              extra_node_attrs: Optional[Callable[[Any], Dict[str, str]]] = None) -> Optional[Drawing]:
     """Draws what an object, or each of a list of objects, refers to, and so on for max_depth references.
 
     extra_ignore: addresses of objects to leave out. filter: leaves out what it is not true of. too_many: the most references
     drawn of each object. highlight: colours what it is true of. filename: a .dot file, or a picture that `dot` makes, its
     ending says of what kind; without `dot` the graph stays in a .dot file, whose name is printed. output: a text file to
-    write the graph to instead. Without either: a window of xdot, or else a .png. extra_info: a function that gives more text
-    for an object; extra_node_attrs: one that gives Graphviz attributes. refcounts: tells how many references there are, by
-    this call's own too if objs is no list. shortnames: types without their module.
+    write the graph to instead. Without either: in Jupyter the picture, as what is returned; else a window of xdot, or a
+    .png. extra_info: a function that gives more text for an object; extra_node_attrs: one that gives Graphviz attributes.
+    refcounts: tells how many references there are, by this call's own too if objs is no list. shortnames: types without
+    their module.
     """
     style = Style(max_depth, too_many, filter, highlight, extra_info, extra_node_attrs, refcounts, shortnames)
-    _draw_and_show(_as_objects(objs), style, False, extra_ignore, filename, output)
+    return _draw_and_show(_as_objects(objs), style, False, extra_ignore, filename, output)
 
 
 def show_backrefs(objs: Any, max_depth: int = 3, extra_ignore: Iterable[int] = (),
@@ -290,17 +320,17 @@ def show_backrefs(objs: Any, max_depth: int = 3, extra_ignore: Iterable[int] = (
                   highlight: Optional[Callable[[Any], Any]] = None, filename: Optional[Path] = None,
                   extra_info: Optional[Callable[[Any], Any]] = None, refcounts: bool = False, shortnames: bool = True,
                   output: Optional[IO[str]] = None,
-                  extra_node_attrs: Optional[Callable[[Any], Dict[str, str]]] = None) -> None:
+                  extra_node_attrs: Optional[Callable[[Any], Dict[str, str]]] = None) -> Optional[Drawing]:
     """Draws what refers to an object, or to each of a list of objects, and so on, up to modules. The arguments are those of
     `show_refs`."""
     style = Style(max_depth, too_many, filter, highlight, extra_info, extra_node_attrs, refcounts, shortnames)
-    _draw_and_show(_as_objects(objs), style, True, extra_ignore, filename, output)
+    return _draw_and_show(_as_objects(objs), style, True, extra_ignore, filename, output)
 
 
 def show_chain(*chains: List[Any], backrefs: bool = True, highlight: Optional[Callable[[Any], Any]] = None,
                filename: Optional[Path] = None, extra_info: Optional[Callable[[Any], Any]] = None, refcounts: bool = False,
                shortnames: bool = True, output: Optional[IO[str]] = None,
-               extra_node_attrs: Optional[Callable[[Any], Dict[str, str]]] = None) -> None:
+               extra_node_attrs: Optional[Callable[[Any], Dict[str, str]]] = None) -> Optional[Drawing]:
     """Draws chains as find_backref_chain finds them, from their ends backwards; backrefs=False: as find_ref_chain does, from
     their beginnings. Empty ones are left out. The other arguments are those of `show_refs`."""
     filled = [chain for chain in chains if chain]
@@ -309,4 +339,4 @@ def show_chain(*chains: List[Any], backrefs: bool = True, highlight: Optional[Ca
     ends = (chain[-1 if backrefs else 0] for chain in filled)
     style = Style(max((len(chain) for chain in filled), default=1) - 1, sys.maxsize, lambda obj: id(obj) in members, highlight,
                   extra_info, extra_node_attrs, refcounts, shortnames)
-    _draw_and_show(ends, style, backrefs, ignored, filename, output)
+    return _draw_and_show(ends, style, backrefs, ignored, filename, output)

@@ -184,4 +184,16 @@ def test_objgraph_drawings(python, binary, tmp_path):
     objgraph.show_refs([leaf], filename="a.svg")
     asked = open("dot.txt").read().split()
     assert asked[:2] == ["-Tsvg", "-oa.svg"] and open(asked[2]).read() == open("a.dot").read(), asked
+
+    import builtins
+    class Shell:
+        pass
+    builtins.get_ipython = Shell  # as in a notebook
+    with open("bin/dot", "w") as dot:
+        dot.write('#!/bin/sh\nsed s/digraph/svg/\n')
+    drawing = objgraph.show_refs([leaf])
+    assert drawing.source == open("a.dot").read()
+    assert drawing._repr_mimebundle_() == {
+        "text/plain": drawing.source, "image/svg+xml": drawing.source.replace("digraph", "svg")}
+    assert objgraph.show_refs([leaf], filename="b.dot") is None
     """)
