@@ -6,8 +6,8 @@ import sys
 
 def walked():
     """All objects that the collector's references lead to."""
-    seen, waiting = {}, gc.get_objects()
-    seen.update((id(obj), obj) for obj in waiting)
+    waiting = gc.get_objects()
+    seen = {id(obj): obj for obj in waiting}  # made after that, so as not to be among them
     while waiting:
         below = []
         for found in gc.get_referents(*waiting):

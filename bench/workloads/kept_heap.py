@@ -61,8 +61,8 @@ def touch(plain):
 
 def walk():
     start = time.perf_counter_ns()
-    seen, waiting = set(), gc.get_objects()
-    seen.update(map(id, waiting))
+    waiting = gc.get_objects()
+    seen = set(map(id, waiting))  # made after that, so as not to be among them
     while waiting:
         below = []
         for found in gc.get_referents(*waiting):

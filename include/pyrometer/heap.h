@@ -51,6 +51,7 @@ int pyr_heap_take_core(const char *core, const char *root, const char *path,
 bool pyr_heap_is_core(const char *path);
 
 enum pyr_heap_view {
+    PYR_HEAP_OVERVIEW,   /* the types that take most, the objects that keep most, the suspects */
     PYR_HEAP_CENSUS,     /* objects and bytes by type, module, size, generation, site */
     PYR_HEAP_SUSPECTS,   /* in words: what keeps much */
     PYR_HEAP_TOP,        /* the objects that keep most */

@@ -43,7 +43,7 @@ static const struct {
 static int chosen_views(const struct heap_args *args, enum pyr_heap_view *view)
 {
     int count = 0;
-    *view = PYR_HEAP_CENSUS;
+    *view = PYR_HEAP_OVERVIEW;
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (*(const bool *)((const char *)args + flags[i].offset)) {
             *view = flags[i].view;
@@ -205,7 +205,7 @@ static int heap_run(const struct pyr_cmd *cmd, void *given, const struct pyr_wor
 #define AT(field) offsetof(struct heap_args, field)
 
 static const struct pyr_option options[] = {
-    {.name = "census", .offset = AT(census), .help = "objects and bytes by type, module, line, size; the default"},
+    {.name = "census", .offset = AT(census), .help = "objects and bytes by type, module, line, size"},
     {.name = "suspects", .offset = AT(suspects), .help = "in words: what keeps a tenth of the heap or more"},
     {.name = "top", .offset = AT(top), .help = "the objects that keep most"},
     {.name = "dominators",

@@ -237,6 +237,8 @@ static const char *member_by_types(const struct pyr_snapshot *snapshot, uint32_t
         return from_traceback ? ".tb_next" : ".__traceback__";
     if (is_type(snapshot, to, "frame"))
         return from_frame ? ".f_back" : from_traceback ? ".tb_frame" : NULL;
+    if (is_type(snapshot, from, "Task") && is_type(snapshot, to, "coroutine"))
+        return ".get_coro()";
     return is_type(snapshot, from, "_local") ? "" : NULL;
 }
 

@@ -129,6 +129,7 @@ void repair_sums(uint8_t *bytes, size_t size)
 }
 
 static const struct pyr_heap_report_options questions[] = {
+    {.view = PYR_HEAP_OVERVIEW},
     {.view = PYR_HEAP_CENSUS},
     {.view = PYR_HEAP_SUSPECTS},
     {.view = PYR_HEAP_TOP},

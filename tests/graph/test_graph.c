@@ -335,8 +335,8 @@ static void every_allocation_may_fail(void **state)
     for (unsigned i = 1; i < made.nodes; i++)
         made.root[i] = made.held[i] = 0; /* so that there is garbage */
     pyr_snapshot_close(write_and_open(&made));
-    static const enum pyr_heap_view views[] = {PYR_HEAP_JSON, PYR_HEAP_CENSUS, PYR_HEAP_TOP,
-                                               PYR_HEAP_DOT,  PYR_HEAP_CYCLES, PYR_HEAP_QUERY};
+    static const enum pyr_heap_view views[] = {PYR_HEAP_JSON, PYR_HEAP_OVERVIEW, PYR_HEAP_CENSUS, PYR_HEAP_TOP,
+                                               PYR_HEAP_DOT,  PYR_HEAP_CYCLES,   PYR_HEAP_QUERY};
     FILE *out = fopen("/dev/null", "w");
     for (size_t v = 0; v < sizeof views / sizeof *views; v++) {
         struct pyr_heap_report_options options = {.view = views[v]};

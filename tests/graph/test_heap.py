@@ -295,6 +295,14 @@ def test_every_view_of_an_empty_heap(tmp_path, view):
     assert run("heap", path, f"--{view}").stdout
 
 
+def test_without_a_view_it_is_an_overview(app):
+    path, _, _ = app
+    overview, suspects = run("heap", path).stdout, run("heap", path, "--suspects").stdout
+    head = overview[:overview.index("\nBy type")]
+    assert suspects.startswith(head) and overview.endswith(suspects[len(head):])
+    assert "\nObjects that keep most\n" in overview and "app.cache.RESPONSES  (dict)" in overview
+
+
 def test_dot_is_a_graph(app, tmp_path):
     path, _, _ = app
     run("heap", path, "--dot", tmp_path / "heap.dot")

@@ -40,11 +40,10 @@ static const char *name_site(struct pyr_heap *heap, const struct pyr_census *cen
 }
 
 static int write_rows(struct pyr_heap *heap, const struct pyr_census *census, const struct pyr_census_row *rows,
-                      uint32_t count, bool retained, name_row name)
+                      uint32_t count, bool retained, unsigned limit, name_row name)
 {
     uint32_t *order = NULL;
     int64_t used = pyr_census_order(rows, count, &order);
-    unsigned limit = pyr_heap_limit(heap, 20);
     if (used < 0)
         return pyr_heap_no_memory(heap);
     for (int64_t i = 0; i < used && i < limit; i++)
@@ -80,21 +79,41 @@ static void write_generations(struct pyr_heap *heap, const struct pyr_census *ce
         write_row(heap, &census->generations[PYR_SNAPSHOT_UNTRACKED], false, "not tracked");
 }
 
+static int write_types(struct pyr_heap *heap, const struct pyr_census *census, unsigned limit)
+{
+    write_head(heap, "By type", "type");
+    return write_rows(heap, census, census->types, heap->snapshot->types, true, limit, name_type);
+}
+
 static int write_all(struct pyr_heap *heap, const struct pyr_census *census)
 {
+    unsigned limit = pyr_heap_limit(heap, 20);
     pyr_heap_write_summary(heap);
-    write_head(heap, "By type", "type");
-    int rc = write_rows(heap, census, census->types, heap->snapshot->types, true, name_type);
+    int rc = write_types(heap, census, limit);
     if (rc == 0) {
         write_head(heap, "By the module of the type", "module");
-        rc = write_rows(heap, census, census->modules, pyr_intern_count(&census->module_names), true, name_module);
+        rc = write_rows(heap, census, census->modules, pyr_intern_count(&census->module_names), true, limit,
+                        name_module);
     }
     if (rc == 0 && heap->snapshot->site) {
         write_head(heap, "By the line that allocated", "line");
-        rc = write_rows(heap, census, census->sites, heap->snapshot->sites + 1, false, name_site);
+        rc = write_rows(heap, census, census->sites, heap->snapshot->sites + 1, false, limit, name_site);
     }
     write_sizes(heap, census);
     write_generations(heap, census);
+    return rc;
+}
+
+int pyr_heap_write_types_alone(struct pyr_heap *heap, unsigned limit)
+{
+    struct pyr_census census;
+    int rc = pyr_heap_need_children(heap);
+    if (rc < 0)
+        return rc;
+    if (pyr_census_make(&census, heap->graph, &heap->children) < 0)
+        return pyr_heap_no_memory(heap);
+    rc = write_types(heap, &census, limit);
+    pyr_census_release(&census);
     return rc;
 }
 

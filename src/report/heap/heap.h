@@ -34,6 +34,7 @@ int pyr_heap_no_memory(struct pyr_heap *heap);                   /* describes an
 
 /* Every view: pyr_heap_write_NAME, in a file of its own, writes it and returns 0 or a negative status. */
 #define PYR_HEAP_WRITERS(X)                                                                                            \
+    X(OVERVIEW, overview)                                                                                              \
     X(CENSUS, census)                                                                                                  \
     X(SUSPECTS, suspects)                                                                                              \
     X(TOP, top)                                                                                                        \
@@ -73,6 +74,11 @@ double pyr_heap_share(const struct pyr_heap *heap, uint64_t bytes); /* of all by
 
 void pyr_heap_heading(struct pyr_heap *heap, const char *text);
 void pyr_heap_write_summary(struct pyr_heap *heap); /* whose heap, how big, how true: the first lines of every text */
+
+/* ---- sections of the overview; without the summary ---- */
+
+int pyr_heap_write_types_alone(struct pyr_heap *heap, unsigned limit);
+void pyr_heap_write_top_alone(struct pyr_heap *heap, unsigned limit); /* needs paths */
 
 /* ---- owners ---- */
 

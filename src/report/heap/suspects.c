@@ -236,18 +236,13 @@ static void write_stack(struct pyr_heap *heap, const struct pyr_site_share *shar
     }
 }
 
-int pyr_heap_write_suspects(struct pyr_heap *heap)
+static void write_sentences(struct pyr_heap *heap, const struct pyr_vec *suspects)
 {
-    struct pyr_vec suspects;
-    int rc = pyr_heap_suspects(heap, &suspects);
-    if (rc < 0)
-        return rc;
-    pyr_heap_write_summary(heap);
     pyr_heap_heading(heap, "What keeps much");
-    if (!suspects.count)
+    if (!suspects->count)
         fprintf(heap->out, "  No object keeps as much as %.0f %% of the heap.\n", SHARE * 100);
-    for (size_t i = 0; i < suspects.count; i++) {
-        const struct pyr_suspect *suspect = PYR_VEC_AT(&suspects, struct pyr_suspect, i);
+    for (size_t i = 0; i < suspects->count; i++) {
+        const struct pyr_suspect *suspect = PYR_VEC_AT(suspects, struct pyr_suspect, i);
         fputs("  ", heap->out);
         pyr_heap_put_suspect(heap, suspect, heap->out);
         fputs(".\n", heap->out);
@@ -255,6 +250,27 @@ int pyr_heap_write_suspects(struct pyr_heap *heap)
             fprintf(heap->out, "    at 0x%" PRIx64 "\n", heap->snapshot->address[suspect->object]);
         write_stack(heap, &suspect->site);
     }
+}
+
+static int write_suspects(struct pyr_heap *heap, bool summary)
+{
+    struct pyr_vec suspects;
+    int rc = pyr_heap_suspects(heap, &suspects);
+    if (rc < 0)
+        return rc;
+    if (summary)
+        pyr_heap_write_summary(heap);
+    write_sentences(heap, &suspects);
     pyr_vec_release(&suspects);
     return 0;
+}
+
+int pyr_heap_write_suspects_alone(struct pyr_heap *heap)
+{
+    return write_suspects(heap, false);
+}
+
+int pyr_heap_write_suspects(struct pyr_heap *heap)
+{
+    return write_suspects(heap, true);
 }

@@ -10,4 +10,7 @@ int pyr_heap_suspects(struct pyr_heap *heap, struct pyr_vec *suspects);
 /* One sentence, without its full stop. */
 void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspect, FILE *out);
 
+/* The section, without the summary above it. */
+int pyr_heap_write_suspects_alone(struct pyr_heap *heap);
+
 #endif

@@ -21,15 +21,10 @@ static uint32_t find_top(const struct pyr_graph *graph, uint32_t *top, uint32_t 
     return kept;
 }
 
-int pyr_heap_write_top(struct pyr_heap *heap)
+void pyr_heap_write_top_alone(struct pyr_heap *heap, unsigned limit)
 {
     uint32_t top[TOP_MAX];
-    unsigned limit = pyr_heap_limit(heap, 25);
-    int rc = pyr_heap_need_paths(heap);
-    if (rc < 0)
-        return rc;
     uint32_t count = find_top(heap->graph, top, limit < TOP_MAX ? limit : TOP_MAX);
-    pyr_heap_write_summary(heap);
     pyr_heap_heading(heap, "Objects that keep most");
     fprintf(heap->out, "%10s %6s %10s  %-18s  %s\n", "retained", "%", "bytes", "address", "object");
     for (uint32_t i = 0; i < count; i++) {
@@ -40,5 +35,14 @@ int pyr_heap_write_top(struct pyr_heap *heap)
                 heap->snapshot->address[top[i]], pyr_heap_path(heap, top[i]),
                 pyr_heap_type(heap, pyr_graph_type(heap->graph, top[i])));
     }
+}
+
+int pyr_heap_write_top(struct pyr_heap *heap)
+{
+    int rc = pyr_heap_need_paths(heap);
+    if (rc < 0)
+        return rc;
+    pyr_heap_write_summary(heap);
+    pyr_heap_write_top_alone(heap, pyr_heap_limit(heap, 25));
     return 0;
 }
