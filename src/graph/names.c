@@ -52,9 +52,11 @@ static void put_quoted(const struct pyr_snapshot *snapshot, uint32_t object, str
 {
     struct pyr_snapshot_string text = pyr_snapshot_string(snapshot, snapshot->text[object]);
     uint64_t length = pyr_snapshot_form(snapshot, object)->length;
-    put(name, is_type(snapshot, object, "bytes") ? "b'" : "'");
+    bool is_bytes = is_type(snapshot, object, "bytes"), full = text.size >= PYR_SNAPSHOT_TEXT_MAX - 3;
+    bool escaped = is_bytes && text.size && memchr(text.bytes, '\\', text.size); /* longer than the bytes */
+    put(name, is_bytes ? "b'" : "'");
     pyr_buf_append(name, text.bytes, text.size);
-    put(name, text.size >= PYR_SNAPSHOT_TEXT_MAX - 3 && length > text.size ? "…'" : "'");
+    put(name, full && (escaped || length > text.size) ? "…'" : "'");
 }
 
 static bool put_number(const struct pyr_snapshot *snapshot, uint32_t object, struct pyr_buf *name)

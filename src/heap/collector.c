@@ -13,6 +13,11 @@ enum {
     PERMANENT_MAX = 32, /* and how far behind the last the permanent one */
     HEAD_SIZE = 16,
     STATS_SIZE = 24, /* collections, collected, uncollectable */
+    YOUNG_LAST = 11, /* 3.15: the last so many of the young, and of each of the older ones … */
+    OLD_LAST = 3,
+    LAST_SIZE = 64, /* … with the time, then what was counted until then */
+    LAST_COUNTS = 16,
+    LAST_INDEX_SIZE = 8, /* behind them: which is the newest */
 };
 
 static uint64_t link_at(struct walk *walk, uint64_t at)
@@ -89,12 +94,31 @@ int collector_each(struct walk *walk, const struct collector *collector, unsigne
     return rc;
 }
 
+/* Of 3.15: the newest of the last collections, which has the counts. 0 if there is none. */
+static uint64_t newest_counts(struct walk *walk, uint64_t rings, unsigned generation)
+{
+    uint64_t ring = rings, last = YOUNG_LAST;
+    for (unsigned i = 0; i < generation; i++, last = OLD_LAST)
+        ring += last * LAST_SIZE + LAST_INDEX_SIZE;
+    const uint8_t *index = walk_bytes(walk, ring + last * LAST_SIZE, 1);
+    return index && *index < last ? ring + *index * LAST_SIZE + LAST_COUNTS : 0;
+}
+
+/* Where the counts of a generation are: right behind the lists, or where a word there says. 0: not known. */
+static uint64_t counts_of(struct walk *walk, const struct collector *collector, unsigned generation)
+{
+    uint64_t permanent = collector->heads[GENERATIONS], stats = permanent + GENERATION_SIZE;
+    if (!permanent)
+        return 0;
+    if (walk->layout->gc_stats_size == GENERATIONS * STATS_SIZE)
+        return stats + generation * STATS_SIZE;
+    uint64_t rings = walk->layout->gc_stats_size == sizeof(uint64_t) ? walk_word(walk, stats) : 0;
+    return rings ? newest_counts(walk, rings, generation) : 0;
+}
+
 void collector_facts(struct walk *walk, const struct collector *collector)
 {
     const struct pyr_layout *layout = walk->layout;
-    uint64_t permanent = collector->heads[GENERATIONS];
-    /* Right behind the lists, if they are there and not elsewhere. */
-    uint64_t stats = permanent && layout->gc_stats_size == GENERATIONS * STATS_SIZE ? permanent + GENERATION_SIZE : 0;
     walk->facts->collector_enabled = walk_int(walk, collector->state + (uint64_t)layout->gc_enabled) != 0;
     if (PYR_HAS(layout, interp_gc) && PYR_HAS(layout, interp_gc_collecting))
         walk->facts->collecting |=
@@ -107,10 +131,11 @@ void collector_facts(struct walk *walk, const struct collector *collector)
         generation->threshold = (uint32_t)walk_int(walk, collector->heads[i] + THRESHOLD);
         generation->count = (uint32_t)walk_int(walk, collector->heads[i] + COUNT);
         walk->facts->generations[generation_of(walk, i)].objects += collector->counts[i];
-        if (!stats)
+        uint64_t counts = counts_of(walk, collector, i);
+        if (!counts)
             continue;
-        generation->collections = walk_word(walk, stats + i * STATS_SIZE);
-        generation->collected = walk_word(walk, stats + i * STATS_SIZE + 8);
-        generation->uncollectable = walk_word(walk, stats + i * STATS_SIZE + 16);
+        generation->collections = walk_word(walk, counts);
+        generation->collected = walk_word(walk, counts + 8);
+        generation->uncollectable = walk_word(walk, counts + 16);
     }
 }

@@ -404,6 +404,31 @@ static pyr_snapshot_text name_of(struct walk *walk, uint64_t at, const struct ty
     }
 }
 
+/* How bytes begin, as their literal would be written; the target's own where that is the same. */
+static const void *bytes_begin(struct walk *walk, const uint8_t *bytes, size_t *size)
+{
+    static const char digits_of[] = "0123456789abcdef";
+    size_t count = *size, plain = 0;
+    while (bytes && plain < count && bytes[plain] >= 0x20 && bytes[plain] < 0x7f && bytes[plain] != '\\' &&
+           bytes[plain] != '\'')
+        plain++;
+    if (!bytes || plain == count)
+        return bytes;
+    *size = 0;
+    for (size_t i = 0; i < count && *size + 4 <= PYR_SNAPSHOT_TEXT_MAX; i++) {
+        uint8_t byte = bytes[i];
+        bool printable = byte >= 0x20 && byte < 0x7f;
+        if (!printable || byte == '\\' || byte == '\'')
+            walk->text[(*size)++] = '\\';
+        walk->text[(*size)++] = printable ? (char)byte : 'x';
+        if (!printable) {
+            walk->text[(*size)++] = digits_of[byte >> 4];
+            walk->text[(*size)++] = digits_of[byte & 15];
+        }
+    }
+    return walk->text;
+}
+
 static bool is_bool(const struct type *type)
 {
     return (type->flags & PYR_TYPE_LONG) && strcmp(type->name, "bool") == 0;
@@ -440,7 +465,8 @@ void walk_contents(struct walk *walk, uint64_t at, const struct type *type, stru
     } else if (type->flags & PYR_TYPE_BYTES) {
         uint64_t data = at + (uint64_t)layout->bytes_data, length = var_size(walk, at);
         size = length < PYR_SNAPSHOT_TEXT_MAX ? length : PYR_SNAPSHOT_TEXT_MAX;
-        set_text(object, walk_bytes(walk, data, size), size);
+        const void *text = bytes_begin(walk, walk_bytes(walk, data, size), &size);
+        set_text(object, text, size);
         if (type->content_seed)
             object->content = hash_bytes(walk, data, length, type->content_seed);
     } else if ((type->flags & PYR_TYPE_LONG) && (type->content_seed || is_bool(type))) {

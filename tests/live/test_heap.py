@@ -53,8 +53,8 @@ for line in sys.stdin:
     named = sum(each["number"] for each in names.values())
     print(sum(each.number for each in plain) + len(slotted) + named, flush=True)
 '''
-KEYS = [0, 7, -3, True, 2**30, 2**60 - 1, 1 - 2**60, "/x", ("GET", 17), ("a",), (), (1, (2, 3), 4), (1, 2, 3, 4, 5), b"raw"]
-SHOWN = [*map(repr, KEYS[:-3]), "(1, (…), 4)", "(1, 2, 3, 4, …)", "b'raw'"]
+KEYS = [0, 7, -3, True, 2**30, 2**60 - 1, 1 - 2**60, "/x", ("GET", 17), ("a",), (), (1, (2, 3), 4), (1, 2, 3, 4, 5), b"\x00a\xff"]
+SHOWN = [*map(repr, KEYS[:-3]), "(1, (…), 4)", "(1, 2, 3, 4, …)", "b'\\x00a\\xff'"]
 TOTAL = sum(range(1234)) + 567 + sum(range(89))
 
 
@@ -160,6 +160,34 @@ def test_cycles_with_the_collector_off_are_the_first_suspect(start, take, ask, p
     counts = {each["type"]: each["garbage"] for each in found["types"]}
     assert counts["__main__.Node"] in all_of_them and counts["__main__.Record"] in all_of_them
     assert ask(target) == RECORDS * (RECORDS - 1) // 2
+
+
+COLLECTED = '''
+import gc, json, time
+
+kept = [[number] for number in range(5000)]
+for generation in (2, 0, 0, 1):
+    for _ in range(500):
+        cycle = []
+        cycle.append(cycle)
+    gc.collect(generation)
+gc.freeze()
+gc.disable()
+print("READY", json.dumps([gc.get_stats(), gc.get_threshold(), gc.get_freeze_count()]), flush=True)
+time.sleep(1000)
+'''
+
+
+def test_the_collector_is_told_as_it_tells_itself(start, pyrometer, tmp_path, python):
+    target = start(programs.write(tmp_path / "collected.py", COLLECTED))
+    stats, thresholds, frozen = json.loads(target.ready)
+    lines = pyrometer("heap", target.pid, "-o", tmp_path / "x.pyroheap", "--gc").stdout.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.split()[:1] == ["generation"]) + 1
+    rows = [list(map(int, line.split()[:6])) for line in lines[first:first + 3]]
+    assert [(row[1], row[3:]) for row in rows] == [
+        (threshold, [one["collections"], one["collected"], one["uncollectable"]]) for threshold, one in zip(thresholds, stats)]
+    assert lines[first - 2].strip() == "disabled"
+    assert lines[first + 3].startswith(f"  {frozen} objects of ")
 
 
 # ---- what goes wrong ----

@@ -16,6 +16,20 @@ static uint64_t garbage_bytes(const struct pyr_heap *heap, unsigned generation, 
     return bytes;
 }
 
+/* What gc.freeze() has put out of the collector's reach. */
+static void write_frozen(struct pyr_heap *heap)
+{
+    uint64_t count = 0, bytes = 0;
+    char figure[PYR_FIGURE];
+    for (uint32_t i = 0; i < heap->graph->objects; i++) {
+        const struct pyr_snapshot_form *form = pyr_snapshot_form(heap->snapshot, i);
+        count += form->generation == PYR_SNAPSHOT_PERMANENT;
+        bytes += form->generation == PYR_SNAPSHOT_PERMANENT ? form->size : 0;
+    }
+    fprintf(heap->out, "  %" PRIu64 " objects of %s are frozen (gc.freeze): never looked at.\n", count,
+            pyr_heap_bytes(figure, bytes));
+}
+
 int pyr_heap_write_gc(struct pyr_heap *heap)
 {
     const struct pyr_snapshot_facts *facts = heap->snapshot->facts;
@@ -35,5 +49,6 @@ int pyr_heap_write_gc(struct pyr_heap *heap)
                 i, row->threshold, row->count, row->collections, row->collected, row->uncollectable, row->objects,
                 garbage, pyr_heap_bytes(bytes, size));
     }
+    write_frozen(heap);
     return 0;
 }
