@@ -393,9 +393,10 @@ void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets
         .zombies = PYR_VEC(pid_t),
     };
     sigset_t children;
+    /* Whoever started us may not want to be told of stops, and we have that from it. */
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    signal(SIGCHLD, SIG_DFL); /* an inherited SA_NOCLDSTOP, or SIG_IGN, would keep from us that the copy stops */
     allow_descriptors();
     guard.stops = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     find_left_over(&guard);
