@@ -77,7 +77,7 @@ void collector_mark(struct walk *walk, struct collector *collector)
 }
 
 /* Of an incremental collector the two lists of the old are one generation: its objects go from one to the other. */
-static unsigned generation_of(const struct walk *walk, unsigned list)
+unsigned collector_generation(const struct walk *walk, unsigned list)
 {
     return walk->layout->gc_is_incremental && list == 1 ? 2 : list;
 }
@@ -89,7 +89,7 @@ int collector_each(struct walk *walk, const struct collector *collector, unsigne
     int rc = 0;
     for (uint64_t n = 0; rc == 0 && n < collector->counts[list]; n++) {
         node = link_at(walk, node);
-        rc = object(walk, node + HEAD_SIZE, generation_of(walk, list));
+        rc = object(walk, node + HEAD_SIZE, list);
     }
     return rc;
 }
@@ -130,7 +130,7 @@ void collector_facts(struct walk *walk, const struct collector *collector)
         struct pyr_snapshot_generation *generation = &walk->facts->generations[i];
         generation->threshold = (uint32_t)walk_int(walk, collector->heads[i] + THRESHOLD);
         generation->count = (uint32_t)walk_int(walk, collector->heads[i] + COUNT);
-        walk->facts->generations[generation_of(walk, i)].objects += collector->counts[i];
+        walk->facts->generations[collector_generation(walk, i)].objects += collector->counts[i];
         uint64_t counts = counts_of(walk, collector, i);
         if (!counts)
             continue;

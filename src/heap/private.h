@@ -268,6 +268,7 @@ void collector_mark(struct walk *walk, struct collector *collector);
 int collector_each(struct walk *walk, const struct collector *collector, unsigned list,
                    int (*object)(struct walk *walk, uint64_t at, unsigned list));
 void collector_facts(struct walk *walk, const struct collector *collector);
+unsigned collector_generation(const struct walk *walk, unsigned list); /* of the objects of a list */
 
 /* Before anything else: the dict of interned strings, the dicts of static types. */
 void walk_look_ahead(struct walk *walk, const struct pyr_vec *interps);

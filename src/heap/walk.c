@@ -99,7 +99,7 @@ static int give_now(struct walk *walk, uint64_t at, unsigned generation)
     struct pyr_snapshot_object object = {.address = at,
                                          .length = PYR_SNAPSHOT_NO_COUNT,
                                          .capacity = PYR_SNAPSHOT_NO_COUNT,
-                                         .generation = (uint8_t)generation};
+                                         .generation = (uint8_t)collector_generation(walk, generation)};
     bool immortal;
     if (!type) {
         pyr_mirror_unmark(pyr_mirror_region(&walk->mirror, at), at);
