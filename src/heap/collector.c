@@ -1,6 +1,7 @@
 /* The collector's lists. No version tells where in its state they are, and it moves within a minor version: they are
  * known by being rings. */
 #include "heap/private.h"
+#include "heap/sweep.h"
 
 #define LINK_FLAGS 3ull /* low bits of links that say something else */
 
@@ -61,9 +62,9 @@ void collector_mark(struct walk *walk, struct collector *collector)
         for (; node && node != head; node = link_at(walk, node)) {
             uint64_t at = node + HEAD_SIZE;
             struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
-            if (!region || pyr_mirror_is_marked(region, at) || !walk_type_of(walk, at))
+            if (!region || pyr_mirror_has(region, PYR_MARK_FOUND, at) || !walk_type_of(walk, at))
                 break;
-            pyr_mirror_mark(region, at);
+            sweep_found_tracked(walk, region, at, i);
             collector->counts[i]++;
         }
         if (node != head)

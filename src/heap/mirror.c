@@ -26,21 +26,46 @@ static uint64_t marks_size(const struct pyr_mirror_region *region)
     return ((region->end - region->start) >> (PYR_MIRROR_ALIGN_SHIFT + 3)) + 8;
 }
 
-static void release_region(struct pyr_mirror_region *region)
+static uint64_t chunks_of(const struct pyr_mirror_region *region)
+{
+    return ((region->end - region->start) >> PYR_MIRROR_CHUNK_SHIFT) + 1;
+}
+
+static void release_marks(struct pyr_mirror_region *region)
+{
+    for (int i = 0; i < PYR_MARKS; i++)
+        if (region->marks[i])
+            munmap(region->marks[i], marks_size(region));
+    if (region->waiting)
+        munmap(region->waiting, chunks_of(region));
+}
+
+static bool reserve_marks(struct pyr_mirror_region *region)
+{
+    bool all = (region->waiting = reserve(chunks_of(region))) != NULL;
+    for (int i = 0; i < PYR_MARKS; i++)
+        all &= (region->marks[i] = reserve(marks_size(region))) != NULL;
+    return all;
+}
+
+static void release_places(struct pyr_mirror_region *region)
 {
     if (region->place)
         munmap(region->place, pages_of(region) * sizeof *region->place);
-    if (region->marks)
-        munmap(region->marks, marks_size(region));
+}
+
+static bool reserve_places(struct pyr_mirror_region *region)
+{
+    region->place = reserve(pages_of(region) * sizeof *region->place);
+    return region->place != NULL;
 }
 
 static bool reserve_region(struct pyr_mirror_region *region)
 {
-    region->place = reserve(pages_of(region) * sizeof *region->place);
-    region->marks = reserve(marks_size(region));
-    if (region->place && region->marks)
+    if (reserve_places(region) && reserve_marks(region))
         return true;
-    release_region(region);
+    release_places(region);
+    release_marks(region);
     return false;
 }
 
@@ -119,10 +144,33 @@ int pyr_mirror_open(struct pyr_mirror *mirror, struct pyr_target *target, uint64
     return 0;
 }
 
+static void forget_places(struct pyr_mirror *view)
+{
+    for (size_t i = 0; i < view->count; i++)
+        view->regions[i].place = NULL;
+}
+
+int pyr_mirror_view(struct pyr_mirror *view, const struct pyr_mirror *of)
+{
+    *view = (struct pyr_mirror){.target = of->target, .is_view = true};
+    view->regions = pyr_memdup(of->regions, of->count * sizeof *of->regions);
+    if (!view->regions)
+        return PYR_E_NOMEM;
+    view->count = of->count;
+    forget_places(view);
+    for (size_t i = 0; i < view->count; i++)
+        if (!reserve_places(&view->regions[i]))
+            return PYR_E_NOMEM;
+    return reserve_ring(view, (uint64_t)of->ring_pages * PAGE) ? 0 : PYR_E_NOMEM;
+}
+
 void pyr_mirror_release(struct pyr_mirror *mirror)
 {
-    for (size_t i = 0; i < mirror->count; i++)
-        release_region(&mirror->regions[i]);
+    for (size_t i = 0; i < mirror->count; i++) {
+        release_places(&mirror->regions[i]);
+        if (!mirror->is_view)
+            release_marks(&mirror->regions[i]);
+    }
     pyr_free(mirror->regions);
     if (mirror->ring)
         munmap(mirror->ring, (uint64_t)mirror->ring_pages * PAGE);

@@ -2,6 +2,7 @@
  * they are put off until there are many, then all are visited in one call. */
 #include "base/alloc.h"
 #include "heap/private.h"
+#include "heap/sweep.h"
 #include "heap/visitor.h"
 #include "pyobj/type.h"
 
@@ -11,7 +12,6 @@ struct put_off {
 };
 
 struct traverse {
-    struct visitor *visitor;
     struct pyr_vec visited; /* of uint64_t */
     struct put_off put_off[VISITOR_BATCH];
     struct visitor_item items[VISITOR_BATCH];
@@ -31,7 +31,6 @@ void traverse_close(struct walk *walk)
 {
     if (!walk->traverse)
         return;
-    visitor_close(walk->traverse->visitor);
     pyr_vec_release(&walk->traverse->visited);
     pyr_free(walk->traverse);
     pyr_map_release(&walk->shown.left);
@@ -121,9 +120,12 @@ static void note_failure(struct walk *walk, const struct visitor_item *item)
 static int run(struct walk *walk)
 {
     struct traverse *traverse = walk->traverse;
-    int rc = traverse->visitor ? 0 : visitor_open(&traverse->visitor, walk->options->copy, NULL);
+    struct sweep *sweep = walk->sweep;
+    pthread_mutex_lock(&sweep->visitor_lock);
+    int rc = sweep->visitor ? 0 : visitor_open(&sweep->visitor, walk->options->copy, NULL);
     if (rc == 0)
-        rc = visitor_run(traverse->visitor, traverse->items, traverse->count, &traverse->visited, NULL);
+        rc = visitor_run(sweep->visitor, traverse->items, traverse->count, &traverse->visited, NULL);
+    pthread_mutex_unlock(&sweep->visitor_lock);
     if (rc == 0)
         return 0;
     traverse->broken = true;

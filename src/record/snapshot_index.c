@@ -81,6 +81,26 @@ int pyr_snapshot_index_add(struct pyr_snapshot_index *index, uint64_t address)
     return 0;
 }
 
+int pyr_snapshot_index_join(struct pyr_snapshot_index *index, const struct pyr_snapshot_index *other)
+{
+    for (size_t i = 0; i < other->bits.count; i++) {
+        uint64_t address = *PYR_VEC_AT(&other->addresses, uint64_t, i);
+        const struct pyr_snapshot_page *from = PYR_VEC_AT(&other->bits, struct pyr_snapshot_page, i);
+        uint32_t *slot = page_slot(index, address);
+        int rc = !slot ? PYR_E_NOMEM : *slot ? 0 : page_add(index, slot, address);
+        if (rc < 0)
+            return rc;
+        struct pyr_snapshot_page *to = PYR_VEC_AT(&index->bits, struct pyr_snapshot_page, *slot - 1);
+        for (int w = 0; w < 8; w++) {
+            if (to->bits[w] & from->bits[w])
+                return PYR_E_EXISTS;
+            to->bits[w] |= from->bits[w];
+        }
+    }
+    index->count += other->count;
+    return 0;
+}
+
 struct order {
     uint64_t address;
     uint32_t page;

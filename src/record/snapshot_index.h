@@ -30,6 +30,9 @@ struct pyr_snapshot_page_first {
 /* PYR_OK; PYR_E_EXISTS: known already; PYR_E_MISUSE: not a multiple of 8; PYR_E_NOMEM. */
 int pyr_snapshot_index_add(struct pyr_snapshot_index *index, uint64_t address);
 
+/* Adds those of another one. PYR_E_EXISTS: one is in both; PYR_E_NOMEM. */
+int pyr_snapshot_index_join(struct pyr_snapshot_index *index, const struct pyr_snapshot_index *other);
+
 /* When all are there. */
 int pyr_snapshot_index_number(struct pyr_snapshot_index *index);
 

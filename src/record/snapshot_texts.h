@@ -9,7 +9,7 @@
 struct pyr_snapshot_texts {
     struct pyr_spill spill; /* the section TEXT_BYTES */
     struct pyr_snapshot_text_slot *slots;
-    size_t mask;
+    size_t mask, slots_max;
     struct pyr_buf clean;
 };
 
