@@ -313,11 +313,15 @@ static struct walk *make_helper(const struct walk *walk)
 }
 
 /* Those of a core file are read by one thread: what it is read from is found on the way. */
+bool sweep_wants_help(const struct pyr_heap_options *options)
+{
+    return options && options->copy && pyr_parallel_parts() > 1;
+}
+
 void sweep_get_help(struct walk *walk)
 {
-    bool wanted = walk->options && walk->options->copy && pyr_parallel_parts() > 1;
     struct pyr_snapshot_writer *sites = NULL;
-    if (!wanted || !(walk->helper = make_helper(walk)))
+    if (!sweep_wants_help(walk->options) || !(walk->helper = make_helper(walk)))
         return;
     struct walk *helper = walk->helper;
     int rc = pyr_mirror_view(&helper->mirror, &walk->mirror);

@@ -194,10 +194,11 @@ static void fill_objects(void *context, unsigned part, size_t from, size_t to)
     uint32_t *forms = rows_of(finish, PYR_SECTION_FORMS), *references = rows_of(finish, PYR_SECTION_REFERENCES);
     uint32_t *texts = rows_of(finish, PYR_SECTION_TEXTS), *edges_at = rows_of(finish, PYR_SECTION_EDGES_AT);
     uint32_t *sites = writer->sites.count ? rows_of(finish, PYR_SECTION_SITES) : NULL;
+    struct pyr_snapshot_index_near near = {0};
     for (; from < to; from++)
         for (struct chunk chunk = chunk_at(finish, from); chunk.left;) {
             struct pyr_packed_object object = next_object(&chunk);
-            uint32_t i = pyr_snapshot_index_find(&writer->index, object.address);
+            uint32_t i = pyr_snapshot_index_find(&writer->index, &near, object.address);
             addresses[i] = object.address;
             contents[i] = object.content;
             forms[i] = object.form;
@@ -227,13 +228,14 @@ static void fill_edges(void *context, unsigned part, size_t from, size_t to)
     const uint32_t *edges_at = rows_of(finish, PYR_SECTION_EDGES_AT);
     uint32_t *edges = rows_of(finish, PYR_SECTION_EDGES);
     uint64_t dangling = 0;
+    struct pyr_snapshot_index_near near = {0};
     for (; from < to; from++)
         for (struct chunk chunk = chunk_at(finish, from); chunk.left;) {
             uint64_t address = next_object(&chunk).address;
-            uint32_t i = pyr_snapshot_index_find(index, address);
+            uint32_t i = pyr_snapshot_index_find(index, &near, address);
             for (uint32_t e = edges_at[i]; e < edges_at[i + 1]; e++) {
                 uint64_t to_address = pyr_unpack_distance(pyr_unpack_number(&chunk.at), address);
-                edges[e] = pyr_snapshot_index_find(index, to_address);
+                edges[e] = pyr_snapshot_index_find(index, &near, to_address);
                 dangling += edges[e] == PYR_SNAPSHOT_NONE;
             }
         }
@@ -272,7 +274,7 @@ static void fill_types(struct finish *finish)
     struct pyr_snapshot_type_row *rows = rows_of(finish, PYR_SECTION_TYPE_ROWS);
     for (size_t i = 0; i < finish->writer->types.count; i++) {
         rows[i] = *PYR_VEC_AT(&finish->writer->types, struct pyr_snapshot_type_row, i);
-        rows[i].object = pyr_snapshot_index_find(&finish->writer->index, rows[i].address);
+        rows[i].object = pyr_snapshot_index_find(&finish->writer->index, NULL, rows[i].address);
     }
 }
 
@@ -283,7 +285,7 @@ static void fill_roots(struct finish *finish)
     uint64_t kept = 0;
     for (size_t i = 0; i < finish->writer->roots.count; i++) {
         const struct pyr_snapshot_root *root = PYR_VEC_AT(&finish->writer->roots, struct pyr_snapshot_root, i);
-        uint32_t object = pyr_snapshot_index_find(&finish->writer->index, root->object);
+        uint32_t object = pyr_snapshot_index_find(&finish->writer->index, NULL, root->object);
         if (object == PYR_SNAPSHOT_NONE || root->kind >= PYR_ROOT_KINDS)
             finish->dangling[0]++;
         else

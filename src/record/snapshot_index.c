@@ -139,12 +139,22 @@ int pyr_snapshot_index_number(struct pyr_snapshot_index *index)
     return 0;
 }
 
-uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, uint64_t address)
+static const uint32_t *pages_of(const struct pyr_snapshot_index *index, uint64_t region)
 {
-    const uint64_t *region = pyr_map_find(&index->regions, address >> REGION_SHIFT);
-    if (!region || address & 7)
+    const uint64_t *found = pyr_map_find(&index->regions, region);
+    return found ? PYR_VEC_AT(&index->pages, uint32_t, *found) : NULL;
+}
+
+uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, struct pyr_snapshot_index_near *near,
+                                 uint64_t address)
+{
+    uint64_t region = address >> REGION_SHIFT;
+    const uint32_t *pages = near && near->pages && near->region == region ? near->pages : pages_of(index, region);
+    if (!pages || address & 7)
         return PYR_SNAPSHOT_NONE;
-    uint32_t page = *PYR_VEC_AT(&index->pages, uint32_t, *region + ((address >> PAGE_SHIFT) & (PAGES_IN_REGION - 1)));
+    if (near)
+        *near = (struct pyr_snapshot_index_near){pages, region};
+    uint32_t page = pages[(address >> PAGE_SHIFT) & (PAGES_IN_REGION - 1)];
     if (!page--)
         return PYR_SNAPSHOT_NONE;
     const uint64_t *bits = PYR_VEC_AT(&index->bits, struct pyr_snapshot_page, page)->bits;

@@ -36,8 +36,15 @@ int pyr_snapshot_index_join(struct pyr_snapshot_index *index, const struct pyr_s
 /* When all are there. */
 int pyr_snapshot_index_number(struct pyr_snapshot_index *index);
 
-/* PYR_SNAPSHOT_NONE if there is none. Numbered only; then threads may share it. */
-uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, uint64_t address);
+/* Where the last one was found: most are near the one before. Of one thread; zeroed it is nowhere. */
+struct pyr_snapshot_index_near {
+    const uint32_t *pages;
+    uint64_t region;
+};
+
+/* PYR_SNAPSHOT_NONE if there is none. Numbered only; then threads may share it. near may be NULL. */
+uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, struct pyr_snapshot_index_near *near,
+                                 uint64_t address);
 void pyr_snapshot_index_release(struct pyr_snapshot_index *index);
 
 #endif

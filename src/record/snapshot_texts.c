@@ -9,8 +9,8 @@
 #include <xxhash.h>
 
 #define SLOTS_MIN ((size_t)1 << 12)
-#define SLOTS_MAX ((size_t)1 << 22)
-#define WINDOW 8u /* slots that a text may be in */
+#define SLOTS_MAX ((size_t)1 << 19) /* more would seldom be in a cache, and be read for each text */
+#define WINDOW 8u                   /* slots that a text may be in */
 
 /* 96 bits of the hash stand for the text: one in 10^13 snapshots of 50 M texts would show a wrong one. */
 struct pyr_snapshot_text_slot {

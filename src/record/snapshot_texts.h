@@ -1,4 +1,4 @@
-/* Texts of a snapshot, each written when it comes first. A table of at most 64 MiB knows those that were in use lately.
+/* Texts of a snapshot, each written when it comes first. A table of at most 8 MiB knows those that were in use lately.
  */
 #ifndef PYR_RECORD_SNAPSHOT_TEXTS_H
 #define PYR_RECORD_SNAPSHOT_TEXTS_H

@@ -21,8 +21,8 @@ int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path,
  * of which all objects may have some; pools and arenas to the first. PYR_E_NOMEM, PYR_E_IO. */
 int pyr_snapshot_writer_part(struct pyr_snapshot_writer *writer, struct pyr_snapshot_writer **part);
 
-/* Interns a text; equal ones get the same number, unless millions of others came between. Bytes that are no UTF-8 are
- * replaced. 0 for size 0 or no memory. */
+/* Interns a text; equal ones get the same number, unless many thousands of others came between. Bytes that are no UTF-8
+ * are replaced. 0 for size 0 or no memory. */
 pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size);
 
 /* Each address once (a second is dropped and counted as torn). Edges are in the order in which the type visits them. */
