@@ -49,15 +49,17 @@ void sweep_found(struct walk *walk, struct pyr_mirror_region *region, uint64_t a
         queue(walk, chunk_of(region, at));
 }
 
-void sweep_found_tracked(struct walk *walk, struct pyr_mirror_region *region, uint64_t at, unsigned list)
+bool sweep_found_tracked(struct walk *walk, struct pyr_mirror_region *region, uint64_t at, unsigned list)
 {
     unsigned code = list ^ PYR_MARK_USUAL;
-    pyr_mirror_mark(region, PYR_MARK_TRACKED, at);
+    if (!pyr_mirror_mark(region, PYR_MARK_TRACKED, at))
+        return false;
     if (code & 1)
         pyr_mirror_mark(region, PYR_MARK_LOW, at);
     if (code & 2)
         pyr_mirror_mark(region, PYR_MARK_HIGH, at);
     sweep_found(walk, region, at);
+    return true;
 }
 
 static unsigned list_of(const struct pyr_mirror_region *region, uint64_t at)
@@ -198,8 +200,9 @@ static int report_progress(struct walk *walk, uint64_t *reported)
     return options->progress(objects, options->context) ? PYR_E_AGAIN : 0;
 }
 
-static void work(struct walk *walk)
+static void work(struct walk *walk, void *context)
 {
+    (void)context;
     uint64_t chunk, reported = atomic_load(&walk->sweep->objects);
     int rc = 0;
     do {
@@ -216,24 +219,6 @@ static void work(struct walk *walk)
     } while (rc == 0);
     fail(walk->sweep, rc);
     await(walk->sweep);
-}
-
-static void *work_beside(void *context)
-{
-    work(context);
-    return NULL;
-}
-
-static bool start_help(struct walk *walk, pthread_t *thread)
-{
-    sigset_t all, before;
-    if (!walk->helper)
-        return false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int problem = pthread_create(thread, NULL, work_beside, walk->helper);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return problem == 0;
 }
 
 /* What it has found out, for what follows. */
@@ -255,19 +240,44 @@ static void take_over(struct walk *walk)
     walk->status = walk->status < 0 ? walk->status : helper->status;
 }
 
+/* What the other thread does. */
+struct beside {
+    struct walk *walk;
+    sweep_part *part;
+    void *context;
+};
+
+static void *run_beside(void *context)
+{
+    struct beside *beside = context;
+    beside->part(beside->walk, beside->context);
+    return NULL;
+}
+
+bool sweep_both(struct walk *walk, sweep_part *here, sweep_part *there, void *context)
+{
+    struct beside beside = {.walk = walk->helper, .part = there, .context = context};
+    sigset_t all, before;
+    pthread_t thread;
+    walk->sweep->working = 2;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool helped = walk->helper && pthread_create(&thread, NULL, run_beside, &beside) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!helped)
+        walk->sweep->working = 1;
+    here(walk, context);
+    if (helped)
+        pthread_join(thread, NULL);
+    if (helped)
+        take_over(walk);
+    return helped;
+}
+
 int sweep_give_all(struct walk *walk)
 {
     struct sweep *sweep = walk->sweep;
-    pthread_t thread;
-    sweep->working = walk->helper ? 2 : 1;
-    bool helped = start_help(walk, &thread);
-    if (!helped)
-        sweep->working = 1;
-    work(walk);
-    if (helped)
-        pthread_join(thread, NULL);
-    if (walk->helper)
-        take_over(walk);
+    sweep_both(walk, work, work, NULL);
     return sweep->status < 0 ? sweep->status : walk->no_memory ? PYR_E_NOMEM : 0;
 }
 

@@ -36,11 +36,17 @@ bool sweep_wants_help(const struct pyr_heap_options *options);
 void sweep_get_help(struct walk *walk);
 void sweep_dismiss_help(struct walk *walk);
 
+/* Does something by both threads at once, each with its walk. False: there was no other, and `there` was not done. */
+typedef void sweep_part(struct walk *walk, void *context);
+bool sweep_both(struct walk *walk, sweep_part *here, sweep_part *there, void *context);
+
 /* Gives all that was found, and what that leads to. */
 int sweep_give_all(struct walk *walk);
 
 /* The marks of an object that was found. Any thread. */
 void sweep_found(struct walk *walk, struct pyr_mirror_region *region, uint64_t at);
-void sweep_found_tracked(struct walk *walk, struct pyr_mirror_region *region, uint64_t at, unsigned list);
+
+/* The same of what is in a list of the collector. False if it was known to be in one. */
+bool sweep_found_tracked(struct walk *walk, struct pyr_mirror_region *region, uint64_t at, unsigned list);
 
 #endif

@@ -184,10 +184,13 @@ static void find_general_lookup(struct walk *walk, const struct collector *colle
     if (PYR_HAS(walk->layout, dictkeys_lookup))
         for (unsigned i = 4; i-- > 0 && !walk->general_lookup;)
             collector_each(walk, collector, i, find_lookup);
+    if (walk->helper)
+        walk->helper->general_lookup = walk->general_lookup;
 }
 
 static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr_err *err)
 {
+    sweep_get_help(walk);
     struct collector *collectors = pyr_arena_alloc(&walk->arena, (interps->count + 1) * sizeof *collectors);
     size_t count = PYR_HAS(walk->layout, interp_gc) ? interps->count : 1;
     int rc = collectors ? 0 : PYR_E_NOMEM;
@@ -203,10 +206,8 @@ static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr
         find_general_lookup(walk, &collectors[i]);
     if (rc == 0 && walk->no_memory)
         rc = PYR_E_NOMEM;
-    if (rc == 0) {
-        sweep_get_help(walk);
+    if (rc == 0)
         rc = sweep_give_all(walk);
-    }
     if (rc == 0)
         rc = walk_roots(walk, interps);
     return rc < 0 ? rc : sweep_give_all(walk);
