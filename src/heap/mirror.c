@@ -73,6 +73,7 @@ static bool reserve_ring(struct pyr_mirror *mirror, uint64_t size)
 {
     size = size < PYR_MIRROR_SIZE_MIN ? PYR_MIRROR_SIZE_MIN : size > RING_MAX ? RING_MAX : size;
     mirror->ring_pages = (uint32_t)(size / PAGE);
+    mirror->limit = PYR_MIRROR_SIZE_MIN / PAGE;
     mirror->ring = reserve(size);
     mirror->places = reserve(mirror->ring_pages * sizeof *mirror->places);
     if (mirror->ring)
@@ -204,7 +205,7 @@ static void drop(struct pyr_mirror *mirror, uint32_t place)
         return;
     uint32_t *known = &region->place[(at - region->start) >> PYR_MIRROR_PAGE_SHIFT];
     if (*known == place + 1)
-        *known = 0;
+        *known = PYR_MIRROR_GONE | mirror->pages_read;
     mirror->full = true;
 }
 
@@ -223,19 +224,45 @@ static void read_pages(struct pyr_mirror *mirror, uint8_t *to, uint64_t at, uint
 static uint32_t run_length(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
                            uint32_t wanted)
 {
-    uint32_t before = region->place[page] ? region->place[page] : page ? region->place[page - 1] : 0;
-    uint32_t pages = before ? 2u * mirror->places[before - 1].run : mirror->full ? 1 : RUN_FIRST;
+    uint32_t before = region->place[page];
+    if (!pyr_mirror_is_there(mirror, before))
+        before = page ? region->place[page - 1] : 0;
+    uint32_t pages = pyr_mirror_is_there(mirror, before) ? 2u * mirror->places[before - 1].run
+                     : mirror->full                      ? 1
+                                                         : RUN_FIRST;
     uint32_t length = wanted;
     if (pages > PYR_MIRROR_RUN_MAX)
         pages = PYR_MIRROR_RUN_MAX;
-    while (length < pages && page + length < pages_of(region) && !region->place[page + length])
+    while (length < pages && page + length < pages_of(region) &&
+           !pyr_mirror_is_there(mirror, region->place[page + length]))
         length++;
     return length;
 }
 
+static void note_missed(struct pyr_mirror *mirror, uint32_t place)
+{
+    if ((place & PYR_MIRROR_GONE) && ((mirror->pages_read - place) & ~PYR_MIRROR_GONE) < mirror->ring_pages)
+        mirror->missed++;
+}
+
+/* From the first place on again, or, where an eighth of what was read had been there not long before, into more places:
+ * memory that is never used costs nothing. */
+static void go_round(struct pyr_mirror *mirror)
+{
+    if (mirror->missed > mirror->limit / 8 && mirror->limit < mirror->ring_pages)
+        mirror->limit = mirror->ring_pages - mirror->limit < mirror->limit ? mirror->ring_pages : 2 * mirror->limit;
+    else
+        mirror->next = 0;
+    mirror->missed = 0;
+}
+
 static uint32_t read_run(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t page, uint32_t pages)
 {
-    if (mirror->ring_pages - mirror->next < pages)
+    for (uint32_t i = 0; i < pages; i++)
+        note_missed(mirror, region->place[page + i]);
+    if (mirror->limit - mirror->next < pages)
+        go_round(mirror);
+    if (mirror->limit - mirror->next < pages)
         mirror->next = 0;
     uint32_t first = mirror->next;
     uint64_t at = region->start + page * PAGE, size = (uint64_t)pages * PAGE;
@@ -250,14 +277,16 @@ static uint32_t read_run(struct pyr_mirror *mirror, struct pyr_mirror_region *re
         mirror->places[first + i] = (struct pyr_mirror_place){.at = at + (uint64_t)i * PAGE, .run = pages};
         region->place[page + i] = first + i + 1;
     }
+    mirror->pages_read = (mirror->pages_read + pages) & ~PYR_MIRROR_GONE;
     mirror->next = first + pages;
     return first + 1;
 }
 
-static bool is_there(const struct pyr_mirror_region *region, uint64_t page, uint32_t pages)
+static bool is_there(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
+                     uint32_t pages)
 {
     for (uint32_t i = 0; i < pages; i++)
-        if (!region->place[page + i] || region->place[page + i] != region->place[page] + i)
+        if (!pyr_mirror_is_there(mirror, region->place[page + i]) || region->place[page + i] != region->place[page] + i)
             return false;
     return true;
 }
@@ -270,7 +299,7 @@ const void *pyr_mirror_load(struct pyr_mirror *mirror, struct pyr_mirror_region 
     if (size > PYR_MIRROR_SIZE_MAX)
         return NULL;
     uint32_t pages = (uint32_t)(last - first + 1), place = region->place[first];
-    if (!is_there(region, first, pages))
+    if (!is_there(mirror, region, first, pages))
         place = read_run(mirror, region, first, run_length(mirror, region, first, pages));
     return mirror->ring + (uint64_t)(place - 1) * PAGE + (at - region->start) % PAGE;
 }

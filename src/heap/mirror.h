@@ -14,7 +14,7 @@ enum {
     PYR_MIRROR_ALIGN_SHIFT = 3,    /* objects lie at multiples of 8 */
     PYR_MIRROR_RUN_MAX = 1 << 4,   /* pages that are read together without need */
     PYR_MIRROR_SIZE_MAX = 1 << 22, /* bytes that can be had together */
-    PYR_MIRROR_SIZE_MIN = 1 << 25, /* bytes of the ring */
+    PYR_MIRROR_SIZE_MIN = 5 << 22, /* bytes of the ring */
     PYR_MIRROR_CHUNK_SHIFT = 20,   /* of memory, from where a region begins, that one thread goes over at a time */
 };
 
@@ -27,10 +27,11 @@ enum pyr_mark {
     PYR_MARKS,
 };
 #define PYR_MARK_USUAL 2u
+#define PYR_MIRROR_GONE ((uint32_t)1 << 31)
 
 struct pyr_mirror_region {
     uint64_t start, end;
-    uint32_t *place;            /* of each page in the ring, + 1; 0: it is not there */
+    uint32_t *place; /* of each page in the ring, + 1; 0: it was never there; PYR_MIRROR_GONE and when it went */
     uint64_t *marks[PYR_MARKS]; /* a bit for each 8 bytes */
     uint8_t *waiting;           /* for each chunk: something may have been found and not given */
     bool is_module;             /* data of a file that is mapped, or of the main program: not allocated */
@@ -51,11 +52,14 @@ struct pyr_mirror {
     uint8_t *ring;
     struct pyr_mirror_place *places;
     uint32_t ring_pages, next; /* next: place that is filled next */
+    uint32_t limit;            /* places that are filled at all: more when what gave way is wanted again */
+    uint32_t missed;           /* since the first place was filled last: pages that the whole ring would have kept */
+    uint32_t pages_read;       /* in all */
     bool full;                 /* something was dropped */
     bool is_view;              /* the marks are another one's */
 };
 
-/* limit_bytes: how much of it may be in memory at once; at least 32 MiB. The target's maps are read anew. Release it in
+/* limit_bytes: how much of it may be in memory at once; at least 20 MiB. The target's maps are read anew. Release it in
  * any case. */
 int pyr_mirror_open(struct pyr_mirror *mirror, struct pyr_target *target, uint64_t limit_bytes, struct pyr_err *err);
 
@@ -72,6 +76,11 @@ static inline struct pyr_mirror_region *pyr_mirror_region(struct pyr_mirror *mir
     return region && at >= region->start && at < region->end ? region : pyr_mirror_find(mirror, at);
 }
 
+static inline bool pyr_mirror_is_there(const struct pyr_mirror *mirror, uint32_t place)
+{
+    return place - 1 < mirror->ring_pages;
+}
+
 /* The bytes at an address, NULL if they are not all mapped. Borrowed until 16 MiB more are read: ask for large things
  * in parts. Not aligned more than the address is. HOT: no system call but for new pages. */
 static inline const void *pyr_mirror_at(struct pyr_mirror *mirror, uint64_t at, uint64_t size)
@@ -82,7 +91,7 @@ static inline const void *pyr_mirror_at(struct pyr_mirror *mirror, uint64_t at, 
     uint64_t first = (at - region->start) >> PYR_MIRROR_PAGE_SHIFT;
     uint64_t last = (at - region->start + size - (size != 0)) >> PYR_MIRROR_PAGE_SHIFT;
     uint32_t place = region->place[first];
-    if (place && last - first <= 1 && region->place[last] == place + (last - first))
+    if (pyr_mirror_is_there(mirror, place) && last - first <= 1 && region->place[last] == place + (last - first))
         return mirror->ring + (uint64_t)(place - 1) * PYR_MIRROR_PAGE + (at - region->start) % PYR_MIRROR_PAGE;
     return pyr_mirror_load(mirror, region, at, size);
 }
