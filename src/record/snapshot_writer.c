@@ -355,8 +355,11 @@ int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct 
                                const struct pyr_snapshot_edge *edges, size_t count)
 {
     size_t size = count < PYR_HANDOVER_CHUNK ? given_size(count, object->new_text_size) : SIZE_MAX;
-    if (!writer->handover)
+    if (!writer->handover) {
+        if (object->new_text_size)
+            pyr_snapshot_texts_expect(&writer->texts, object->new_text, object->new_text_size);
         return put_object(writer, object, edges, count);
+    }
     if (size > PYR_HANDOVER_CHUNK) { /* nothing is gained by copying large ones */
         pyr_handover_wait(writer->handover);
         return put_object(writer, object, edges, count);
