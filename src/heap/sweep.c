@@ -165,13 +165,12 @@ static bool has_chunks(struct sweep *sweep)
 }
 
 /* One thread from below, the other one from above. */
-static bool take_chunk(struct walk *walk, uint64_t *chunk)
+static bool take_chunk(struct sweep *sweep, bool from_above, uint64_t *chunk)
 {
-    struct sweep *sweep = walk->sweep;
     pthread_mutex_lock(&sweep->lock);
-    bool any = !sweep->status && has_chunks(sweep);
+    bool any = !atomic_load(&sweep->status) && has_chunks(sweep);
     if (any)
-        *chunk = *PYR_VEC_AT(&sweep->now, uint64_t, walk->is_helper ? --sweep->last : sweep->first++);
+        *chunk = *PYR_VEC_AT(&sweep->now, uint64_t, from_above ? --sweep->last : sweep->first++);
     pthread_mutex_unlock(&sweep->lock);
     return any;
 }
@@ -203,22 +202,23 @@ static int report_progress(struct walk *walk, uint64_t *reported)
 static void work(struct walk *walk, void *context)
 {
     (void)context;
-    uint64_t chunk, reported = atomic_load(&walk->sweep->objects);
+    struct sweep *sweep = walk->sweep;
+    uint64_t chunk, reported = atomic_load(&sweep->objects);
     int rc = 0;
     do {
-        if (take_chunk(walk, &chunk))
+        if (take_chunk(sweep, walk->is_helper, &chunk))
             rc = give_chunk(walk, chunk);
-        else if (!traverse_is_empty(walk) && !walk->sweep->status)
+        else if (!traverse_is_empty(walk) && !atomic_load(&sweep->status))
             rc = give_put_off(walk);
-        else if (!await(walk->sweep))
+        else if (!await(sweep))
             return;
         if (rc == 0 && walk->no_memory)
             rc = PYR_E_NOMEM;
         if (rc == 0)
             rc = report_progress(walk, &reported);
     } while (rc == 0);
-    fail(walk->sweep, rc);
-    await(walk->sweep);
+    fail(sweep, rc);
+    await(sweep);
 }
 
 /* What it has found out, for what follows. */
