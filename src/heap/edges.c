@@ -65,7 +65,9 @@ static void push_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapsho
     if (walk->shown.known && !(kind & PYR_EDGE_HIDDEN))
         kind |= shown_take(walk, to) ? 0 : PYR_EDGE_HIDDEN;
     struct pyr_snapshot_edge edge = {.to = to, .label = label, .kind = kind};
-    if (!pyr_vec_push(&walk->edges, &edge))
+    if (walk->edges.count < walk->edges.capacity)
+        *PYR_VEC_AT(&walk->edges, struct pyr_snapshot_edge, walk->edges.count++) = edge;
+    else if (!pyr_vec_push(&walk->edges, &edge))
         walk->no_memory = true;
 }
 

@@ -236,7 +236,7 @@ bool traverse_is_full(const struct walk *walk);
 bool traverse_is_empty(const struct walk *walk);
 
 /* Runs those of all that were put off, and gives the objects. */
-int traverse_give(struct walk *walk, int (*give)(struct walk *walk, uint64_t at, unsigned generation));
+int traverse_give(struct walk *walk);
 
 /* Whether the traversal has visited something; taken, it is once less. */
 bool shown_has(const struct walk *walk, uint64_t to);
@@ -280,8 +280,9 @@ void walk_immortal(struct walk *walk, uint64_t at);
 
 void walk_name_members(struct walk *walk); /* as its writer's texts */
 
-/* One object, to the writer: its edges, its size, what is in it. list: of the collector, or PYR_SNAPSHOT_UNTRACKED. */
-int walk_give(struct walk *walk, uint64_t at, unsigned list);
+/* One object, to the writer: its edges, its size, what is in it. type: NULL, it is none, and counted as torn; list: of
+ * the collector, or PYR_SNAPSHOT_UNTRACKED. */
+int walk_give(struct walk *walk, uint64_t at, const struct type *type, unsigned list);
 
 /* Finds what is held from outside of the graph, and says so to the writer. */
 int walk_roots(struct walk *walk, const struct pyr_vec *interps);

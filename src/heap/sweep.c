@@ -73,19 +73,14 @@ static unsigned list_of(const struct pyr_mirror_region *region, uint64_t at)
 
 /* ---- one chunk ---- */
 
-static int give_put_off(struct walk *walk)
-{
-    return traverse_give(walk, walk_give);
-}
-
 static int give(struct walk *walk, uint64_t at, unsigned list)
 {
     const struct type *type = walk_type_of(walk, at);
     int rc = 0;
     if (!type || !traverse_put_off(walk, at, type, list))
-        rc = walk_give(walk, at, list);
+        rc = walk_give(walk, at, type, list);
     else if (traverse_is_full(walk))
-        rc = give_put_off(walk);
+        rc = traverse_give(walk);
     return rc < 0            ? rc
            : walk->no_memory ? PYR_E_NOMEM
                              : atomic_load_explicit(&walk->sweep->status, memory_order_relaxed);
@@ -209,7 +204,7 @@ static void work(struct walk *walk, void *context)
         if (take_chunk(sweep, walk->is_helper, &chunk))
             rc = give_chunk(walk, chunk);
         else if (!traverse_is_empty(walk) && !atomic_load(&sweep->status))
-            rc = give_put_off(walk);
+            rc = traverse_give(walk);
         else if (!await(sweep))
             return;
         if (rc == 0 && walk->no_memory)

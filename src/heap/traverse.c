@@ -132,7 +132,7 @@ static int run(struct walk *walk)
     return rc == PYR_E_NOMEM || rc == PYR_E_GONE ? rc : 0;
 }
 
-int traverse_give(struct walk *walk, int (*give)(struct walk *walk, uint64_t at, unsigned generation))
+int traverse_give(struct walk *walk)
 {
     struct traverse *traverse = walk->traverse;
     size_t count = traverse->count;
@@ -142,7 +142,8 @@ int traverse_give(struct walk *walk, int (*give)(struct walk *walk, uint64_t at,
         note_failure(walk, item);
         if (item->state == VISITOR_DONE)
             begin_shown(walk, PYR_VEC_AT(&traverse->visited, uint64_t, from), item->end - from);
-        rc = give(walk, traverse->put_off[i].at, traverse->put_off[i].generation);
+        uint64_t at = traverse->put_off[i].at;
+        rc = walk_give(walk, at, walk_type_of(walk, at), traverse->put_off[i].generation);
         walk->shown.known = false;
     }
     traverse->count = 0;

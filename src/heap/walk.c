@@ -63,9 +63,8 @@ static int give_type(struct walk *walk, uint64_t at)
     return pyr_snapshot_writer_type(walk->writer, &row);
 }
 
-int walk_give(struct walk *walk, uint64_t at, unsigned generation)
+int walk_give(struct walk *walk, uint64_t at, const struct type *type, unsigned generation)
 {
-    const struct type *type = walk_type_of(walk, at);
     struct pyr_snapshot_object object = {.address = at,
                                          .length = PYR_SNAPSHOT_NO_COUNT,
                                          .capacity = PYR_SNAPSHOT_NO_COUNT,
