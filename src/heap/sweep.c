@@ -4,7 +4,6 @@
 #include "base/parallel.h"
 #include "heap/visitor.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 enum {
@@ -252,13 +251,9 @@ static void *run_beside(void *context)
 bool sweep_both(struct walk *walk, sweep_part *here, sweep_part *there, void *context)
 {
     struct beside beside = {.walk = walk->helper, .part = there, .context = context};
-    sigset_t all, before;
     pthread_t thread;
     walk->sweep->working = 2;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool helped = walk->helper && pthread_create(&thread, NULL, run_beside, &beside) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    bool helped = walk->helper && pyr_thread_start(&thread, run_beside, &beside);
     if (!helped)
         walk->sweep->working = 1;
     here(walk, context);
