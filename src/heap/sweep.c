@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/parallel.h"
 #include "heap/visitor.h"
+#include "target/core.h"
 
 #include <stdlib.h>
 
@@ -313,15 +314,15 @@ static struct walk *make_helper(const struct walk *walk)
 }
 
 /* Those of a core file are read by one thread: what it is read from is found on the way. */
-bool sweep_wants_help(const struct pyr_heap_options *options)
+bool sweep_wants_help(const struct pyr_target *target)
 {
-    return options && options->copy && pyr_parallel_parts() > 1;
+    return !pyr_target_core_facts(target) && pyr_parallel_parts() > 1;
 }
 
 void sweep_get_help(struct walk *walk)
 {
     struct pyr_snapshot_writer *sites = NULL;
-    if (!sweep_wants_help(walk->options) || !(walk->helper = make_helper(walk)))
+    if (!sweep_wants_help(walk->view.target) || !(walk->helper = make_helper(walk)))
         return;
     struct walk *helper = walk->helper;
     int rc = pyr_mirror_view(&helper->mirror, &walk->mirror);

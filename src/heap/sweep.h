@@ -32,7 +32,7 @@ void sweep_release(struct sweep *sweep);
 
 /* A walk for another thread, once all is known that has to be before objects are given. Where there is no other
  * processor, or no memory, there is none. */
-bool sweep_wants_help(const struct pyr_heap_options *options);
+bool sweep_wants_help(const struct pyr_target *target);
 void sweep_get_help(struct walk *walk);
 void sweep_dismiss_help(struct walk *walk);
 

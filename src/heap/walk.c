@@ -246,7 +246,7 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
     *walk.facts = (struct pyr_heap_facts){0};
     sweep_open(&sweep);
     uint64_t tags = walk_sites_look(target); /* before the mirror, which borrows the maps */
-    int rc = pyr_mirror_open(&walk.mirror, target, sweep_wants_help(options) ? limit / 2 : limit, err);
+    int rc = pyr_mirror_open(&walk.mirror, target, sweep_wants_help(target) ? limit / 2 : limit, err);
     if (rc == 0)
         walk_sites_open(&walk, tags);
     if (rc == 0)
