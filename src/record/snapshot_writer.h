@@ -1,7 +1,7 @@
 /* Writes a .pyroheap file in one pass over the objects, in any order; sorts and joins them at the end. What
- * grows with the heap is kept in files beside the output; memory is 104 bytes for each page of 4 KiB that has objects,
- * and what is known of types, shapes and texts. Where there are several processors it has a thread of its own, until it
- * has parts. Not thread-safe. */
+ * grows with the heap is kept in files beside the output; memory is 104 bytes for each page of 4 KiB that has objects
+ * (72 more if objects of it are told to another part), and what is known of types, shapes and texts. Where there are
+ * several processors it has a thread of its own, until it has parts. Not thread-safe. */
 #ifndef PYR_RECORD_SNAPSHOT_WRITER_H
 #define PYR_RECORD_SNAPSHOT_WRITER_H
 
