@@ -85,14 +85,17 @@ def take_profile(binary, pyrometer, start, tmp_path, record_property, program, t
 
 
 def known_impossible(program, python, result):
-    """None; but up to 3.10 threads that come and go share frame objects, and about one stack in 10,000 was still wrong."""
-    return 2 + result["program"] / 2000 if program[0] == "thread_churn" and python.info < (3, 11) else 0
+    """Two reads can be equal by chance: one stack in a million was wrong. Up to 3.10 threads that come and go share frame
+    objects, and it was about one in 10,000."""
+    if program[0] == "thread_churn" and python.info < (3, 11):
+        return 2 + result["program"] / 2000
+    return 1 + result["program"] / 200_000
 
 
 def enough(program):
-    """Samples below which the test says nothing. Where much is torn all are exact, and on a busy machine of these there
-    are some hundred a second; frames by the thousand may be taken at a lower rate."""
-    return (20 if program[1] == ["3000"] else 100) * STACKS_S
+    """Samples below which the test says nothing. Where much is torn all are exact, some seventy a second; frames by the
+    thousand may be taken at a lower rate."""
+    return (20 if program[1] == ["3000"] else 60) * STACKS_S
 
 
 @pytest.mark.long
@@ -138,7 +141,7 @@ def test_shares(binary, pyrometer, start, tmp_path, name, rate, python, record_p
     result, stacks, figures = judge(pyrometer, profile.recording, name, [], record_property)
     shares = check.judge_shares(oracle.Oracle(name), stacks, truth, independent(figures), waited_ns / (SHARES_S * 1e9))
     assert shares["distance"] <= shares["limit"], "\n".join(check.describe_shares(shares))
-    assert result["impossible"] == 0, "\n".join(check.describe_stacks(result))
+    assert result["impossible"] <= known_impossible((name, []), python, result), "\n".join(check.describe_stacks(result))
 
 
 def cpu_wait_ns(pid):
