@@ -260,7 +260,7 @@ int pyrometer_memory_now(uint64_t held[2])
     pyr_direct_gather_c();
     held[0] = pyr_span_heap(&pyr_main_heap);
     held[1] = pyr_direct_live(PYR_DOMAIN_C);
-    return 0;
+    return pyr_direct_counts ? 0 : 1;
 }
 
 int pyrometer_memory_choose(const void *code, uint32_t first, uint32_t count, unsigned how)

@@ -23,7 +23,7 @@ enum pyr_chosen_how {
 
 /* ---- for the Python package: by ctypes, with the GIL ---- */
 
-/* Bytes that Python and C code hold now. −1: this process is not counted. */
+/* Bytes that Python and C code hold now. 0; 1: C memory is not counted; −1: this process is not counted. */
 PYR_CHOSEN_API int pyrometer_memory_now(uint64_t held[2]);
 
 /* A code object with `count` lines from `first` on; it must not die. how: enum pyr_chosen_how. Its number; −1: no

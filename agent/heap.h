@@ -110,6 +110,7 @@ struct pyr_heap {
 
     struct pyr_window file_window, site_window, text_window, direct_window, pause_window, temporary_window;
     uint32_t number; /* 0: the main interpreter's */
+    bool late;       /* Python ran before: what was allocated then may come to it at any time */
 };
 
 extern struct pyr_heap pyr_main_heap;

@@ -171,6 +171,7 @@ static struct pyr_memory_facts facts_of(const struct pyr_watched_heap *heap, enu
         .interpreter = heap->head.interpreter,
         .at_main_end = heap->head.at_main_end,
         .stacks = heap->head.stacks,
+        .begun_late = heap->head.begun_late,
         .time_ns = time_ns,
         .peak_bytes = heap->head.peak_bytes[kind],
         .peak_ns = heap->peak_ns[kind],

@@ -177,6 +177,7 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .started_ns = file.started_ns,
         .ended = file.state == PYR_HEAP_ENDED,
         .stacks = file.stacks != 0,
+        .begun_late = file.late != 0,
         .at_main_end = file.live_record != PYR_TEXT_NONE,
         .counts_others = file.direct_count > 0,
         .peak_bytes = {[PYR_MEMORY_HEAP] = file.peak_bytes,

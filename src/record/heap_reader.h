@@ -17,6 +17,7 @@ struct pyr_heap_head {
     bool counts_others;  /* not only the heap */
     bool ended;          /* it has exited; false also if it was killed */
     bool stacks;         /* sites have callers */
+    bool begun_late;     /* by the running program: what was there before is not counted */
     bool at_main_end;    /* what is live is told as of when the main module had ended */
     uint64_t peak_bytes[PYR_MEMORY_KINDS];
     uint64_t peak_arena_bytes;

@@ -477,6 +477,8 @@ static int write_memory(struct pyr_report *report, struct pyr_json *json, const 
     pyr_json_uint(json, "live_bytes", memory->live_bytes);
     pyr_json_uint(json, "live_blocks", memory->live_blocks);
     pyr_json_bool(json, "live_at_main_end", memory->at_main_end);
+    if (memory->begun_late)
+        pyr_json_bool(json, "begun_late", true);
     if (memory->temporary_within) {
         pyr_json_uint(json, "temporary_bytes", memory->temporary_bytes);
         pyr_json_uint(json, "temporary_blocks", memory->temporary_blocks);

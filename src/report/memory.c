@@ -29,7 +29,8 @@ int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *al
         return rc;
     const char *why = allocations->why ? allocations->why : "no Python process ended while it was recorded";
     if (!report->view->model.facts->memory)
-        why = "it was made by attach, or with --memory off; `pyrometer run` counts allocations";
+        why = "it was made by attach, or with --memory off; `pyrometer run` counts allocations, and "
+              "pyrometer.memory.start() in the program";
     rc = pyr_err_set(report->err, PYR_E_NOT_FOUND, "The recording has no memory figures: %s", why);
     pyr_allocations_release(allocations);
     return rc;

@@ -238,6 +238,11 @@ void pyr_text_memory_notes(struct pyr_report *report, const struct pyr_allocatio
         pyr_put_clean(report->out, allocations->why, NULL, 200);
         fputs(".\n", report->out);
     }
+    if (allocations->begun_late)
+        fputs("  The running program began this: what was allocated before is not in it, nor are C memory and Python's "
+              "raw "
+              "memory.\n",
+              report->out);
     if (allocations->lost_allocations)
         fprintf(report->out, "  %" PRIu64 " allocations were of more %s than could be told apart%s.\n",
                 allocations->lost_allocations, allocations->whole ? "stacks" : "lines",
