@@ -85,6 +85,15 @@ static int file_new(char path[static PATH_MAX], pid_t pid)
     return -1;
 }
 
+static void state_started(struct pyr_heap_file *file)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    file->started_clock_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    file->started_ns = now_ns();
+    file->state = PYR_HEAP_RUNNING;
+}
+
 static void header_fill(struct pyr_heap *heap)
 {
     struct pyr_heap_file *file = heap->file;
@@ -92,8 +101,7 @@ static void header_fill(struct pyr_heap *heap)
     file->site_size = sizeof(struct pyr_heap_site);
     file->pid = (uint32_t)getpid();
     file->parent_pid = (uint32_t)getppid();
-    file->started_ns = now_ns();
-    file->state = PYR_HEAP_RUNNING;
+    state_started(file);
     file->interpreter = heap->number;
     file->stacks = pyr_stacks.on;
     file->linetable_kind = pyr_inside.layout.linetable_kind;
@@ -177,6 +185,7 @@ static struct pyr_heap_file child_header(const struct pyr_heap *heap)
     snprintf(header.text_base_name, sizeof header.text_base_name, "%s", name ? name + 1 : "");
     memset(header.collections, 0, sizeof header.collections);
     header.pause_count = 0;
+    header.forked_site_count = header.site_count;
     return header;
 }
 
@@ -254,8 +263,7 @@ void pyr_share_in_child(struct pyr_heap *heap)
     }
     heap->file->pid = (uint32_t)getpid();
     heap->file->parent_pid = (uint32_t)getppid();
-    heap->file->started_ns = now_ns();
-    heap->file->state = PYR_HEAP_RUNNING;
+    state_started(heap->file);
     pyr_share_in_parent();
     errno = saved;
 }
