@@ -152,6 +152,7 @@ int pyr_text_memory_temporary(struct pyr_report *report, const struct pyr_alloca
     if (rc == 0 && order.count) {
         pyr_text_heading(report, "Lines with the most temporary memory: freed among the last %" PRIu32 " allocations",
                          allocations->temporary_within);
+        fputs("  Of Python's raw memory and of C memory it is not known, and not in these figures.\n", report->out);
         fprintf(report->out, "  %10s %11s %6s %6s  %s\n", "temporary", "blocks", "of all", "%", "line");
     }
     for (size_t i = 0; i < order.count; i++)
