@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from tests.conftest import SOAK
+
 from . import memory
 
 HEAD = """
@@ -295,3 +297,41 @@ print(wrong)
 def test_threads(ground):
     assert run(ground, THREADS) == "[]\n"
     assert all(file.total().live_blocks >= 0 and file.total().peak_bytes == file.peak_bytes for file in ground.read())
+
+
+WEATHER = """
+old = [bytes(number) for number in range(1000)]
+def deep(depth):
+    return [str(depth)] + deep(depth - 1) if depth else [b"x" * 900]
+for turn in range(4):
+    begin(("lines", "stacks")[turn % 2])
+    kept = [bytes(number % 800) for number in range(9000)] + [deep(60) for number in range(20)]
+    for number in range(100):
+        space = {}
+        exec("def made(): return [1] * %d" % number, space)
+        assert len(space["made"]()) == number
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len([str(number) * 5 for number in range(3000)]) % 251)
+    assert os.waitpid(pid, 0)[1] >> 8 == 3000 % 251
+    end()
+    assert [len(block) for block in kept[:9000]] == [number % 800 for number in range(9000)]
+    old[turn::4] = [bytes(number + 1) for number in range(turn, 1000, 4)]
+print(sum(map(len, old)))
+"""
+
+
+@pytest.mark.long(2)
+def test_nth_mapping_fails(ground):
+    """Whatever of the agent's has no memory: the program goes on."""
+    shim = ground.python.root == "/" and pathlib.Path(ground.folder, "nth.so")
+    if not shim:
+        pytest.skip("what is preloaded is not to be seen from there")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, memory.PROGRAMS / "nth.c", "-ldl"], check=True)
+    settings = {"PYROMETER_AGENT": ground.preload()["LD_PRELOAD"], "FILES": ground.inside(ground.files), "LD_PRELOAD": str(shim)}
+    program = ground.put(HEAD + WEATHER)
+    for at in range(1, 70) if SOAK else (3, 14, 33):
+        for rest in ({}, {"PYR_FAIL_REST": "1"}):
+            done = ground.run(program, agent=False, env={**settings, "PYR_FAIL_AT": str(at), **rest})
+            assert (done.returncode, done.stdout) == (0, b"500500\n"), (at, rest, done.stderr)
+            assert set(done.stderr.split()) == {b"HIT"}
