@@ -16,6 +16,15 @@ _lock = threading.RLock()
 _current: Optional["Tracker"] = None
 
 
+def _forked() -> None:
+    """In the child nobody holds the lock."""
+    global _lock  # pylint: disable=global-statement
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
 class _Recorder(Profile):
     """Attached to this process, it takes no samples; it has made a directory for the agent."""
 

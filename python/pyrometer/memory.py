@@ -188,13 +188,14 @@ def _drive(inner: Any, number: int) -> Any:
     step, arguments, resumed = inner.send, (None, ), 0
     try:
         while True:
-            agent.begin(number, resumed)
+            begun = agent.begin(number, resumed)
             try:
                 value = step(*arguments)
             except StopIteration as stop:
                 return stop.value
             finally:
-                agent.end()
+                if begun:
+                    agent.end()
             resumed = 1
             try:
                 step, arguments = inner.send, ((yield value), )
@@ -228,7 +229,8 @@ def _wrapped(function: Callable[..., Any], chosen: _Chosen) -> Callable[..., Any
         def wrapper(*args: Any, **keywords: Any) -> Any:
             if not _may_follow(function):
                 return function(*args, **keywords)
-            agent.begin(number, 0)
+            if not agent.begin(number, 0):  # nothing is counted now
+                return function(*args, **keywords)
             try:
                 return function(*args, **keywords)
             finally:

@@ -215,3 +215,27 @@ def test_where_it_cannot(program, tmp_path):
     assert "tracemalloc" in rows[0] and "none/a.pyro" in rows[1] and "mode" in rows[2] and rows[2].startswith("ValueError")
     assert "/none/pyrometer" in rows[3]
     assert os.listdir(tmp_path) == ["program.py"]
+
+
+@pytest.mark.long(2)
+def test_chosen_functions(program):
+    """Lines are followed while it counts, and only then."""
+    status, out, said = program("""
+        def plain(): pass
+        assert memory.profile(plain) is plain
+        memory.start("a.pyro")
+        @memory.profile(stream=open(os.devnull, "w"))
+        def hold():
+            kept = [bytes(1000) for n in range(1000)]
+            return kept
+        first = hold()
+        memory.stop()
+        second = hold()
+        with memory.Tracker("a.pyro", mode="stacks"):
+            third = hold()
+        figures, = memory.lines()
+        print(figures.calls, [line.occurrences for line in figures.lines], figures.lines[0].increment_bytes)
+    """)
+    assert status == 0 and said.count("\n") == 1 and "pyrometer.memory.start()" in said
+    calls, first, second, increment = out.replace("[", "").replace("]", "").replace(",", "").split()
+    assert (calls, first, second) == ("2", "2", "2") and abs(int(increment) - 2 * 1000 * 1033) < 40000
