@@ -16,11 +16,14 @@ SERVICE = """
 import gc, os, subprocess, sys
 keep = [bytes(1000) for n in range(2000)]  # BOTH
 subprocess.check_call(["/bin/true"])
+told, tell = os.pipe()
 if os.fork() == 0:
     more = [bytes(500) for n in range(1000)]  # CHILD
+    os.write(tell, b"x")
     sys.stdin.read()
     os._exit(0)
 gc.collect()
+os.read(told, 1)
 print("READY", flush=True)
 sys.stdin.read()
 """
