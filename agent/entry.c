@@ -103,6 +103,23 @@ static NOINLINE bool walked_place(struct place *place, const void *frame, size_t
     return site != PYR_SITE_NO_FRAME;
 }
 
+/* NULL: it is not in the cache. */
+static ALWAYS_INLINE const struct pyr_cached_site *cached_site(const void *frame, enum pyr_chain chain)
+{
+    for (; PYR_LIKELY(frame); frame = pyr_previous_of(frame, chain)) {
+        uint64_t key = pyr_key_of(frame, chain);
+        const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
+        if (PYR_LIKELY(slot->key == key))
+            return slot;
+        const struct pyr_cached_site *beside = pyr_cache_beside(&pyr_main_heap, slot);
+        if (beside->key == key)
+            return beside;
+        if (chain == PYR_CHAIN_OBJECT || !pyr_cache_skips(&pyr_main_heap, slot, key))
+            return NULL;
+    }
+    return NULL;
+}
+
 /* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
  * code of their own, so that what is in the main heap's cache is the main one's. */
 static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain, bool stacks,
@@ -112,22 +129,18 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
     if (PYR_UNLIKELY(!tstate))
         return false;
     const void *frame = pyr_frame_of(tstate, chain);
-    if (PYR_UNLIKELY(!frame))
-        return false;
+    place->heap = &pyr_main_heap;
     if (stacks) {
-        place->heap = &pyr_main_heap;
+        if (PYR_UNLIKELY(!frame))
+            return false;
         return PYR_LIKELY(pyr_chain_find(frame, chain, &place->tag)) ||
                (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter &&
                 walked_place(place, frame, size));
     }
-    uint64_t key = pyr_key_of(frame, chain);
-    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
-    if (PYR_UNLIKELY(slot->key != key)) {
-        slot = pyr_cache_beside(&pyr_main_heap, slot);
-        if (slot->key != key)
-            return false;
-    }
-    *place = (struct place){&pyr_main_heap, slot->tag};
+    const struct pyr_cached_site *slot = cached_site(frame, chain);
+    if (PYR_UNLIKELY(!slot))
+        return false;
+    place->tag = slot->tag;
     return true;
 }
 
@@ -191,8 +204,15 @@ static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place
 
 static NOINLINE void *small_malloc(struct place place, size_t size)
 {
-    struct pyr_pool *pool = pyr_pool_refill(place.heap, pyr_class_of(size));
+    struct pyr_pool *pool = pyr_pool_refill(place.heap, place.heap->class_of[size]);
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
+}
+
+/* Up to PYR_SMALL_MAX. */
+static ALWAYS_INLINE void *place_malloc(struct place place, size_t size)
+{
+    struct pyr_pool *pool = place.heap->pools[place.heap->class_of[size]];
+    return PYR_LIKELY(pool->free) ? pool_malloc(pool, place, size) : small_malloc(place, size ? size : 1);
 }
 
 /* Of an interpreter with a GIL of its own. */
@@ -220,8 +240,7 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
     struct place place;
     if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain, stacks, size)))
         return rare_malloc(size);
-    struct pyr_pool *pool = pyr_main_heap.pools[pyr_main_heap.class_of[size]];
-    return PYR_LIKELY(pool->free) ? pool_malloc(pool, place, size) : rare_malloc(size);
+    return place_malloc(place, size);
 }
 
 /* ---- free ---- */
@@ -229,13 +248,13 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
 /* Without a part of the tag that says more than that. */
 static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag, const void *block)
 {
-    pyr_count_freed(pool->heap, tag, block, pool->least + (tag & PYR_TAG_REST));
+    pyr_count_freed(&pyr_main_heap, tag, block, pool->least + (tag & PYR_TAG_REST));
 }
 
 /* Of a block that is no code object, mark or overwritten. */
-static ALWAYS_INLINE bool is_plain(const struct pyr_pool *pool, uint32_t tag)
+static ALWAYS_INLINE bool is_plain(uint32_t tag)
 {
-    return PYR_LIKELY((tag & ~(PYR_TAG_REST | PYR_TAG_RECENT)) < pool->heap->tag_end);
+    return PYR_LIKELY((tag & ~(PYR_TAG_REST | PYR_TAG_RECENT)) < pyr_main_heap.tag_end);
 }
 
 static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
@@ -250,10 +269,10 @@ static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
 static NOINLINE void odd_free(struct pyr_pool *pool, void *block, uint32_t tag)
 {
     if ((tag & PYR_TAG_MARK) == PYR_TAG_CODE) {
-        pyr_code_died(pool->heap, block);
+        pyr_code_died(&pyr_main_heap, block);
         tag &= ~PYR_TAG_CODE;
     }
-    if (is_plain(pool, tag))
+    if (is_plain(tag))
         small_uncount(pool, tag, block);
     small_free(pool, block);
 }
@@ -283,7 +302,7 @@ static void heap_free(void *context, void *block)
     }
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
-    if (!is_plain(pool, tag)) {
+    if (!is_plain(tag)) {
         odd_free(pool, block, tag);
         return;
     }
@@ -334,12 +353,12 @@ static NOINLINE void *small_move(struct place place, void *block, size_t size)
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
     size_t old_size = pool->least + (tag & PYR_TAG_REST), room = pyr_pool_size(pool);
-    bool known = is_plain(pool, tag);
+    bool known = is_plain(tag);
     if (known)
         small_uncount(pool, tag, block);
-    void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
+    void *moved = size <= PYR_SMALL_MAX ? place_malloc(place, size) : large_malloc(place, size);
     if (!moved) /* it stays what it was */
-        return known ? pyr_count_allocated(pool->heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT), old_size, NULL) : NULL;
+        return known ? pyr_count_allocated(place.heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT), old_size, NULL) : NULL;
     memcpy(moved, block, room < size ? room : size);
     if (known)
         small_free(pool, block);
@@ -352,7 +371,7 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t *tag = pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class) || !is_plain(pool, *tag))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class) || !is_plain(*tag))
         return small_move(place, block, size);
     small_uncount(pool, *tag, block);
     *tag = pyr_recent_add(place.heap, place.tag, block) | pyr_tag_rest(size);
@@ -499,7 +518,8 @@ static NOINLINE void make_marks(size_t size)
     }                                                                                                                  \
     static void *name##_realloc(void *context, void *block, size_t size)                                               \
     {                                                                                                                  \
-        (void)context;                                                                                                 \
+        if (PYR_UNLIKELY(!block))                                                                                      \
+            return name##_malloc(context, size);                                                                       \
         return realloc_through(block, size, access, chain, stacks);                                                    \
     }
 

@@ -35,8 +35,7 @@ static inline struct pyr_pool *pyr_pool_of(const void *block)
 static inline uint32_t *pyr_tag_at(const struct pyr_pool *pool, const void *block)
 {
     uint32_t offset = (uint32_t)(uintptr_t)block & (PYR_POOL_BYTES - 1);
-    uint32_t index = offset * pool->reciprocal >> PYR_RECIPROCAL_SHIFT;
-    return (uint32_t *)(pool->tags + index * pool->stride);
+    return (uint32_t *)(void *)(pool->tags + pyr_tag_offset(pool, offset));
 }
 
 /* Classes come in pairs, tag beside and tag inside. `size` is from 1 to PYR_SMALL_MAX. */
@@ -86,7 +85,7 @@ struct pyr_heap {
     /* pyr_class_of, as a table: one load is less than eight instructions. Size 0 has a class that has no pool. */
     uint8_t class_of[PYR_SMALL_MAX + 1];
     struct pyr_pool
-        *pools[PYR_CLASSES + 1]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
+        *pools[PYR_CLASSES + 1]; /* the first of those to allocate from; the last's next, and none, is pyr_no_pool */
     /* The blocks that were allocated last. A block's tag names the place that it got here. As long as its address
      * stands there, fewer than PYR_HEAP_RECENT allocations came after it: had a later block of the same address got the
      * place, that one's tag would name it, and it would be that one that is freed. */
@@ -95,8 +94,6 @@ struct pyr_heap {
     /* The sites used last, in pairs: the newer one of a pair is where pyr_cache_slot says, the other one beside it. */
     struct pyr_cached_site cache[PYR_CACHE_SLOTS] __attribute__((aligned(64)));
 
-    struct pyr_pool
-        *emptied[PYR_CLASSES]; /* of each class the one last: if it is still free, its blocks are still linked */
     /* By number of free pools; arenas without any are in no list. */
     struct pyr_heap_arena *arenas[PYR_POOLS_PER_ARENA];
     uint64_t arenas_present; /* a bit for each list that is not empty */
@@ -112,8 +109,8 @@ struct pyr_heap {
     uint32_t number; /* 0: the main interpreter's */
 };
 
-extern struct pyr_heap pyr_main_heap;
-extern struct pyr_pool pyr_no_pool; /* has no block, ever */
+extern PYR_OWN struct pyr_heap pyr_main_heap;
+extern PYR_OWN struct pyr_pool pyr_no_pool; /* has no block, ever */
 
 /* Addresses of instructions need no mixing: those of different functions differ in their low bits as it is. Where a key
  * holds an index, that is mixed in. */
@@ -127,6 +124,18 @@ static inline struct pyr_cached_site *pyr_cache_slot(struct pyr_heap *heap, uint
 static inline struct pyr_cached_site *pyr_cache_beside(struct pyr_heap *heap, const struct pyr_cached_site *slot)
 {
     return &heap->cache[(slot - heap->cache) ^ 1];
+}
+
+/* By this key it is kept that a frame is not complete: its caller's site is looked for. Addresses of instructions are
+ * even; where keys have an index, all frames are complete. */
+static inline uint64_t pyr_skip_key(uint64_t key)
+{
+    return key | 1;
+}
+
+static inline bool pyr_cache_skips(struct pyr_heap *heap, const struct pyr_cached_site *slot, uint64_t key)
+{
+    return slot->key == pyr_skip_key(key) || pyr_cache_beside(heap, slot)->key == pyr_skip_key(key);
 }
 
 /* ---- pools (pool.c) ---- */
