@@ -106,18 +106,27 @@ static NOINLINE bool walked_place(struct place *place, const void *frame, size_t
 /* NULL: it is not in the cache. */
 static ALWAYS_INLINE const struct pyr_cached_site *cached_site(const void *frame, enum pyr_chain chain)
 {
-    for (; PYR_LIKELY(frame); frame = pyr_previous_of(frame, chain)) {
-        uint64_t key = pyr_key_of(frame, chain);
-        const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
-        if (PYR_LIKELY(slot->key == key))
-            return slot;
-        const struct pyr_cached_site *beside = pyr_cache_beside(&pyr_main_heap, slot);
-        if (beside->key == key)
-            return beside;
-        if (chain == PYR_CHAIN_OBJECT || !pyr_cache_skips(&pyr_main_heap, slot, key))
-            return NULL;
-    }
-    return NULL;
+    uint64_t key = pyr_key_of(frame, chain);
+    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
+    if (PYR_LIKELY(slot->key == key))
+        return slot;
+    slot = pyr_cache_beside(&pyr_main_heap, slot);
+    return slot->key == key ? slot : NULL;
+}
+
+/* While a frame is not complete, what it allocates belongs to the one that called it. Coroutines and generators begin
+ * so, each time. */
+static bool callers_place(struct place *place)
+{
+    enum pyr_chain chain = pyr_inside.chain;
+    const void *tstate = pyr_inside.accessor(), *frame = tstate ? pyr_frame_of(tstate, chain) : NULL;
+    if (chain == PYR_CHAIN_OBJECT)
+        return false;
+    while (frame && pyr_cache_skips(&pyr_main_heap, pyr_key_of(frame, chain)))
+        frame = pyr_previous_of(frame, chain);
+    const struct pyr_cached_site *slot = frame ? cached_site(frame, chain) : NULL;
+    *place = (struct place){&pyr_main_heap, slot ? slot->tag : 0};
+    return slot != NULL;
 }
 
 /* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
@@ -129,10 +138,10 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
     if (PYR_UNLIKELY(!tstate))
         return false;
     const void *frame = pyr_frame_of(tstate, chain);
+    if (PYR_UNLIKELY(!frame))
+        return false;
     place->heap = &pyr_main_heap;
     if (stacks) {
-        if (PYR_UNLIKELY(!frame))
-            return false;
         return PYR_LIKELY(pyr_chain_find(frame, chain, &place->tag)) ||
                (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter &&
                 walked_place(place, frame, size));
@@ -235,11 +244,19 @@ static NOINLINE void *rare_malloc(size_t size)
     return size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
 }
 
+static NOINLINE void *callers_malloc(size_t size)
+{
+    struct place place;
+    return callers_place(&place) ? place_malloc(place, size) : rare_malloc(size);
+}
+
 static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain, bool stacks)
 {
     struct place place;
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain, stacks, size)))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX))
         return rare_malloc(size);
+    if (PYR_UNLIKELY(!common_place(&place, access, chain, stacks, size)))
+        return stacks ? rare_malloc(size) : callers_malloc(size);
     return place_malloc(place, size);
 }
 
@@ -311,6 +328,18 @@ static void heap_free(void *context, void *block)
 }
 
 /* ---- calloc and realloc ---- */
+
+/* NULL stays NULL. Most are lists of two to four: to set some bytes twice costs less than to call somebody. */
+static ALWAYS_INLINE void *zeroed(char *block, size_t size)
+{
+    if (PYR_UNLIKELY(!block))
+        return NULL;
+    if (size < 16 || size > 32)
+        return memset(block, 0, size);
+    memset(block, 0, 16);
+    memset(block + size - 16, 0, 16);
+    return block;
+}
 
 static NOINLINE void *rare_calloc(size_t count, size_t size)
 {
@@ -513,8 +542,7 @@ static NOINLINE void make_marks(size_t size)
         size_t bytes;                                                                                                  \
         if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes > PYR_SMALL_MAX))                        \
             return rare_calloc(count, size);                                                                           \
-        void *block = malloc_through(bytes, access, chain, stacks);                                                    \
-        return block ? memset(block, 0, bytes) : NULL;                                                                 \
+        return zeroed(malloc_through(bytes, access, chain, stacks), bytes);                                            \
     }                                                                                                                  \
     static void *name##_realloc(void *context, void *block, size_t size)                                               \
     {                                                                                                                  \

@@ -133,8 +133,9 @@ static inline uint64_t pyr_skip_key(uint64_t key)
     return key | 1;
 }
 
-static inline bool pyr_cache_skips(struct pyr_heap *heap, const struct pyr_cached_site *slot, uint64_t key)
+static inline bool pyr_cache_skips(struct pyr_heap *heap, uint64_t key)
 {
+    const struct pyr_cached_site *slot = pyr_cache_slot(heap, key, false);
     return slot->key == pyr_skip_key(key) || pyr_cache_beside(heap, slot)->key == pyr_skip_key(key);
 }
 

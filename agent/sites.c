@@ -349,7 +349,7 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         const struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index());
         if (slot->key == key)
             return slot->tag >> PYR_TAG_SITE_SHIFT;
-        if (!has_index() && pyr_cache_skips(heap, slot, key))
+        if (!has_index() && pyr_cache_skips(heap, key))
             continue;
         uint32_t number = key_find(heap, key);
         if (!number) {
