@@ -90,9 +90,13 @@ static struct place rare_place(const void *tstate)
 
 static void make_marks(size_t size);
 
-/* Of the main heap, by a walk along its stack. Marks are made here only: for the stack that was just walked. */
-static NOINLINE bool walked_place(struct place *place, const void *frame, size_t size)
+/* Of the main heap, by a walk along its stack. Marks are made here only: for the stack that was just walked. False: the
+ * rare way has to be gone. */
+static bool walked_place(struct place *place, size_t size)
 {
+    const void *tstate = pyr_inside.accessor(), *frame = tstate ? pyr_frame_of(tstate, pyr_inside.chain) : NULL;
+    if (!frame || pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter)
+        return false;
     int inside = pyr_inside_agent;
     pyr_inside_agent = 1;
     uint32_t site = pyr_stack_of(&pyr_main_heap, frame);
@@ -129,10 +133,9 @@ static bool callers_place(struct place *place)
     return slot != NULL;
 }
 
-/* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
+/* False: another way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
  * code of their own, so that what is in the main heap's cache is the main one's. */
-static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain, bool stacks,
-                                       size_t size)
+static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain, bool stacks)
 {
     const void *tstate = pyr_tstate(access);
     if (PYR_UNLIKELY(!tstate))
@@ -141,11 +144,8 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
     if (PYR_UNLIKELY(!frame))
         return false;
     place->heap = &pyr_main_heap;
-    if (stacks) {
-        return PYR_LIKELY(pyr_chain_find(frame, chain, &place->tag)) ||
-               (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter &&
-                walked_place(place, frame, size));
-    }
+    if (stacks)
+        return pyr_chain_find(frame, chain, &place->tag);
     const struct pyr_cached_site *slot = cached_site(frame, chain);
     if (PYR_UNLIKELY(!slot))
         return false;
@@ -250,13 +250,19 @@ static NOINLINE void *callers_malloc(size_t size)
     return callers_place(&place) ? place_malloc(place, size) : rare_malloc(size);
 }
 
+static NOINLINE void *walked_malloc(size_t size)
+{
+    struct place place;
+    return walked_place(&place, size) ? place_malloc(place, size) : rare_malloc(size);
+}
+
 static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain, bool stacks)
 {
     struct place place;
     if (PYR_UNLIKELY(size > PYR_SMALL_MAX))
         return rare_malloc(size);
-    if (PYR_UNLIKELY(!common_place(&place, access, chain, stacks, size)))
-        return stacks ? rare_malloc(size) : callers_malloc(size);
+    if (PYR_UNLIKELY(!common_place(&place, access, chain, stacks)))
+        return stacks ? walked_malloc(size) : callers_malloc(size);
     return place_malloc(place, size);
 }
 
@@ -422,12 +428,21 @@ static NOINLINE void *rare_realloc(void *block, size_t size)
     return large_realloc(place, block, size ? size : 1);
 }
 
+/* Of a small block. */
+static NOINLINE void *walked_realloc(void *block, size_t size)
+{
+    struct place place;
+    return walked_place(&place, size) ? small_realloc(place, block, size) : rare_realloc(block, size);
+}
+
 static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_access access, enum pyr_chain chain,
                                            bool stacks)
 {
     struct place place;
-    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0 || !common_place(&place, access, chain, stacks, size)))
+    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0))
         return rare_realloc(block, size);
+    if (PYR_UNLIKELY(!common_place(&place, access, chain, stacks)))
+        return stacks ? walked_realloc(block, size) : rare_realloc(block, size);
     return small_realloc(place, block, size);
 }
 

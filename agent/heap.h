@@ -75,10 +75,10 @@ struct pyr_spare {
 struct pyr_heap {
     uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
-    struct pyr_heap_temporary *temporaries; /* by site */
-    uint32_t tag_end;                       /* the tags of all sites are lower */
-    uint32_t recent_place;                  /* of the last one of `recent`, as in a tag */
-    uint32_t saved;                         /* the last site that was saved since the peak; PYR_SAVED_END: none was */
+    struct pyr_heap_peak *peaks; /* by site */
+    uint32_t tag_end;            /* the tags of all sites are lower */
+    uint32_t recent_place;       /* of the last one of `recent`, as in a tag */
+    uint32_t saved;              /* the last site that was saved since the peak; PYR_SAVED_END: none was */
     struct pyr_heap_file *file;
     const void *interpreter;
     uint32_t site_count;
@@ -105,7 +105,7 @@ struct pyr_heap {
     struct pyr_large large;
     struct pyr_site_index index;
 
-    struct pyr_window file_window, site_window, text_window, direct_window, pause_window, temporary_window;
+    struct pyr_window file_window, site_window, text_window, direct_window, pause_window, peak_window;
     uint32_t number; /* 0: the main interpreter's */
 };
 
@@ -169,13 +169,24 @@ static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uin
     return (struct pyr_heap_site *)(void *)((char *)heap->sites + 4 * (size_t)tag);
 }
 
+/* What it holds. */
+static inline uint64_t pyr_site_blocks(const struct pyr_heap_site *site)
+{
+    return site->allocated_blocks - site->freed_blocks - site->temporary_blocks;
+}
+
+static inline uint64_t pyr_site_bytes(const struct pyr_heap_site *site)
+{
+    return site->allocated_bytes - site->freed_bytes - site->temporary_bytes;
+}
+
 /* Keeps what a site held at the peak, before it changes for the first time since. */
 static inline void pyr_site_save(struct pyr_heap *heap, struct pyr_heap_site *site)
 {
-    site->peak_blocks = site->allocated_blocks - site->freed_blocks;
-    site->peak_bytes = site->allocated_bytes - site->freed_bytes;
+    uint32_t number = (uint32_t)(site - heap->sites);
+    heap->peaks[number] = (struct pyr_heap_peak){pyr_site_blocks(site), pyr_site_bytes(site)};
     site->saved = heap->saved;
-    heap->saved = (uint32_t)(site - heap->sites) + 1;
+    heap->saved = number + 1;
 }
 
 /* The tag of a block that is being allocated: with its place among the last ones. */
@@ -193,13 +204,6 @@ static inline uint32_t pyr_recent_add(struct pyr_heap *heap, uint32_t tag, const
 static inline bool pyr_recent_has(const struct pyr_heap *heap, uint32_t tag, const void *block)
 {
     return heap->recent[tag >> PYR_TAG_RECENT_SHIFT] == block;
-}
-
-/* `tag` of a site alone. */
-static inline struct pyr_heap_temporary *pyr_temporary_at(const struct pyr_heap *heap, uint32_t tag)
-{
-    _Static_assert(sizeof(struct pyr_heap_temporary) == 1 << PYR_TAG_SITE_SHIFT, "a tag tells its offset");
-    return (struct pyr_heap_temporary *)(void *)((char *)heap->temporaries + tag);
 }
 
 /* Counters are added to where they are, not loaded early in case they are to be saved. */
@@ -227,19 +231,18 @@ static inline __attribute__((always_inline)) void *pyr_count_allocated(struct py
 /* `tag`: the block's, but for flags. */
 static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, const void *block, size_t size)
 {
-    uint32_t of_site = tag & ~(PYR_TAG_REST | PYR_TAG_RECENT);
-    struct pyr_heap_site *site = pyr_site_at(heap, of_site);
+    struct pyr_heap_site *site = pyr_site_at(heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT));
     heap->headroom += size;
-    if (pyr_recent_has(heap, tag, block)) {
-        struct pyr_heap_temporary *temporary = pyr_temporary_at(heap, of_site);
-        temporary->blocks++;
-        temporary->bytes += size;
-    }
     if (PYR_UNLIKELY(!site->saved))
         pyr_site_save(heap, site);
     PYR_IN_PLACE();
-    site->freed_blocks++;
-    site->freed_bytes += size;
+    if (pyr_recent_has(heap, tag, block)) {
+        site->temporary_blocks++;
+        site->temporary_bytes += size;
+    } else {
+        site->freed_blocks++;
+        site->freed_bytes += size;
+    }
 }
 
 #endif

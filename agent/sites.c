@@ -178,7 +178,7 @@ static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record
 {
     uint32_t number = heap->site_count;
     if (!pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)) ||
-        !pyr_window_reserve(&heap->temporary_window, ((size_t)number + 1) * sizeof(struct pyr_heap_temporary)))
+        !pyr_window_reserve(&heap->peak_window, ((size_t)number + 1) * sizeof(struct pyr_heap_peak)))
         return PYR_SITE_OTHER;
     heap->sites[number].caller = caller;
     heap->sites[number].code = record;
