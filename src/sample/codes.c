@@ -4,6 +4,7 @@
 #define TRUSTED_MAX_NS 100000000u /* … but no longer than this */
 #define REUSED_CHECKS 200u        /* at an address that was used again, trust begins after so many checks */
 #define HEADER_MAX 512
+#define CALLERS_MAX 65536u
 #define BYTECODE_BYTES_MAX ((size_t)64 << 20) /* of all code of a process; what comes then has no opcodes */
 
 /* The names of a Python's instructions go into the recording, which thus needs no table to be read. */
@@ -34,6 +35,7 @@ void pyr_codes_release(struct pyr_codes *codes)
     for (size_t i = 0; i < codes->known.count; i++)
         pyr_bytecode_release(&PYR_VEC_AT(&codes->known, struct pyr_known_code, i)->bytecode);
     pyr_map_release(&codes->by_address);
+    pyr_map_release(&codes->callers);
     if (codes->known.item_size)
         pyr_vec_release(&codes->known);
 }
@@ -146,6 +148,24 @@ int pyr_codes_learn(struct pyr_codes *codes, uint64_t at, uint64_t now_ns)
     }
     pyr_code_release(&code);
     return rc;
+}
+
+/* Instructions are put in place of others, but a call stays one as long as its code is there; what takes the place of
+ * code that is gone is no call most often, and then it was a call that was not checked. */
+bool pyr_codes_may_call(struct pyr_codes *codes, uint64_t instr)
+{
+    const struct pyr_layout *layout = &codes->view.python->layout;
+    const struct pyr_opcodes *opcodes = pyr_layout_opcodes(layout);
+    uint8_t number;
+    if (layout->stacktop_kind != PYR_STACKTOP_POINTER || !opcodes || pyr_map_find(&codes->callers, instr))
+        return true;
+    if (pyr_target_read(codes->view.target, PYR_ADDR(instr), &number, sizeof number) < 0 ||
+        !pyr_opcode_may_call(opcodes, number))
+        return false;
+    if (codes->callers.count >= CALLERS_MAX)
+        pyr_map_clear(&codes->callers);
+    pyr_map_put(&codes->callers, instr, 1); /* else it is read again the next time */
+    return true;
 }
 
 uint8_t pyr_codes_opcode(const struct pyr_codes *codes, struct pyr_known_code *code, bool leaf, uint64_t now_ns,

@@ -34,6 +34,7 @@ struct pyr_codes {
     uint32_t instructions;             /* as a set in the recording: number + 1 */
     size_t bytecode_bytes;             /* kept of all code objects */
     struct pyr_map by_address;         /* to the place in `known` */
+    struct pyr_map callers;            /* the addresses of instructions that were seen to be calls */
     struct pyr_vec known;              /* of struct pyr_known_code */
 };
 
@@ -52,6 +53,11 @@ int pyr_codes_check(struct pyr_codes *codes, struct pyr_known_code *code, uint64
 
 /* Reads the code object whole and registers it; replaces what was known at that address. */
 int pyr_codes_learn(struct pyr_codes *codes, uint64_t at, uint64_t now_ns);
+
+/* Whether the instruction at which a caller's frame stands can call Python code: what two reads a moment apart seem to
+ * say, but is not, most often cannot. True where frames say by themselves whether they wait for a call, and where the
+ * version's instructions are not known. HOT: a read where it was not known to be one. */
+bool pyr_codes_may_call(struct pyr_codes *codes, uint64_t instr);
 
 /* The number of the instruction that a frame stands at, whose offset becomes that of its beginning; 0 if it cannot be
  * told. Of a leaf it is what is there at this instant; a caller's may have been read before in the same tick. HOT. */

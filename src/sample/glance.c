@@ -6,13 +6,13 @@
 #include "sample/regime.h"
 #include "sample/rest.h"
 
-/* The pulse is read at the instant of the first thread's anchor, that is most often of the only one. */
+/* The pulse is read right before, not in between: the shorter the time between the passes, the less is torn. */
 static void add_thread(struct pyr_batch *batch, struct pyr_sampled *sampled, bool with_pulse)
 {
-    pyr_batch_pass(batch, sampled, PYR_PASS_IN);
-    pyr_batch_nest(batch, sampled);
     if (with_pulse)
         pyr_batch_pulse(batch);
+    pyr_batch_pass(batch, sampled, PYR_PASS_IN);
+    pyr_batch_nest(batch, sampled);
     pyr_batch_pass(batch, sampled, PYR_PASS_OUT);
 }
 
@@ -93,10 +93,7 @@ static int take_batches(struct pyr_process *process, uint64_t now_ns)
 int pyr_process_glance_one(struct pyr_process *process, struct pyr_sampled *sampled, uint64_t now_ns, uint32_t *node)
 {
     struct pyr_batch batch = pyr_batch_start(process);
-    pyr_batch_pass(&batch, sampled, PYR_PASS_IN);
-    pyr_batch_nest(&batch, sampled);
-    pyr_batch_pulse(&batch);
-    pyr_batch_pass(&batch, sampled, PYR_PASS_OUT);
+    add_thread(&batch, sampled, true);
     int rc = pyr_batch_read(&batch);
     return rc < 0 ? rc : judge(process, &batch, sampled, now_ns, node);
 }

@@ -11,6 +11,8 @@
 
 #define PROBE_YOUNG_NS 2000000u
 #define YOUNG_NS 1000000000u
+#define LOOK_MAX_NS 100000u
+#define LOOKS 32                 /* their time is averaged over about as many */
 #define SHORT_NAP_NS 500000u     /* while a process that ends is still to be let go */
 #define SITTER_NAP_NS 100000000u /* longer than others: each wake-up there takes the CPU from the target */
 
@@ -82,20 +84,50 @@ static void announce(struct pyr_profiler *profiler)
         profiler->options.ready(profiler->options.ready_context);
 }
 
-/* One glance at every calm Python process. False if there is none. */
-static bool glance(struct pyr_profiler *profiler)
+/* Looks take the longer the more they find, and glances must not come the later for it: they come when most looks are
+ * over, by what is known of earlier ones. */
+static void await_glance(struct pyr_profiler *profiler, uint64_t begun_ns)
 {
+    int64_t took = (int64_t)(pyr_now_ns() - begun_ns);
+    while (pyr_now_ns() - begun_ns < profiler->look_ns)
+        ;
+    int64_t wanted = took + took / 2, usual = (int64_t)profiler->look_ns;
+    usual += (wanted - usual) / LOOKS;
+    profiler->look_ns = usual < LOOK_MAX_NS ? (uint64_t)usual : LOOK_MAX_NS;
+}
+
+/* The lock is held. */
+static void look_ahead(struct pyr_profiler *profiler, enum pyr_regime regime)
+{
+    uint64_t begun = pyr_now_ns();
     bool any = false;
-    unsigned ticks = profiler->options.rate_hz < 0 ? PYR_BURST : 1;
-    pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++) {
         struct pyr_process *process = pyr_profiler_process(profiler, i);
-        if (!process->is_python || process->restless || process->hidden)
+        if (!process->is_python || process->regime != regime || process->hidden)
+            continue;
+        note_reading(profiler, process, pyr_process_look(process));
+        any = true;
+    }
+    if (any)
+        await_glance(profiler, begun);
+}
+
+/* One glance at every Python process that is not restless. False if there is none. At the highest rate nothing is
+ * looked at before: the next tick follows at once. */
+static bool glance(struct pyr_profiler *profiler)
+{
+    bool any = false, highest = profiler->options.rate_hz < 0;
+    unsigned ticks = highest ? PYR_BURST : 1;
+    pthread_mutex_lock(&profiler->lock);
+    if (!highest)
+        look_ahead(profiler, PYR_LIVELY);
+    for (size_t i = 0; i < profiler->family.members.count; i++) {
+        struct pyr_process *process = pyr_profiler_process(profiler, i);
+        if (!process->is_python || process->regime == PYR_RESTLESS || process->hidden)
             continue;
         uint64_t now = pyr_now_ns();
         note_tick(profiler, process, pyr_process_glance(process, ticks, now, now - profiler->start_ns));
-        if (profiler->options.truth == PYR_TRUTH_AUTO)
-            pyr_regime_keep(process, now);
+        pyr_regime_keep(process, now);
         any = true;
     }
     pthread_mutex_unlock(&profiler->lock);
@@ -112,9 +144,10 @@ static void take_exact(struct pyr_profiler *profiler, double rate, struct pyr_sc
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count; i++) {
         struct pyr_process *process = pyr_profiler_process(profiler, i);
-        if (!process->is_python || process->hidden || (!process->restless && pyr_schedule_lot(schedule) >= calm_share))
+        if (!process->is_python || process->hidden ||
+            (process->regime != PYR_RESTLESS && pyr_schedule_lot(schedule) >= calm_share))
             continue;
-        enum pyr_tick_kind kind = process->restless ? PYR_TICK_ONLY : PYR_TICK_EXACT;
+        enum pyr_tick_kind kind = process->regime == PYR_RESTLESS ? PYR_TICK_ONLY : PYR_TICK_EXACT;
         uint64_t now = pyr_now_ns();
         note_tick(profiler, process, pyr_process_exact(process, hold, kind, now, now - profiler->start_ns));
     }
@@ -140,19 +173,20 @@ static bool any_restless(struct pyr_profiler *profiler)
     bool any = false;
     pthread_mutex_lock(&profiler->lock);
     for (size_t i = 0; i < profiler->family.members.count && !any; i++)
-        any = pyr_profiler_process(profiler, i)->restless;
+        any = pyr_profiler_process(profiler, i)->regime == PYR_RESTLESS;
     pthread_mutex_unlock(&profiler->lock);
     return any;
 }
 
-/* Whether restless processes have become calm. */
+/* Whether restless processes have become calmer. */
 static void probe(struct pyr_profiler *profiler)
 {
     pthread_mutex_lock(&profiler->lock);
+    look_ahead(profiler, PYR_RESTLESS);
     for (size_t i = 0; i < profiler->family.members.count; i++) {
         struct pyr_process *process = pyr_profiler_process(profiler, i);
         uint64_t now = pyr_now_ns();
-        if (!process->is_python || !process->restless || process->hidden)
+        if (!process->is_python || process->regime != PYR_RESTLESS || process->hidden)
             continue;
         note_reading(profiler, process, pyr_process_probe(process, now));
         pyr_regime_keep(process, now);
@@ -219,7 +253,7 @@ static double glance_rate(const struct pyr_profiler *profiler)
 /* Restless, for all that is known, for a short time or for want of having been seen while it ran. */
 static bool may_be_calm(const struct pyr_process *process, uint64_t now_ns)
 {
-    return process->restless && process->active.count &&
+    return process->regime == PYR_RESTLESS && process->active.count &&
            (process->glances < PYR_REGIME_GLANCES || now_ns - process->regime_ns < YOUNG_NS);
 }
 

@@ -32,6 +32,9 @@ struct pyr_rested {
     struct pyr_vec holders; /* of struct pyr_sampled *: those that were last seen with the GIL */
 };
 
+/* Which kinds of tick it gets: see regime.h. */
+enum pyr_regime { PYR_CALM, PYR_LIVELY, PYR_RESTLESS };
+
 struct pyr_process {
     pid_t pid;
     bool is_python;
@@ -64,14 +67,16 @@ struct pyr_process {
     pid_t namespace_pid;
     bool stale; /* the list of threads is known to be out of date */
     bool gone;
-    double piece_ns;    /* what reading one piece takes usually */
-    double torn;        /* share of the last glances at active threads that were torn */
-    unsigned glances;   /* at active threads, that this share is of: at most PYR_REGIME_GLANCES */
-    bool restless;      /* so much that glances are not worth taking: see regime.c */
-    uint64_t regime_ns; /* since when */
-    unsigned failures;  /* ticks in a row that could not read it */
-    size_t left_out;    /* threads that there were no descriptors for */
-    bool hidden;        /* it may not be read any more */
+    double piece_ns;   /* what reading one piece takes usually */
+    double torn;       /* share of the last glances at active threads that were torn */
+    unsigned glances;  /* at active threads, that this share is of: at most PYR_REGIME_GLANCES */
+    double surprising; /* share of the last looks before a glance that found frames where none were foreseen */
+    enum pyr_regime regime;
+    bool may_be_restless; /* it gets exact ticks as well as glances */
+    uint64_t regime_ns;   /* since when */
+    unsigned failures;    /* ticks in a row that could not read it */
+    size_t left_out;      /* threads that there were no descriptors for */
+    bool hidden;          /* it may not be read any more */
 };
 
 /* Opens a process: not necessarily Python, or not yet (is_python false). */
@@ -105,6 +110,10 @@ enum pyr_hold { PYR_HOLD_SIT, PYR_HOLD_STOP };
  * stopping it. The calling thread's CPU may be changed. */
 int pyr_process_exact(struct pyr_process *process, enum pyr_hold hold, enum pyr_tick_kind kind, uint64_t now_ns,
                       uint64_t time_ns);
+
+/* Before a glance at a lively process: foresees its frames from where they are now. How long it takes depends on the
+ * program, so the glance is due at a time that does not. */
+int pyr_process_look(struct pyr_process *process);
 
 /* A glance that is not recorded: only to see how much is torn now. */
 int pyr_process_probe(struct pyr_process *process, uint64_t now_ns);

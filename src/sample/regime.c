@@ -2,19 +2,24 @@
 
 #define DWELL_NS 250000000u
 
+struct limits {
+    double above, below;
+};
+
 /* By how much frames tell of whether they run: the less they do, the more often two reads are equal by chance. */
 static const struct {
-    double restless_above, calm_below;
+    struct limits lively, restless;
 } limits[] = {
-    [PYR_STACKTOP_NONE] = {0.03, 0.015},
-    [PYR_STACKTOP_INT] = {0.25, 0.15},
-    [PYR_STACKTOP_POINTER] = {0.10, 0.05},
+    [PYR_STACKTOP_NONE] = {{0.03, 0.015}, {0.03, 0.015}},
+    [PYR_STACKTOP_INT] = {{0.10, 0.05}, {0.60, 0.50}},
+    [PYR_STACKTOP_POINTER] = {{0.10, 0.05}, {0.60, 0.50}},
 };
 
 void pyr_regime_start(struct pyr_process *process, uint64_t now_ns)
 {
-    process->restless = true;
-    process->torn = 0;
+    process->may_be_restless = true;
+    process->regime = PYR_RESTLESS;
+    process->torn = process->surprising = 0;
     process->glances = 0;
     process->regime_ns = now_ns;
 }
@@ -29,14 +34,40 @@ void pyr_regime_note(struct pyr_process *process, int rc)
     process->torn += ((rc == PYR_E_TORN) - process->torn) / process->glances;
 }
 
+void pyr_regime_note_look(struct pyr_process *process, bool surprised)
+{
+    process->surprising += (surprised - process->surprising) / PYR_REGIME_GLANCES;
+}
+
+static enum pyr_regime chosen(const struct pyr_process *process)
+{
+    enum pyr_stacktop_kind kind = process->python.layout.stacktop_kind;
+    const struct limits *lively = &limits[kind].lively, *restless = &limits[kind].restless;
+    double torn = process->torn;
+    switch (process->regime) {
+    case PYR_CALM:
+        return torn > lively->above ? PYR_LIVELY : PYR_CALM;
+    case PYR_LIVELY:
+        if (torn > restless->above && process->may_be_restless)
+            return PYR_RESTLESS;
+        return torn + process->surprising < lively->below ? PYR_CALM : PYR_LIVELY;
+    default:
+        return torn < restless->below ? PYR_LIVELY : PYR_RESTLESS;
+    }
+}
+
 void pyr_regime_keep(struct pyr_process *process, uint64_t now_ns)
 {
     if (process->glances < PYR_REGIME_GLANCES || now_ns - process->regime_ns < DWELL_NS)
         return;
-    enum pyr_stacktop_kind kind = process->python.layout.stacktop_kind;
-    bool restless = process->torn > (process->restless ? limits[kind].calm_below : limits[kind].restless_above);
-    if (restless == process->restless)
+    enum pyr_regime regime = chosen(process);
+    if (regime == process->regime)
         return;
-    process->restless = restless;
+    if (process->regime == PYR_CALM) { /* what is torn after a look is another thing */
+        process->glances = 0;
+        process->torn = 0;
+        process->surprising = 1;
+    }
+    process->regime = regime;
     process->regime_ns = now_ns;
 }

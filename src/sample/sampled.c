@@ -51,6 +51,7 @@ static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, cons
         int rc = complete ? pyr_nest_leaves(&sampled->nest, layout) : PYR_E_TORN;
         if (rc != PYR_E_TORN)
             return rc;
+        sampled->surprised = true;
         if (!complete)
             pyr_nest_forget(&sampled->nest);
         n = pyr_nest_pieces(&sampled->nest, layout, local, remote);
@@ -114,6 +115,7 @@ int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, co
 {
     const struct pyr_layout *layout = &view.python->layout;
     const struct pyr_side side = {PYR_PASS_IN, PYR_PASS_IN};
+    sampled->surprised = false;
     int rc = read_foreseen(sampled, view, extra);
     if (rc < 0)
         return rc;
@@ -132,6 +134,7 @@ int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, co
             break;
     }
     if (!foreseen) {
+        sampled->surprised = true;
         int again = pyr_window_foresee(&sampled->window, layout, &sampled->seen);
         if (again == PYR_E_NOMEM)
             return again;
@@ -218,12 +221,22 @@ static bool still_known(const struct pyr_sampled *sampled, const struct pyr_code
     return !link->code || (code && !pyr_known_code_doubtful(code, now_ns));
 }
 
+/* Frames that are neighbours, and not of the interpreter itself. */
+static bool calls(struct pyr_codes *codes, const struct pyr_link *caller, const struct pyr_link *callee)
+{
+    if (!caller || !caller->code || !callee->code)
+        return true;
+    const struct pyr_known_code *code = pyr_codes_find(codes, caller->code);
+    return !code || code->internal || pyr_codes_may_call(codes, caller->instr);
+}
+
 int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bool still, uint64_t now_ns,
                         uint32_t *node)
 {
     const struct pyr_chain *seen = &sampled->seen;
     int rc = make_room(sampled, seen->depth);
     uint32_t parent = PYR_NODE_EMPTY;
+    const struct pyr_link *caller = NULL;
     bool same = true;
     for (unsigned i = 0; rc == 0 && i < seen->depth; i++) {
         const struct pyr_link *link = &seen->links[seen->depth - 1 - i];
@@ -232,10 +245,12 @@ int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bo
         same = same && !may_change && still_known(sampled, codes, link, i, now_ns);
         if (same) {
             parent = sampled->nodes[i];
+            caller = link;
             continue;
         }
         sampled->known.depth = i; /* what follows is not known any more */
-        rc = node_for(codes, link, parent, look, &sampled->nodes[i]);
+        rc = still || calls(codes, caller, link) ? node_for(codes, link, parent, look, &sampled->nodes[i]) : PYR_E_TORN;
+        caller = link;
         if (rc == 0)
             rc = pyr_chain_push(&sampled->known, link);
         parent = sampled->nodes[i];

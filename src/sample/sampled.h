@@ -33,6 +33,7 @@ struct pyr_sampled {
     struct pyr_chain seen;       /* of pass IN, or of a still read */
     struct pyr_chain seen_again; /* of pass OUT */
     struct pyr_chain known;      /* the last that was resolved, root to leaf as nodes are */
+    bool surprised;              /* its frames were not where they were foreseen, at the last read that found them */
     uint32_t *nodes;             /* of known, same order */
     unsigned nodes_capacity;
     uint32_t node; /* last written */

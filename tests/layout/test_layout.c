@@ -1,5 +1,6 @@
 #include "tests.h"
 
+#include "layout/opcodes.h"
 #include "record/format.h"
 
 #include <stdlib.h>
@@ -272,6 +273,42 @@ static void garbage_in_debug_offsets(void **state)
     }
 }
 
+/* By name, as the numbers differ by version. */
+static bool may_call(const struct pyr_opcodes *opcodes, const char *name)
+{
+    for (unsigned number = 0; number < 256; number++)
+        if (opcodes->of[number].name && strcmp(opcodes->of[number].name, name) == 0)
+            return pyr_opcode_may_call(opcodes, (uint8_t)number);
+    fail_msg("no instruction is named %s", name);
+    return false;
+}
+
+static void instructions_that_call(void **state)
+{
+    (void)state;
+    for (int minor = 14; minor <= 15; minor++) {
+        const struct pyr_opcodes *opcodes = pyr_layout_opcodes(pyr_layout_source_find(3, minor, false)->layout);
+        assert_non_null(opcodes);
+        static const char *const calls[] = {"CALL",
+                                            "CALL_PY_EXACT_ARGS",
+                                            "CALL_KW",
+                                            "SEND_GEN",
+                                            "FOR_ITER_GEN",
+                                            "INSTRUMENTED_CALL",
+                                            "BINARY_OP_SUBSCR_GETITEM",
+                                            "LOAD_ATTR_PROPERTY",
+                                            "ENTER_EXECUTOR",
+                                            "INSTRUMENTED_LINE"};
+        for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+            assert_true(may_call(opcodes, calls[i]));
+        static const char *const others[] = {"BINARY_OP_ADD_INT", "CALL_LEN",    "FOR_ITER_RANGE",
+                                             "LOAD_ATTR_SLOT",    "STORE_FAST",  "RESUME",
+                                             "RETURN_VALUE",      "YIELD_VALUE", "POP_TOP"};
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            assert_false(may_call(opcodes, others[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +321,7 @@ int main(void)
         cmocka_unit_test(every_version_has_a_table),
         cmocka_unit_test(line_tables_have_the_numbers_of_the_format),
         cmocka_unit_test(known_versions_are_named),
+        cmocka_unit_test(instructions_that_call),
         cmocka_unit_test(debug_offsets_override_the_table),
         cmocka_unit_test(impossible_debug_offsets_are_refused),
         cmocka_unit_test(a_hole_in_the_debug_offsets_is_refused),

@@ -8,7 +8,7 @@
 #include "sample/regime.h"
 
 #define START_NS 1000000000u
-#define LATER_NS (START_NS + 10000000000u)
+#define LATER_NS (START_NS + (uint64_t)10000000000u)
 
 static struct pyr_process *started(enum pyr_stacktop_kind kind)
 {
@@ -32,10 +32,10 @@ static void few_glances_decide_nothing(void **state)
     struct pyr_process *process = started(PYR_STACKTOP_INT);
     glances(process, PYR_REGIME_GLANCES - 1, 0);
     pyr_regime_keep(process, LATER_NS);
-    assert_true(process->restless);
+    assert_int_equal(process->regime, PYR_RESTLESS);
     glances(process, 1, 0);
     pyr_regime_keep(process, LATER_NS);
-    assert_false(process->restless);
+    assert_int_equal(process->regime, PYR_LIVELY);
 }
 
 static void what_tells_nothing_does_not_count(void **state)
@@ -45,7 +45,14 @@ static void what_tells_nothing_does_not_count(void **state)
     for (unsigned i = 0; i < 10 * PYR_REGIME_GLANCES; i++)
         pyr_regime_note(process, PYR_E_AGAIN);
     pyr_regime_keep(process, LATER_NS);
-    assert_true(process->restless);
+    assert_int_equal(process->regime, PYR_RESTLESS);
+}
+
+/* Looks that find everything where it was foreseen. */
+static void looks(struct pyr_process *process, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        pyr_regime_note_look(process, false);
 }
 
 static void each_kind_of_frame_has_its_limits(void **state)
@@ -53,17 +60,65 @@ static void each_kind_of_frame_has_its_limits(void **state)
     (void)state;
     static const struct {
         enum pyr_stacktop_kind kind;
-        unsigned calm_each, restless_each; /* one in so many is torn */
-    } cases[] = {{PYR_STACKTOP_NONE, 100, 20}, {PYR_STACKTOP_INT, 10, 3}, {PYR_STACKTOP_POINTER, 40, 6}};
+        unsigned calm_each, lively_each, restless_each; /* one in so many is torn */
+    } cases[] = {{PYR_STACKTOP_NONE, 100, 20, 20}, {PYR_STACKTOP_INT, 40, 3, 1}, {PYR_STACKTOP_POINTER, 40, 3, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct pyr_process *process = started(cases[i].kind);
         glances(process, 999, cases[i].restless_each);
         pyr_regime_keep(process, LATER_NS);
-        assert_true(process->restless);
+        assert_int_equal(process->regime, PYR_RESTLESS);
         glances(process, 1099, cases[i].calm_each);
         pyr_regime_keep(process, LATER_NS);
-        assert_false(process->restless);
+        assert_int_equal(process->regime, PYR_LIVELY);
+        pyr_regime_keep(process, 2 * LATER_NS);
+        assert_int_equal(process->regime, PYR_CALM);
+        glances(process, 1099, cases[i].lively_each);
+        pyr_regime_keep(process, 3 * LATER_NS);
+        assert_int_equal(process->regime, PYR_LIVELY);
     }
+}
+
+static void surprises_keep_it_lively(void **state)
+{
+    (void)state;
+    struct pyr_process *process = started(PYR_STACKTOP_POINTER);
+    glances(process, 1000, 0);
+    for (unsigned i = 0; i < 1000; i++)
+        pyr_regime_note_look(process, i % 4 == 0);
+    pyr_regime_keep(process, LATER_NS);
+    pyr_regime_keep(process, 2 * LATER_NS);
+    assert_int_equal(process->regime, PYR_LIVELY);
+    looks(process, 1000);
+    pyr_regime_keep(process, 2 * LATER_NS);
+    assert_int_equal(process->regime, PYR_CALM);
+}
+
+static void what_was_torn_without_looks_does_not_make_it_restless(void **state)
+{
+    (void)state;
+    struct pyr_process *process = started(PYR_STACKTOP_POINTER);
+    process->regime = PYR_CALM;
+    glances(process, 1000, 1);
+    pyr_regime_keep(process, LATER_NS);
+    assert_int_equal(process->regime, PYR_LIVELY);
+    pyr_regime_keep(process, 2 * LATER_NS);
+    glances(process, PYR_REGIME_GLANCES, 3);
+    pyr_regime_keep(process, 2 * LATER_NS);
+    assert_int_equal(process->regime, PYR_LIVELY);
+    glances(process, 1000, 1);
+    pyr_regime_keep(process, 2 * LATER_NS);
+    assert_int_equal(process->regime, PYR_RESTLESS);
+}
+
+static void without_exact_ticks_it_is_never_restless(void **state)
+{
+    (void)state;
+    struct pyr_process *process = started(PYR_STACKTOP_POINTER);
+    process->may_be_restless = false;
+    process->regime = PYR_LIVELY;
+    glances(process, 1000, 1);
+    pyr_regime_keep(process, LATER_NS);
+    assert_int_equal(process->regime, PYR_LIVELY);
 }
 
 static void a_choice_stands_for_a_while(void **state)
@@ -72,14 +127,14 @@ static void a_choice_stands_for_a_while(void **state)
     struct pyr_process *process = started(PYR_STACKTOP_INT);
     glances(process, 1000, 0);
     pyr_regime_keep(process, START_NS + 1000000);
-    assert_true(process->restless);
+    assert_int_equal(process->regime, PYR_RESTLESS);
     pyr_regime_keep(process, LATER_NS);
-    assert_false(process->restless);
+    assert_int_equal(process->regime, PYR_LIVELY);
     glances(process, 1000, 1);
     pyr_regime_keep(process, LATER_NS + 1000000);
-    assert_false(process->restless);
-    pyr_regime_keep(process, 2u * (uint64_t)LATER_NS);
-    assert_true(process->restless);
+    assert_int_equal(process->regime, PYR_LIVELY);
+    pyr_regime_keep(process, 2 * LATER_NS);
+    assert_int_equal(process->regime, PYR_RESTLESS);
 }
 
 int main(void)
@@ -88,6 +143,9 @@ int main(void)
         cmocka_unit_test(few_glances_decide_nothing),
         cmocka_unit_test(what_tells_nothing_does_not_count),
         cmocka_unit_test(each_kind_of_frame_has_its_limits),
+        cmocka_unit_test(surprises_keep_it_lively),
+        cmocka_unit_test(what_was_torn_without_looks_does_not_make_it_restless),
+        cmocka_unit_test(without_exact_ticks_it_is_never_restless),
         cmocka_unit_test(a_choice_stands_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

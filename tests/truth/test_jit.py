@@ -56,9 +56,9 @@ def test_no_impossible_stack(binary, pyrometer, start, tmp_path, program, jit, r
     target = start(oracle.PROGRAMS / (name + ".py"), str(test_truth.LIFE_S), *arguments, env=ON)
     profile = test_truth.Profile(binary, target, tmp_path / "a.pyro", test_truth.STACKS_HZ, test_truth.STACKS_S, "auto")
     profile.finish(60)
-    result, _, quality = test_truth.judge(pyrometer, profile.recording, name, arguments, record_property)
+    result, _, figures = test_truth.judge(pyrometer, profile.recording, name, arguments, record_property)
     assert result["impossible"] <= known_impossible(result), "\n".join(check.describe_stacks(result))
-    assert result["program"] >= test_truth.enough(program), quality
+    assert result["program"] >= test_truth.enough(program), figures["quality"]
 
 
 @pytest.mark.long(2)
@@ -74,8 +74,8 @@ def test_shares(binary, pyrometer, start, tmp_path, name, jit, record_property):
     os.kill(target.pid, signal.SIGTERM)
     truth = json.loads(target.line())["shares"]
     profile.finish(60)
-    result, stacks, quality = test_truth.judge(pyrometer, profile.recording, name, [], record_property)
-    shares = check.judge_shares(oracle.Oracle(name), stacks, truth, test_truth.independent(quality),
+    result, stacks, figures = test_truth.judge(pyrometer, profile.recording, name, [], record_property)
+    shares = check.judge_shares(oracle.Oracle(name), stacks, truth, test_truth.independent(figures),
                                 waited_ns / (test_truth.SHARES_S * 1e9))
     assert shares["distance"] <= shares["limit"], "\n".join(check.describe_shares(shares))
     assert result["impossible"] <= known_impossible(result), "\n".join(check.describe_stacks(result))
