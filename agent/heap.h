@@ -184,7 +184,8 @@ static inline uint64_t pyr_site_bytes(const struct pyr_heap_site *site)
 static inline void pyr_site_save(struct pyr_heap *heap, struct pyr_heap_site *site)
 {
     uint32_t number = (uint32_t)(site - heap->sites);
-    heap->peaks[number] = (struct pyr_heap_peak){pyr_site_blocks(site), pyr_site_bytes(site)};
+    heap->peaks[number].blocks = pyr_site_blocks(site);
+    heap->peaks[number].bytes = pyr_site_bytes(site);
     site->saved = heap->saved;
     heap->saved = number + 1;
 }
