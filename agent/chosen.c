@@ -192,13 +192,18 @@ static void *none(void)
     return _Py_NoneStruct;
 }
 
+static bool is_counted(void)
+{
+    return pyr_main_heap.file && pyr_inside.proved && pyr_entry_is_installed();
+}
+
 static void *python_begin(void *self, void *const *args, intptr_t count)
 {
     (void)self;
     intptr_t number = count == 2 ? PyLong_AsSsize_t(args[0]) : -1;
-    if (number >= 0 && number < function_count)
-        begin((uint32_t)number, PyLong_AsSsize_t(args[1]) != 0);
-    return none();
+    bool begun = number >= 0 && number < function_count && is_counted() &&
+                 begin((uint32_t)number, PyLong_AsSsize_t(args[1]) != 0);
+    return PyBool_FromLong(begun);
 }
 
 static void *python_end(void *self, void *const *args, intptr_t count)
@@ -247,11 +252,6 @@ void *pyrometer_memory_function(int which)
 
 /* ---- for the package ---- */
 
-static bool is_counted(void)
-{
-    return pyr_main_heap.file && pyr_inside.proved && pyr_entry_is_installed();
-}
-
 int pyrometer_memory_now(uint64_t held[2])
 {
     if (!is_counted())
@@ -260,7 +260,7 @@ int pyrometer_memory_now(uint64_t held[2])
     pyr_direct_gather_c();
     held[0] = pyr_span_heap(&pyr_main_heap);
     held[1] = pyr_direct_live(PYR_DOMAIN_C);
-    return 0;
+    return pyr_direct_counts ? 0 : 1;
 }
 
 int pyrometer_memory_choose(const void *code, uint32_t first, uint32_t count, unsigned how)

@@ -23,7 +23,7 @@ enum pyr_chosen_how {
 
 /* ---- for the Python package: by ctypes, with the GIL ---- */
 
-/* Bytes that Python and C code hold now. −1: this process is not counted. */
+/* Bytes that Python and C code hold now. 0; 1: C memory is not counted; −1: this process is not counted. */
 PYR_CHOSEN_API int pyrometer_memory_now(uint64_t held[2]);
 
 /* A code object with `count` lines from `first` on; it must not die. how: enum pyr_chosen_how. Its number; −1: no
@@ -33,7 +33,8 @@ PYR_CHOSEN_API int pyrometer_memory_choose(const void *code, uint32_t first, uin
 /* Copies the figures of its lines; *calls: how often it was called, what was held then at most. */
 PYR_CHOSEN_API int pyrometer_memory_lines(int number, struct pyr_chosen_line *lines, struct pyr_chosen_line *calls);
 
-/* A new reference to a function for Python: 0 begin(number, resumed), 1 end(), 2 and 3 callbacks of sys.monitoring for
+/* A new reference to a function for Python: 0 begin(number, resumed), which says whether it
+ * is followed and end() is to be called, 1 end(), 2 and 3 callbacks of sys.monitoring for
  * LINE, and for PY_RETURN and PY_YIELD. They are in C, for what a function of Python allocates would be counted. */
 PYR_CHOSEN_API void *pyrometer_memory_function(int which);
 

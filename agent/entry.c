@@ -156,26 +156,35 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
 /* ---- malloc ---- */
 
 /* Blocks of the C heap are the heap's own figures, not those of the raw domain: where that is counted, they come from
- * the allocator behind it. */
+ * the allocator behind it. Those of a heap that began late come from the one that was there before, and can be left to
+ * it at any time. */
 static void *c_malloc(size_t size)
 {
-    return pyr_direct_counts ? pyr_next.malloc(size) : PyMem_RawMalloc(size);
+    if (pyr_direct_counts)
+        return pyr_next.malloc(size);
+    return pyr_main_heap.late ? former.malloc(former.context, size) : PyMem_RawMalloc(size);
 }
 
 static void *c_calloc(size_t count, size_t size)
 {
-    return pyr_direct_counts ? pyr_next.calloc(count, size) : PyMem_RawCalloc(count, size);
+    if (pyr_direct_counts)
+        return pyr_next.calloc(count, size);
+    return pyr_main_heap.late ? former.calloc(former.context, count, size) : PyMem_RawCalloc(count, size);
 }
 
 static void *c_realloc(void *block, size_t size)
 {
-    return pyr_direct_counts ? pyr_next.realloc(block, size) : PyMem_RawRealloc(block, size);
+    if (pyr_direct_counts)
+        return pyr_next.realloc(block, size);
+    return pyr_main_heap.late ? former.realloc(former.context, block, size) : PyMem_RawRealloc(block, size);
 }
 
 static void c_free(void *block)
 {
     if (pyr_direct_counts)
         pyr_next.free(block);
+    else if (pyr_main_heap.late)
+        former.free(former.context, block);
     else
         PyMem_RawFree(block);
 }
@@ -306,7 +315,10 @@ static NOINLINE void rare_free(void *block)
     struct pyr_heap *heap = &pyr_main_heap;
     if (!block)
         return;
-    if (!is_served(pyr_inside.accessor()) || !pyr_large_remove(&heap->large, block, &known)) {
+    bool served = is_served(pyr_inside.accessor());
+    if (!served || !pyr_large_remove(&heap->large, block, &known)) {
+        if (served && pyr_main_heap.late) /* it may have been code */
+            pyr_code_died(heap, block);
         former.free(former.context, block);
         return;
     }
@@ -364,13 +376,28 @@ static NOINLINE void *rare_calloc(size_t count, size_t size)
     return large_counted(place, c_calloc(count, size), bytes);
 }
 
+/* A block from before a heap that began late: what it becomes is counted, for it was asked for now. How large it was
+ * is not known, so the former allocator moves it. */
+static void *adopt(struct place place, void *block, size_t size)
+{
+    void *moved = former.realloc(former.context, block, size);
+    if (!moved || size > PYR_SMALL_MAX)
+        return large_counted(place, moved, size);
+    void *own = small_malloc(place, size);
+    if (!own)
+        return moved;
+    memcpy(own, moved, size);
+    former.free(former.context, moved);
+    return own;
+}
+
 /* Of a block in the C heap that stays there. */
 static void *large_realloc(struct place place, void *block, size_t size)
 {
     struct pyr_large_block known;
     struct pyr_large *large = &place.heap->large;
     if (!pyr_large_remove(large, block, &known))
-        return former.realloc(former.context, block, size);
+        return pyr_main_heap.late ? adopt(place, block, size) : former.realloc(former.context, block, size);
     void *moved = c_realloc(block, size);
     if (!moved) {
         pyr_large_add(large, block, known);
@@ -610,9 +637,81 @@ void pyr_entry_install(void)
     set(PYR_ACCESS_CALL);
 }
 
+/* ---- in a program that runs already ---- */
+
+/* The recording has ended: new blocks come from the former allocator again, ours go back where they came from. */
+static void *past_malloc(void *context, size_t size)
+{
+    (void)context;
+    return former.malloc(former.context, size);
+}
+
+static void *past_calloc(void *context, size_t count, size_t size)
+{
+    (void)context;
+    return former.calloc(former.context, count, size);
+}
+
+static void *past_realloc(void *context, void *block, size_t size)
+{
+    (void)context;
+    struct pyr_large_block known;
+    if (!block || !pyr_region_owns(block)) {
+        void *moved = former.realloc(former.context, block, size);
+        if (block && moved && is_served(pyr_inside.accessor()))
+            pyr_large_remove(&pyr_main_heap.large, block, &known);
+        return moved;
+    }
+    void *moved = former.malloc(former.context, size);
+    if (!moved)
+        return NULL;
+    size_t room = pyr_pool_size(pyr_pool_of(block));
+    memcpy(moved, block, room < size ? room : size);
+    heap_free(NULL, block);
+    return moved;
+}
+
+static const struct pyr_py_allocator past = {NULL, past_malloc, past_calloc, past_realloc, heap_free};
+
+static bool is_same(const struct pyr_py_allocator *a, const struct pyr_py_allocator *b)
+{
+    return a->context == b->context && a->malloc == b->malloc && a->free == b->free;
+}
+
+/* CPython's own have no context; what has one, or differs between the domains, has been put before them. */
+bool pyr_entry_may_install(void)
+{
+    struct pyr_py_allocator memory, objects;
+    PyMem_GetAllocator(PYR_PY_DOMAIN_MEM, &memory);
+    PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &objects);
+    if (pyr_main_heap.late)
+        return is_same(&memory, &past) && is_same(&objects, &past);
+    return !objects.context && is_same(&memory, &objects);
+}
+
+void pyr_entry_install_late(void)
+{
+    if (!pyr_main_heap.late)
+        PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &former);
+    pyr_main_heap.late = true;
+    set(PYR_ACCESS_CALL);
+    settle();
+}
+
+bool pyr_entry_pass_on(void)
+{
+    struct pyr_py_allocator own = past;
+    if (!pyr_entry_is_installed())
+        return false;
+    PyMem_SetAllocator(PYR_PY_DOMAIN_MEM, &own);
+    PyMem_SetAllocator(PYR_PY_DOMAIN_OBJ, &own);
+    return true;
+}
+
 bool pyr_entry_is_installed(void)
 {
-    struct pyr_py_allocator now;
-    PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &now);
-    return now.free == heap_free;
+    struct pyr_py_allocator memory, objects;
+    PyMem_GetAllocator(PYR_PY_DOMAIN_MEM, &memory);
+    PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &objects);
+    return objects.free == heap_free && objects.malloc != past_malloc && memory.free == heap_free;
 }

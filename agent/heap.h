@@ -67,7 +67,7 @@ struct pyr_spare {
     uint32_t most;    /* that there were since the last review */
     uint32_t allowed; /* so many may be kept */
     uint32_t given;   /* back, because there were too many, and not missed yet */
-    uint32_t emptied; /* pools, ever: the clock is not read for each */
+    uint32_t looks;   /* ever: the clock is not read for each */
     uint64_t reviewed_ns;
     uint64_t given_ns; /* when memory was given back last, because it was too much */
 };
@@ -107,6 +107,7 @@ struct pyr_heap {
 
     struct pyr_window file_window, site_window, text_window, direct_window, pause_window, peak_window;
     uint32_t number; /* 0: the main interpreter's */
+    bool late;       /* Python ran before: what was allocated then may come to it at any time */
 };
 
 extern PYR_OWN struct pyr_heap pyr_main_heap;

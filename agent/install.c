@@ -6,6 +6,7 @@
 #include "direct.h"
 #include "entry.h"
 #include "inside.h"
+#include "late.h"
 #include "maps.h"
 #include "next.h"
 #include "share.h"
@@ -17,8 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the user chose instead of the default allocator stays: it was asked for by name. */
-static bool allocator_chosen(void)
+bool pyr_allocator_is_chosen(void)
 {
     const char *chosen = getenv("PYTHONMALLOC"), *development = getenv("PYTHONDEVMODE");
     return (chosen && *chosen) || (development && *development);
@@ -78,30 +78,48 @@ static void in_child(void)
     pyr_inside_agent = inside_before;
 }
 
+static int open_heap(const char *directory, struct pyr_err *err)
+{
+    if (!pyr_inside_find(&pyr_inside, err))
+        return err->status;
+    if (!pyr_region.base && !pyr_region_open())
+        return pyr_err_set(err, PYR_E_NOMEM, "there is no room for its heap in the address space");
+    int rc = pyr_share_open(&pyr_main_heap, directory, err);
+    if (rc < 0)
+        return rc;
+    pyr_pools_init(&pyr_main_heap);
+    pyr_sites_init(&pyr_main_heap);
+    pyr_blocks_open();
+    pthread_atfork(before_fork, in_parent, in_child);
+    pyr_tags_tell(&pyr_main_heap);
+    return 0;
+}
+
 static void start(const char *directory)
 {
     struct pyr_err err;
     if (stacks_wanted())
         pyr_stacks_start();
-    if (!pyr_inside_find(&pyr_inside, &err) || !pyr_region_open() ||
-        pyr_share_open(&pyr_main_heap, directory, &err) < 0)
+    if (open_heap(directory, &err) < 0)
         return;
-    pyr_pools_init(&pyr_main_heap);
-    pyr_sites_init(&pyr_main_heap);
-    pyr_blocks_open();
-    pthread_atfork(before_fork, in_parent, in_child);
     start_direct();
     pyr_collector_prepare();
     pyr_entry_install();
-    pyr_tags_tell(&pyr_main_heap);
+}
+
+int pyr_install_late(const char *directory, struct pyr_err *err)
+{
+    if (!pyr_main_heap.file)
+        return open_heap(directory, err);
+    return pyr_share_begin_again(&pyr_main_heap, directory, err);
 }
 
 __attribute__((constructor)) static void agent_load(void)
 {
     if (!PyMem_SetAllocator || !PyMem_GetAllocator || (Py_IsInitialized && Py_IsInitialized()))
-        return; /* no Python; or loaded by a program that runs, for what it calls (tracemalloc.c) */
+        return; /* no Python; or loaded by a program that runs, for what it calls (tracemalloc.c, late.c) */
     const char *directory = getenv(PYR_SHARE_DIRECTORY);
-    if (directory && *directory && !allocator_chosen())
+    if (directory && *directory && !pyr_allocator_is_chosen())
         start(directory);
 }
 

@@ -96,3 +96,10 @@ bool pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits)
     slot->tag |= bits;
     return true;
 }
+
+void pyr_large_forget(struct pyr_large *large)
+{
+    pyr_vector_release(&large->slots);
+    large->capacity = 0;
+    large->sum = (struct pyr_large_sum){0};
+}

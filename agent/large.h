@@ -26,6 +26,9 @@ bool pyr_large_add(struct pyr_large *large, const void *at, struct pyr_large_blo
 /* Takes it out. False if it is not known. */
 bool pyr_large_remove(struct pyr_large *large, const void *at, struct pyr_large_block *block);
 
+/* None is known any more. */
+void pyr_large_forget(struct pyr_large *large);
+
 /* Sets bits of its tag. False if it is not known. */
 bool pyr_large_mark(struct pyr_large *large, const void *at, uint32_t bits);
 

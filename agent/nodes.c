@@ -81,6 +81,13 @@ void pyr_nodes_drop(struct pyr_nodes *nodes, uint32_t number)
     nodes->used--;
 }
 
+void pyr_nodes_release(struct pyr_nodes *nodes)
+{
+    pyr_vector_release(&nodes->items);
+    pyr_vector_release(&nodes->buckets);
+    *nodes = (struct pyr_nodes){.stride = nodes->stride};
+}
+
 static uint32_t with_hash(const struct pyr_nodes *nodes, uint32_t number, uint64_t hash)
 {
     while (number && node_at(nodes, number)->hash != hash)

@@ -27,6 +27,9 @@ static inline void *pyr_nodes_at(const struct pyr_nodes *nodes, uint32_t number)
 uint32_t pyr_nodes_add(struct pyr_nodes *nodes, uint64_t hash);
 void pyr_nodes_drop(struct pyr_nodes *nodes, uint32_t number);
 
+/* All of them: then there are none, of the same stride. */
+void pyr_nodes_release(struct pyr_nodes *nodes);
+
 /* All with that hash: for (n = first(…); n; n = next(…)). */
 uint32_t pyr_nodes_first(const struct pyr_nodes *nodes, uint64_t hash);
 uint32_t pyr_nodes_next(const struct pyr_nodes *nodes, uint32_t number);

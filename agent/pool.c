@@ -14,7 +14,7 @@ enum {
     SPARE_MIN = 16,  /* groups: 1 MiB */
     WORTH_GROUPS = 4,
     RESERVE_POOLS = 16, /* 256 KiB of address space */
-    POOLS_PER_LOOK = 8, /* the clock is read once for so many emptied pools */
+    LOOKS = 8,          /* of which one reads the clock */
     CARVE_BYTES = 4096, /* blocks become free a page at a time: what is never used is never touched */
     TAG_BYTES = sizeof(uint32_t),
     ROOM_PART = 16, /* at most so small a part of a pool is kept from those who allocate */
@@ -186,6 +186,13 @@ static void review(struct pyr_heap *heap, uint64_t now)
     spare->most = spare->groups;
 }
 
+/* The clock is not read each time. */
+static void look(struct pyr_heap *heap)
+{
+    if (++heap->spare.looks % LOOKS == 0)
+        review(heap, now_ns());
+}
+
 /* A group without memory is taken into use: if it was given back a moment ago, one more is kept from now on. */
 static void spare_missed(struct pyr_spare *spare)
 {
@@ -299,8 +306,7 @@ static void pool_give(struct pyr_pool *pool)
         heap->spare.groups++;
         spare_added(heap, arena, group);
     }
-    if (++heap->spare.emptied % POOLS_PER_LOOK == 0)
-        review(heap, now_ns());
+    look(heap);
 }
 
 /* ---- pools ---- */
@@ -360,8 +366,10 @@ static uint32_t room_to_return(uint32_t used)
     return used > ROOM_PART ? used / ROOM_PART : 1;
 }
 
+/* It looks, too: a program that has had its peak may do little from then on, and empty no more pools. */
 struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class)
 {
+    look(heap);
     for (;;) {
         struct pyr_pool *pool = heap->pools[class];
         if (pool == &pyr_no_pool && !(pool = pool_new(heap, class)))

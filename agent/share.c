@@ -43,6 +43,11 @@ static struct {
     char path[PATH_MAX];
 } child = {.file = -1};
 
+/* What a recording that has ended leaves: the file is done with, and we go on, if at all, in a copy that nobody reads.
+ * The texts stay mapped until whoever makes the recording has done it: by them the file is known to be this process's.
+ */
+static enum { SHARED, TEXTS_SHARED, PRIVATE } standing;
+
 static uint64_t now_ns(void)
 {
     struct timespec now;
@@ -80,6 +85,15 @@ static int file_new(char path[static PATH_MAX], pid_t pid)
     return -1;
 }
 
+static void state_started(struct pyr_heap_file *file)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    file->started_clock_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    file->started_ns = now_ns();
+    file->state = PYR_HEAP_RUNNING;
+}
+
 static void header_fill(struct pyr_heap *heap)
 {
     struct pyr_heap_file *file = heap->file;
@@ -87,8 +101,7 @@ static void header_fill(struct pyr_heap *heap)
     file->site_size = sizeof(struct pyr_heap_site);
     file->pid = (uint32_t)getpid();
     file->parent_pid = (uint32_t)getppid();
-    file->started_ns = now_ns();
-    file->state = PYR_HEAP_RUNNING;
+    state_started(file);
     file->interpreter = heap->number;
     file->stacks = pyr_stacks.on;
     file->linetable_kind = pyr_inside.layout.linetable_kind;
@@ -107,6 +120,12 @@ static void header_fill(struct pyr_heap *heap)
     file->large_at = (uintptr_t)&heap->large.sum;
     file->tables_at = (uintptr_t)&pyr_tables;
     snprintf(file->python, sizeof file->python, "%s", pyr_inside.layout.version_text);
+}
+
+/* From here on it is complete for those who read it. */
+static void header_publish(struct pyr_heap_file *file)
+{
+    __atomic_thread_fence(__ATOMIC_RELEASE);
     memcpy(file->magic, PYR_HEAP_FILE_MAGIC, sizeof file->magic);
 }
 
@@ -143,6 +162,7 @@ int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err 
     heap->tag_end = PYR_SITES_RESERVED << PYR_TAG_SITE_SHIFT;
     heap->saved = PYR_SAVED_END;
     header_fill(heap);
+    header_publish(heap->file);
     return 0;
 }
 
@@ -164,6 +184,7 @@ static struct pyr_heap_file child_header(const struct pyr_heap *heap)
     snprintf(header.text_base_name, sizeof header.text_base_name, "%s", name ? name + 1 : "");
     memset(header.collections, 0, sizeof header.collections);
     header.pause_count = 0;
+    header.forked_site_count = header.site_count;
     return header;
 }
 
@@ -187,7 +208,7 @@ static bool child_write(int file, const struct pyr_heap *heap)
 void pyr_share_before_fork(struct pyr_heap *heap)
 {
     int saved = errno;
-    child.file = heap->file ? file_new(child.path, getpid()) : -1;
+    child.file = heap->file && standing == SHARED ? file_new(child.path, getpid()) : -1;
     if (child.file >= 0 && !child_write(child.file, heap)) {
         pyr_share_in_parent();
         unlink(child.path);
@@ -227,6 +248,11 @@ void pyr_share_in_child(struct pyr_heap *heap)
     int saved = errno;
     if (!heap->file)
         return;
+    if (standing != SHARED) {
+        pyr_share_leave(heap);
+        errno = saved;
+        return;
+    }
     if (child.file >= 0 && windows_continue(heap)) {
         memcpy(own_path, child.path, sizeof own_path);
     } else if (!windows_detach(heap)) {
@@ -236,10 +262,88 @@ void pyr_share_in_child(struct pyr_heap *heap)
     }
     heap->file->pid = (uint32_t)getpid();
     heap->file->parent_pid = (uint32_t)getppid();
-    heap->file->started_ns = now_ns();
-    heap->file->state = PYR_HEAP_RUNNING;
+    state_started(heap->file);
     pyr_share_in_parent();
     errno = saved;
+}
+
+/* ---- recordings that a running program begins and ends ---- */
+
+void pyr_share_end(struct pyr_heap *heap)
+{
+    standing = TEXTS_SHARED;
+    pyr_window_detach(&heap->site_window);
+    pyr_window_detach(&heap->direct_window);
+    pyr_window_detach(&heap->pause_window);
+    pyr_window_detach(&heap->peak_window);
+    pyr_window_detach(&heap->file_window);
+}
+
+void pyr_share_leave(struct pyr_heap *heap)
+{
+    if (standing == TEXTS_SHARED)
+        pyr_window_detach(&heap->text_window);
+    standing = PRIVATE;
+}
+
+/* Sites keep their numbers, which frames and caches have; what they counted is gone. */
+static void counters_reset(struct pyr_heap *heap)
+{
+    for (uint32_t i = 0; i < heap->site_count; i++) {
+        struct pyr_heap_site *site = &heap->sites[i];
+        *site = (struct pyr_heap_site){.caller = site->caller, .code = site->code, .instruction = site->instruction};
+    }
+    memset(heap->peaks, 0, heap->peak_window.mapped);
+    memset(heap->recent, 0, sizeof heap->recent);
+    heap->headroom = 0;
+    heap->saved = PYR_SAVED_END;
+}
+
+/* What is mapped later must be there. The first page has no magic yet: nobody takes it for complete. */
+static bool again_write(int file, const struct pyr_heap *heap)
+{
+    static const char page[PYR_HEAP_FILE_HEADER];
+    return write_at(file, page, sizeof page, 0) && write_at(file, heap->sites, heap->site_window.mapped, sites_at) &&
+           write_at(file, heap->text_window.at, heap->text_window.mapped, texts_at) &&
+           write_at(file, heap->pause_window.at, heap->pause_window.mapped, pauses_at) &&
+           write_at(file, heap->direct_window.at, heap->direct_window.mapped, direct_at) &&
+           write_at(file, heap->peaks, heap->peak_window.mapped, peaks_at);
+}
+
+static bool move(struct pyr_window *window, int file, uint64_t offset)
+{
+    return pyr_window_continue(window, file, offset, 0, window->mapped);
+}
+
+static bool windows_move(struct pyr_heap *heap, int file)
+{
+    return move(&heap->file_window, file, 0) && move(&heap->site_window, file, sites_at) &&
+           move(&heap->text_window, file, texts_at) && move(&heap->direct_window, file, direct_at) &&
+           move(&heap->pause_window, file, pauses_at) && move(&heap->peak_window, file, peaks_at);
+}
+
+int pyr_share_begin_again(struct pyr_heap *heap, const char *directory, struct pyr_err *err)
+{
+    uint64_t text_bytes = heap->file->text_bytes;
+    pyr_share_leave(heap);
+    if (!realpath(directory, directory_path))
+        return pyr_err_set(err, PYR_E_IO, "%s: %s", directory, strerror(errno));
+    counters_reset(heap);
+    int file = file_new(own_path, getpid());
+    if (file < 0)
+        return pyr_err_set(err, PYR_E_IO, "no file can be made in %s: %s", directory, strerror(errno));
+    bool done = again_write(file, heap) && windows_move(heap, file);
+    close(file);
+    if (!done)
+        return pyr_err_set(err, PYR_E_IO, "%s cannot be written or mapped: %s", own_path, strerror(errno));
+    standing = SHARED;
+    memset(heap->file, 0, sizeof *heap->file);
+    header_fill(heap);
+    heap->file->text_bytes = text_bytes;
+    heap->file->site_count = heap->site_count;
+    heap->file->arena_bytes = heap->file->peak_arena_bytes = (uint64_t)heap->arena_count << PYR_ARENA_SHIFT;
+    header_publish(heap->file);
+    return 0;
 }
 
 void pyr_share_close(struct pyr_heap *heap)

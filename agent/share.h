@@ -22,6 +22,14 @@ void pyr_share_in_parent(void);
 /* The child counts in its own file; where there is none, in memory that nobody reads. */
 void pyr_share_in_child(struct pyr_heap *heap);
 
+/* A recording that the program itself began ends: the file stays as it is now, whatever is freed meanwhile; and (leave)
+ * the recording has been made. Both with the GIL, where nobody counts without it. */
+void pyr_share_end(struct pyr_heap *heap);
+void pyr_share_leave(struct pyr_heap *heap);
+
+/* Another one begins: in a new file, from zero. 0; or a negative status, then nothing is counted in a file. */
+int pyr_share_begin_again(struct pyr_heap *heap, const char *directory, struct pyr_err *err);
+
 /* The process exits. */
 void pyr_share_close(struct pyr_heap *heap);
 

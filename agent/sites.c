@@ -7,6 +7,7 @@
 #include "stacks.h"
 
 #include <pthread.h>
+#include <string.h>
 
 /* Not a site: the frame is not complete or not Python's; what it allocates belongs to the one that called it. */
 static const uint32_t skip = PYR_SITE_SKIP;
@@ -29,7 +30,7 @@ struct live_code {
     uint32_t record; /* in the texts */
     uint32_t first_key;
     const void *code;
-    bool ours; /* it lies in a block of this heap */
+    bool ours; /* its end is told to us: no other interpreter has it */
 };
 
 struct placed_site {
@@ -51,6 +52,14 @@ void pyr_sites_init(struct pyr_heap *heap)
     slot->key = pyr_cache_beside(heap, slot)->key = no_key;
 }
 
+void pyr_sites_forget_code(struct pyr_heap *heap)
+{
+    pyr_nodes_release(&heap->index.keys);
+    pyr_nodes_release(&heap->index.codes);
+    memset(heap->cache, 0, sizeof heap->cache);
+    pyr_sites_init(heap);
+}
+
 /* ---- code objects that are alive ---- */
 
 static uint64_t hash_address(const void *at)
@@ -67,11 +76,18 @@ static uint32_t code_find(const struct pyr_heap *heap, const void *code)
     return n;
 }
 
-/* Its end must be told to us. Code that is in no block of ours is static: it lives as long as the process. */
+/* Static code: it lives as long as the process, and its count of references, the first word, is as it is. */
+static bool is_immortal(const void *object)
+{
+    return pyr_int_in(object, 0) < 0;
+}
+
+/* Its end must be told to us. Code that is in no block of ours is static; or it was there before the heap, and is
+ * looked for when a block from before is freed. */
 static bool code_mark(struct pyr_heap *heap, const void *code)
 {
     if (!pyr_region_owns(code))
-        return pyr_large_mark(&heap->large, code, PYR_TAG_CODE);
+        return pyr_large_mark(&heap->large, code, PYR_TAG_CODE) || (heap->late && !is_immortal(code));
     *pyr_tag_at(pyr_pool_of(code), code) |= PYR_TAG_CODE;
     return true;
 }
@@ -177,7 +193,8 @@ void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t s
 static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record, uint32_t instruction)
 {
     uint32_t number = heap->site_count;
-    if (!pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)) ||
+    if (number >= PYR_SITE_FORGOTTEN ||
+        !pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)) ||
         !pyr_window_reserve(&heap->peak_window, ((size_t)number + 1) * sizeof(struct pyr_heap_peak)))
         return PYR_SITE_OTHER;
     heap->sites[number].caller = caller;

@@ -41,6 +41,12 @@ bool pyr_frame_is_incomplete(const void *frame);
 /* Bytes from the first instruction; UINT32_MAX: before it. */
 uint32_t pyr_instruction_of(const void *frame, const char *code);
 
+/* What is known by the addresses of code: learnt anew where it runs again. */
+void pyr_sites_forget_code(struct pyr_heap *heap);
+
+/* In the tag of a block that is not counted any more: the number of no site. */
+#define PYR_SITE_FORGOTTEN (PYR_SITES_MAX - 1u)
+
 /* Tables of an empty heap. */
 void pyr_sites_init(struct pyr_heap *heap);
 

@@ -56,7 +56,7 @@ struct pyr_stacks {
 
 extern PYR_OWN struct pyr_stacks pyr_stacks;
 
-/* From now on sites are nodes. Before the first allocation. */
+/* From now on sites are nodes; nothing is kept of stacks that were found before. */
 void pyr_stacks_start(void);
 
 /* The site of the stack whose innermost frame is this one; learnt where it is new. */

@@ -37,18 +37,18 @@ class Setting:
 class Run:
     """One whole program, from exec to exit, by the kernel's own account of it."""
 
-    def __init__(self, python, folder, script, scale, env):
-        inside = "/" + os.path.relpath(os.path.join(folder, script), python.root)
-        command = python.command(inside, scale)
+    def __init__(self, python, words, env, quiet=False):
+        command = python.command(*words)
         if python.root != "/":  # what is preloaded lies inside the root: chroot itself must not look for it
             command = [*command[:2], "/usr/bin/env", *(f"{name}={value}" for name, value in env.items()), *command[2:]]
             env = {}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=pythons.clean_environment(env))
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if quiet else None,
+                                   env=pythons.clean_environment(env))
         self.output = process.stdout.read().decode()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            raise RuntimeError(f"{script} ended with {process.returncode}")
+            raise RuntimeError(f"{' '.join(map(str, words))} ended with {process.returncode}")
         self.answer, self.wall_s = self.output.split()[0], float(self.output.split()[1])
         self.cpu_s = usage.ru_utime + usage.ru_stime
         self.peak_rss = usage.ru_maxrss * 1024
@@ -74,7 +74,7 @@ class Ground:
 
     def run(self, name, scale, mode):
         """mode: None, without the agent; "lines" or "stacks"."""
-        return Run(self.python, self.folder, name + ".py", scale, self.with_agent(mode) if mode else {})
+        return Run(self.python, [f"{self.inside}/{name}.py", scale], self.with_agent(mode) if mode else {})
 
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -135,4 +135,10 @@ def stacks(setting):
     return table(setting, "stacks")
 
 
-MEASUREMENTS = {"memory-lines": lines, "memory-stacks": stacks}
+def peers(setting):
+    """Beside tracemalloc, memray and scalene: CPU time / peak RSS of whole processes over the plain run's, in turns."""
+    import peers as others
+    return others.table(setting)
+
+
+MEASUREMENTS = {"memory-lines": lines, "memory-stacks": stacks, "memory-peers": peers}

@@ -35,7 +35,7 @@ _pyrometer() {
     local profile="--output --force --rate --mode --no-children --no-stop --opcodes --duration --quiet --help" options
     case $command in
     run) options="$profile --memory --python -m -c" ;;
-    attach) options="$profile --ready-fd" ;;
+    attach) options="$profile --ready-fd --memory-from-within" ;;
     top) options="--rate --mode --interval --window --no-children --no-stop --help" ;;
     dump) options="--locals --json --root --help" ;;
     report) options="--format --json --output --force --weight --mode --by --opcodes --no-threads --thread --function --pid --from --to

@@ -87,6 +87,11 @@ int pyr_profiler_flush(struct pyr_profiler *profiler, struct pyr_err *err);
 int pyr_profiler_close(struct pyr_profiler *profiler, int root_exit_status, struct pyr_profile_summary *summary,
                        struct pyr_err *err);
 
+/* Makes a recording of what the agent has counted where PYROMETER_MEMORY_DIR told it to: of all files of a directory,
+ * or of one (PID.N.memory); of processes that run, have ended or were killed. The files stay as they are.
+ * PYR_E_NOT_FOUND: there is none. */
+int pyr_collect_memory(const char *files, const char *output, bool force, struct pyr_err *err);
+
 /* ---- reports from a recording ---- */
 
 enum pyr_by { PYR_BY_LINE, PYR_BY_FUNCTION };

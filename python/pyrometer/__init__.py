@@ -14,7 +14,8 @@
         print(suspect.text)
 
 The measuring is done by the program `pyrometer` in a process of its own; nothing is installed into this one, but by
-`from pyrometer import tracemalloc`, which traces allocations from inside. Linux only.
+`from pyrometer import tracemalloc`, which traces allocations from inside, and by `pyrometer.memory.start`, which counts
+them. Linux only.
 """
 from . import heap, objgraph
 from ._binary import PyrometerError, find_binary

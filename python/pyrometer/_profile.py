@@ -45,6 +45,7 @@ class Profile:
         self._running = threading.Lock()
         self._child: Optional["subprocess.Popen[bytes]"] = None
         self._errors: Optional[IO[bytes]] = None
+        self._ready = b""  # what the command said then
 
     def start(self) -> "Profile":
         """Begins, and returns when the first sample has been taken. Raises PyrometerError if it cannot, or if it runs
@@ -85,7 +86,8 @@ class Profile:
             pass
         if self._child.poll() is None and not poll.poll(0):
             raise PyrometerError("pyrometer did not begin within %d s; what is wrong here says: pyrometer doctor" % _READY_S)
-        if not poll.poll(0) or not os.read(ready, 64):
+        self._ready = os.read(ready, 8192) if poll.poll(0) else b""
+        if not self._ready:
             status = self._child.wait()
             raise complaint(self._said(), status)
 

@@ -116,6 +116,7 @@ class Line:
 @dataclasses.dataclass(frozen=True)
 class Memory:
     """Memory of the whole run. Temporary is what was freed while it was among the last temporary_within allocations.
+    begun_late: the running program began to count, by pyrometer.memory.start; what was there before is not in it.
     timeline: (seconds, heap bytes, resident bytes)."""
     peak_bytes: Optional[int] = None
     peak_at_s: Optional[float] = None
@@ -125,6 +126,7 @@ class Memory:
     temporary_bytes: Optional[int] = None
     temporary_blocks: Optional[int] = None
     temporary_within: Optional[int] = None
+    begun_late: bool = False
     timeline: List[Tuple[float, int, int]] = dataclasses.field(default_factory=list)
 
 

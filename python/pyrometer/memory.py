@@ -28,27 +28,30 @@ import sys
 import types
 from typing import IO, Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union, overload
 
+from . import _agent as _agent_file
 from ._binary import PyrometerError
+from ._tracker import Tracker, start, stop
 
-__all__ = ["FunctionLines", "Held", "LineMemory", "current", "lines", "profile", "show_results"]
+__all__ = ["FunctionLines", "Held", "LineMemory", "Tracker", "current", "lines", "profile", "show_results", "start", "stop"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _MIB = 1024 * 1024
 _TRACED = not hasattr(sys, "monitoring")
 _HOW = int(_TRACED) | (2 if sys.version_info >= (3, 14) else 0)  # as chosen.h of the agent says
 _ADVICE = ("this process is not counted, so there is no memory to tell of; start it by `pyrometer run` (on a Python with a GIL, "
-           "without --memory off, PYTHONMALLOC or -X dev)")
+           "without --memory off, PYTHONMALLOC or -X dev), or call pyrometer.memory.start() before")
 
 
 @dataclasses.dataclass(frozen=True)
 class Held:
-    """Bytes that are allocated now: by Python's allocators, and by C code (malloc and the like, anonymous mappings)."""
+    """Bytes that are allocated now: by Python's allocators, and by C code (malloc and the like, anonymous mappings; None where
+    that is not counted). After `start`, those that were allocated since."""
     python_bytes: int = 0
-    c_bytes: int = 0
+    c_bytes: Optional[int] = 0
 
     @property
     def bytes(self) -> int:
-        return self.python_bytes + self.c_bytes
+        return self.python_bytes + (self.c_bytes or 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,11 +84,11 @@ class _Line(ctypes.Structure):
 
 
 class _Agent:
-    """The preloaded agent's functions."""
+    """The functions of the agent that is in this process."""
 
     def __init__(self) -> None:
         try:
-            library = ctypes.PyDLL(None)
+            library = _agent_file.load() if _agent_file.load.cache_info().currsize else ctypes.PyDLL(None)
             self.now = library.pyrometer_memory_now
         except (AttributeError, OSError):
             raise PyrometerError(_ADVICE) from None
@@ -98,9 +101,10 @@ class _Agent:
 
     def held(self) -> Held:
         figures = (ctypes.c_uint64 * 2)()
-        if self.now(figures) != 0:
+        answer = self.now(figures)
+        if answer < 0:
             raise PyrometerError(_ADVICE)
-        return Held(*figures)
+        return Held(figures[0], figures[1] if answer == 0 else None)
 
 
 _agent = functools.lru_cache(maxsize=None)(_Agent)
@@ -184,13 +188,14 @@ def _drive(inner: Any, number: int) -> Any:
     step, arguments, resumed = inner.send, (None, ), 0
     try:
         while True:
-            agent.begin(number, resumed)
+            begun = agent.begin(number, resumed)
             try:
                 value = step(*arguments)
             except StopIteration as stop:
                 return stop.value
             finally:
-                agent.end()
+                if begun:
+                    agent.end()
             resumed = 1
             try:
                 step, arguments = inner.send, ((yield value), )
@@ -224,7 +229,8 @@ def _wrapped(function: Callable[..., Any], chosen: _Chosen) -> Callable[..., Any
         def wrapper(*args: Any, **keywords: Any) -> Any:
             if not _may_follow(function):
                 return function(*args, **keywords)
-            agent.begin(number, 0)
+            if not agent.begin(number, 0):  # nothing is counted now
+                return function(*args, **keywords)
             try:
                 return function(*args, **keywords)
             finally:

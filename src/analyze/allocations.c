@@ -87,6 +87,7 @@ static void add_heap(struct pyr_allocations *sums, const struct pyr_shown *view,
     sums->heaps++;
     sums->cut |= heap->cut;
     sums->whole |= heap->stacks;
+    sums->begun_late |= heap->begun_late;
     sums->allocated_blocks += heap->allocated_blocks;
     sums->allocated_bytes += heap->allocated_bytes;
     sums->live_blocks += heap->live_blocks;

@@ -31,6 +31,7 @@ struct pyr_allocations {
     uint64_t temporary_blocks, temporary_bytes;
     uint32_t temporary_within; /* see pyr_memory_facts; 0: not all heaps say what was temporary */
     bool at_main_end;          /* all of live is as it was when the main module had ended */
+    bool begun_late;           /* some heap was counted only from a moment on */
     bool whole;                /* some heap's sites are whole stacks */
     bool cut;                  /* the recording ends before some of the sites */
     struct pyr_vec stacks;     /* of struct pyr_allocation, in order of process and leaf */

@@ -3,10 +3,6 @@
 #include "base/alloc.h"
 #include "base/parallel.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <stdbool.h>
-
 enum { CHUNKS = 4 };
 
 struct pyr_handover {
@@ -45,18 +41,13 @@ static void *take_all(void *context)
 struct pyr_handover *pyr_handover_start(pyr_handover_take *take, void *context)
 {
     struct pyr_handover *handover = pyr_parallel_parts() > 1 ? pyr_alloc(sizeof *handover) : NULL;
-    sigset_t all, before;
     if (!handover)
         return NULL;
     handover->take = take;
     handover->context = context;
     pthread_mutex_init(&handover->lock, NULL);
     pthread_cond_init(&handover->changed, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int problem = pthread_create(&handover->thread, NULL, take_all, handover);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (problem) {
+    if (!pyr_thread_start(&handover->thread, take_all, handover)) {
         pyr_free(handover);
         return NULL;
     }

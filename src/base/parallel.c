@@ -1,8 +1,7 @@
 #include "base/parallel.h"
 
-#include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
+#include <signal.h>
 
 struct part {
     pyr_parallel_work work;
@@ -46,4 +45,14 @@ void pyr_parallel(size_t count, pyr_parallel_work work, void *context)
     for (unsigned i = 0; i < n; i++)
         if (parts[i].started)
             pthread_join(parts[i].thread, NULL);
+}
+
+bool pyr_thread_start(pthread_t *thread, void *(*work)(void *context), void *context)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(thread, NULL, work, context) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
 }

@@ -2,6 +2,8 @@
 #ifndef PYR_BASE_PARALLEL_H
 #define PYR_BASE_PARALLEL_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define PYR_PARALLEL_MAX 8
@@ -14,5 +16,8 @@ unsigned pyr_parallel_parts(void); /* into how many parts work is cut: CPUs that
 /* Cuts 0 <= i < count into equal ranges, one for each part, and returns when all are done. Where no thread can be had
  * the caller's does it all. */
 void pyr_parallel(size_t count, pyr_parallel_work work, void *context);
+
+/* Another thread, which sees no signals; join it. False: there is none, and nothing was done. */
+bool pyr_thread_start(pthread_t *thread, void *(*work)(void *context), void *context);
 
 #endif

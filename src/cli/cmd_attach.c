@@ -15,6 +15,7 @@
 struct attach_args {
     struct profile_args profile;
     unsigned ready_fd;
+    bool from_within;
 };
 
 #define NO_FD UINT_MAX
@@ -25,14 +26,16 @@ struct attach_args {
 struct ready {
     int fd;
     pid_t pid;
+    const char *directory; /* for the agent; NULL: none */
 };
 
 /* Whoever waits for it may have gone. */
 static void say_ready(void *context)
 {
     const struct ready *ready = context;
-    char line[32];
-    int length = snprintf(line, sizeof line, "ready %ld\n", (long)ready->pid);
+    char line[PATH_MAX + 32];
+    int length = snprintf(line, sizeof line, "ready %ld%s%s\n", (long)ready->pid, ready->directory ? " " : "",
+                          ready->directory ? ready->directory : "");
     ssize_t written = write(ready->fd, line, (size_t)length);
     (void)written;
     close(ready->fd);
@@ -73,10 +76,11 @@ static int record(struct pyr_profiler *profiler, const struct pyr_signals *signa
     return close_rc < 0 ? close_rc : rc;
 }
 
-static int attach(const struct pyr_cmd *cmd, const struct attach_args *attach_args, pid_t pid, const char *file)
+static int attach(const struct pyr_cmd *cmd, const struct attach_args *attach_args, pid_t pid, const char *file,
+                  const char *directory)
 {
     const struct profile_args *args = &attach_args->profile;
-    struct ready ready = {.fd = (int)attach_args->ready_fd, .pid = pid};
+    struct ready ready = {.fd = (int)attach_args->ready_fd, .pid = pid, .directory = directory};
     struct pyr_profile_options options = pyr_profile_options_of(args);
     struct pyr_profile_summary summary = {0};
     struct pyr_profiler *profiler;
@@ -84,6 +88,7 @@ static int attach(const struct pyr_cmd *cmd, const struct attach_args *attach_ar
     struct pyr_err err = {0};
     options.output = file;
     options.attached = true;
+    options.memory_directory = directory;
     options.wait_python_s = WAIT_PYTHON_S;
     if (attach_args->ready_fd != NO_FD) {
         options.ready = say_ready;
@@ -107,6 +112,19 @@ static int attach(const struct pyr_cmd *cmd, const struct attach_args *attach_ar
     return PYR_EXIT_DONE;
 }
 
+/* With a directory for the agent that the process loads itself: it goes when we do. */
+static int attach_with(const struct pyr_cmd *cmd, const struct attach_args *args, pid_t pid, const char *file)
+{
+    struct pyr_preload *preload = NULL;
+    struct pyr_err err = {0};
+    int rc = args->from_within ? pyr_preload_open(&preload, false, &err) : 0;
+    if (rc < 0)
+        return pyr_say_failed(cmd, &err, rc);
+    int status = attach(cmd, args, pid, file, preload ? pyr_preload_directory(preload) : NULL);
+    pyr_preload_close(preload);
+    return status;
+}
+
 static int attach_run(const struct pyr_cmd *cmd, void *args, const struct pyr_words *words)
 {
     const struct attach_args *attach_args = args;
@@ -125,7 +143,7 @@ static int attach_run(const struct pyr_cmd *cmd, void *args, const struct pyr_wo
     char *file = profile->output ? strdup(profile->output) : pyr_recording_name(NULL, (pid_t)pid);
     if (!file)
         return pyr_say_failed(cmd, &err, PYR_E_NOMEM);
-    int status = attach(cmd, attach_args, (pid_t)pid, file);
+    int status = attach_with(cmd, attach_args, (pid_t)pid, file);
     free(file);
     return status;
 }
@@ -137,6 +155,10 @@ static const struct pyr_option options[] = {
      .value = "N",
      .offset = offsetof(struct attach_args, ready_fd),
      .help = "write \"ready PID\" and a newline to file descriptor N, and close it, when the first sample is taken"},
+    {.name = "memory-from-within",
+     .offset = offsetof(struct attach_args, from_within),
+     .help = "record also what the process counts by itself, in a directory that --ready-fd names behind PID: for "
+             "pyrometer.memory.start()"},
     PYR_OPTION_END};
 
 static const struct attach_args defaults = {.profile = PROFILE_DEFAULTS, .ready_fd = NO_FD};

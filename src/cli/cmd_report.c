@@ -5,7 +5,11 @@
 
 #include "pyrometer/pyrometer.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct report_args {
     const char *format, *output, *thread, *functions;
@@ -41,6 +45,31 @@ static struct pyr_report_options library_options(const struct report_args *args,
     };
 }
 
+/* What the agent counted by itself: a directory, or a file that it names so. */
+static bool is_agents(const char *path)
+{
+    struct stat status;
+    const char *end = strrchr(path, '.');
+    return stat(path, &status) == 0 && (S_ISDIR(status.st_mode) || (end && strcmp(end, ".memory") == 0));
+}
+
+/* Those become a recording first, in memory. */
+static int report(const char *path, const struct pyr_report_options *options, FILE *out, struct pyr_err *err)
+{
+    char made[32];
+    if (!is_agents(path))
+        return pyr_report(path, options, out, err);
+    int file = memfd_create("pyrometer", MFD_CLOEXEC);
+    if (file < 0)
+        return pyr_err_set(err, PYR_E_IO, "no file can be made in memory: %s", strerror(errno));
+    snprintf(made, sizeof made, "/dev/fd/%d", file);
+    int rc = pyr_collect_memory(path, made, true, err);
+    if (rc == 0)
+        rc = pyr_report(made, options, out, err);
+    close(file);
+    return rc;
+}
+
 static int write_report(const struct pyr_cmd *cmd, const struct report_args *args, const char *recording)
 {
     struct pyr_outfile output;
@@ -49,7 +78,7 @@ static int write_report(const struct pyr_cmd *cmd, const struct report_args *arg
     if (rc < 0)
         return pyr_say_failed(cmd, &err, rc);
     struct pyr_report_options options = library_options(args, &output, &notice);
-    rc = pyr_report(recording, &options, output.stream, &err);
+    rc = report(recording, &options, output.stream, &err);
     int close_rc = pyr_outfile_close(&output, rc == 0, rc < 0 ? NULL : &err);
     if (rc == 0)
         rc = close_rc;
@@ -166,7 +195,9 @@ static const struct report_args defaults = {.mode = MODE_OF_RECORDING};
 const struct pyr_cmd pyr_cmd_report = {
     .name = "report",
     .summary = "Shows a recording, or turns it into another tool's format",
-    .usage = (const char *const[]){"[OPTION...] FILE", NULL},
+    .usage = (const char *const[]){"[OPTION...] FILE", "[OPTION...] DIRECTORY", NULL},
+    .details = "A DIRECTORY is one in which processes count their memory (PYROMETER_MEMORY_DIR); a FILE of it,\n"
+               "PID.N.memory, is one process, which may run, have ended or been killed.\n",
     .more = pyr_formats_print,
     .options = options,
     .args_size = sizeof(struct report_args),

@@ -5,7 +5,7 @@
 #include "layout/pymalloc.h"
 #include "pyobj/interp.h"
 
-enum { ARENAS_MAX = 1 << 24, POOLS_MAX = 1 << 16, POOL_MAX = 1 << 20 };
+enum { ARENAS_MAX = 1 << 24, POOLS_MAX = 1 << 16, POOL_MAX = 1 << 20, HEADS = 64 };
 
 struct arenas {
     struct walk *walk;
@@ -27,6 +27,16 @@ static bool read_pool(struct walk *walk, uint64_t at, struct pyr_pymalloc_pool *
     if (bytes)
         memcpy(pool, bytes, sizeof *pool);
     return bytes;
+}
+
+/* Of pools that lie one behind the other: of each the head alone, not its page. How many could be read. */
+static size_t read_heads(struct walk *walk, uint64_t at, uint64_t size, size_t count, struct pyr_pymalloc_pool *heads)
+{
+    struct iovec local = {heads, count * sizeof *heads}, remote[HEADS];
+    for (size_t i = 0; i < count; i++)
+        remote[i] = (struct iovec){(void *)(uintptr_t)(at + i * size), sizeof *heads};
+    ssize_t got = pyr_target_readv(walk->view.target, &local, 1, remote, count);
+    return got < 0 ? 0 : (size_t)got / sizeof *heads;
 }
 
 static uint64_t block_size(const struct pyr_pymalloc_pool *pool)
@@ -102,19 +112,36 @@ static bool is_vector(struct walk *walk, uint64_t vector)
     return false;
 }
 
-static int give_pool(struct arenas *arenas, uint64_t at, uint64_t size, uint64_t number)
+/* head: NULL if it could not be read. */
+static int give_pool(struct arenas *arenas, uint64_t at, uint64_t size, uint64_t number,
+                     const struct pyr_pymalloc_pool *head)
 {
-    struct pyr_pymalloc_pool pool;
     struct pyr_snapshot_pool row = {.address = at, .size = (uint32_t)size};
-    if (!read_pool(arenas->walk, at, &pool) || pool_size(&pool, number) != size)
+    if (!head || pool_size(head, number) != size)
         return arenas->walk->facts->torn++, 0;
-    if (pool.used) {
-        row.block_size = (uint32_t)block_size(&pool);
-        row.used = pool.used;
-        row.total = (uint32_t)((size - sizeof pool) / row.block_size);
+    if (head->used) {
+        row.block_size = (uint32_t)block_size(head);
+        row.used = head->used;
+        row.total = (uint32_t)((size - sizeof *head) / row.block_size);
     }
     arenas->pools++;
     return pyr_snapshot_writer_pool(arenas->walk->writer, &row);
+}
+
+static int give_pools(struct arenas *arenas, uint64_t from, uint64_t to, uint64_t size, uint64_t number)
+{
+    struct pyr_pymalloc_pool heads[HEADS];
+    int rc = 0;
+    for (size_t count; rc == 0 && from < to; from += count * size) {
+        count = (to - from + size - 1) / size < HEADS ? (size_t)((to - from + size - 1) / size) : HEADS;
+        size_t got = read_heads(arenas->walk, from, size, count, heads);
+        for (size_t i = 0; rc == 0 && i < count; i++) {
+            uint64_t at = from + i * size;
+            bool known = i < got || read_pool(arenas->walk, at, &heads[i]);
+            rc = give_pool(arenas, at, size, number, known ? &heads[i] : NULL);
+        }
+    }
+    return rc;
 }
 
 /* Pools from `fresh` on have never been used: they have no rows. */
@@ -125,9 +152,7 @@ static int give_arena(struct arenas *arenas, const struct pyr_pymalloc_arena *ar
     uint64_t lost = size && first != arena->address ? 1 : 0;
     struct pyr_snapshot_arena row = {
         .address = arena->address, .size = (arena->pools + lost) * size, .first_pool = arenas->pools};
-    int rc = 0;
-    for (uint64_t at = first; rc == 0 && at < arena->fresh; at += size)
-        rc = give_pool(arenas, at, size, number);
+    int rc = give_pools(arenas, first, arena->fresh, size, number);
     row.pools = arenas->pools - row.first_pool;
     return rc == 0 ? pyr_snapshot_writer_arena(arenas->walk->writer, &row) : rc;
 }

@@ -1,6 +1,7 @@
 /* The collector's lists. No version tells where in its state they are, and it moves within a minor version: they are
  * known by being rings. */
 #include "heap/private.h"
+#include "heap/sweep.h"
 
 #define LINK_FLAGS 3ull /* low bits of links that say something else */
 
@@ -54,19 +55,65 @@ int collector_find(struct walk *walk, uint64_t interp, struct collector *collect
     return PYR_E_UNSUPPORTED;
 }
 
+/* How far one thread has come in a list. */
+struct way {
+    uint64_t last, stop; /* what it marked last; what it did not mark: the head, what is no object, or the other's */
+    uint64_t count;
+};
+
+struct marking {
+    const struct collector *collector;
+    struct way forward[GENERATIONS + 1], backward[GENERATIONS + 1];
+};
+
+static bool mark_one(struct walk *walk, uint64_t node, unsigned list)
+{
+    uint64_t at = node + HEAD_SIZE;
+    struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
+    return region && !pyr_mirror_has(region, PYR_MARK_TRACKED, at) && walk_type_of(walk, at) &&
+           sweep_found_tracked(walk, region, at, list);
+}
+
+/* link: where a node has the address of the next one, 0, or that of the one before, 8. */
+static void mark_list(struct walk *walk, uint64_t head, unsigned link, unsigned list, struct way *way)
+{
+    uint64_t node = head ? link_at(walk, head + link) : 0;
+    way->last = head;
+    for (; node && node != head && mark_one(walk, node, list); node = link_at(walk, node + link)) {
+        way->last = node;
+        way->count++;
+    }
+    way->stop = node;
+}
+
+static void mark_forward(struct walk *walk, void *context)
+{
+    struct marking *marking = context;
+    for (unsigned i = 0; i <= GENERATIONS; i++)
+        mark_list(walk, marking->collector->heads[i], 0, i, &marking->forward[i]);
+}
+
+static void mark_backward(struct walk *walk, void *context)
+{
+    struct marking *marking = context;
+    for (unsigned i = GENERATIONS + 1; i-- > 0;)
+        mark_list(walk, marking->collector->heads[i], 8, i, &marking->backward[i]);
+}
+
+/* One came to the end, or they met. */
+static bool is_whole(uint64_t head, const struct way *forward, const struct way *backward, bool helped)
+{
+    return forward->stop == head ||
+           (helped && (backward->stop == head || (forward->stop == backward->last && backward->stop == forward->last)));
+}
+
 void collector_mark(struct walk *walk, struct collector *collector)
 {
+    struct marking marking = {.collector = collector};
+    bool helped = sweep_both(walk, mark_forward, mark_backward, &marking);
     for (unsigned i = 0; i <= GENERATIONS; i++) {
-        uint64_t head = collector->heads[i], node = head ? link_at(walk, head) : 0;
-        for (; node && node != head; node = link_at(walk, node)) {
-            uint64_t at = node + HEAD_SIZE;
-            struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
-            if (!region || pyr_mirror_is_marked(region, at) || !walk_type_of(walk, at))
-                break;
-            pyr_mirror_mark(region, at);
-            collector->counts[i]++;
-        }
-        if (node != head)
+        collector->counts[i] += marking.forward[i].count + marking.backward[i].count;
+        if (!is_whole(collector->heads[i], &marking.forward[i], &marking.backward[i], helped))
             walk->facts->torn++;
     }
 }

@@ -1,5 +1,6 @@
 /* What an object refers to: containers, and structures by their words. */
 #include "heap/private.h"
+#include "heap/sweep.h"
 #include "pyobj/type.h"
 
 enum {
@@ -16,13 +17,11 @@ bool walk_reach(struct walk *walk, uint64_t at)
     struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
     if (!region)
         return false;
-    if (pyr_mirror_is_marked(region, at))
+    if (pyr_mirror_has(region, PYR_MARK_FOUND, at))
         return true;
     if (!walk_type_of(walk, at))
         return false;
-    pyr_mirror_mark(region, at);
-    if (!pyr_vec_push(&walk->pending, &at))
-        walk->no_memory = true;
+    sweep_found(walk, region, at);
     return true;
 }
 
@@ -32,11 +31,8 @@ static bool trust(struct walk *walk, uint64_t at)
     struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
     if (!region)
         return false;
-    if (pyr_mirror_is_marked(region, at))
-        return true;
-    pyr_mirror_mark(region, at);
-    if (!pyr_vec_push(&walk->pending, &at))
-        walk->no_memory = true;
+    if (!pyr_mirror_has(region, PYR_MARK_FOUND, at))
+        sweep_found(walk, region, at);
     return true;
 }
 
@@ -60,7 +56,7 @@ bool walk_guess(struct walk *walk, uint64_t at)
     struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
     if (!region)
         return false;
-    return pyr_mirror_is_marked(region, at) || (is_likely(walk, region, at) && walk_reach(walk, at));
+    return pyr_mirror_has(region, PYR_MARK_FOUND, at) || (is_likely(walk, region, at) && walk_reach(walk, at));
 }
 
 /* Where a type's own traversal was run, that says what the collector is shown. */
@@ -69,7 +65,9 @@ static void push_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapsho
     if (walk->shown.known && !(kind & PYR_EDGE_HIDDEN))
         kind |= shown_take(walk, to) ? 0 : PYR_EDGE_HIDDEN;
     struct pyr_snapshot_edge edge = {.to = to, .label = label, .kind = kind};
-    if (!pyr_vec_push(&walk->edges, &edge))
+    if (walk->edges.count < walk->edges.capacity)
+        *PYR_VEC_AT(&walk->edges, struct pyr_snapshot_edge, walk->edges.count++) = edge;
+    else if (!pyr_vec_push(&walk->edges, &edge))
         walk->no_memory = true;
 }
 

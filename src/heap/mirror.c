@@ -26,21 +26,46 @@ static uint64_t marks_size(const struct pyr_mirror_region *region)
     return ((region->end - region->start) >> (PYR_MIRROR_ALIGN_SHIFT + 3)) + 8;
 }
 
-static void release_region(struct pyr_mirror_region *region)
+static uint64_t chunks_of(const struct pyr_mirror_region *region)
+{
+    return ((region->end - region->start) >> PYR_MIRROR_CHUNK_SHIFT) + 1;
+}
+
+static void release_marks(struct pyr_mirror_region *region)
+{
+    for (int i = 0; i < PYR_MARKS; i++)
+        if (region->marks[i])
+            munmap(region->marks[i], marks_size(region));
+    if (region->waiting)
+        munmap(region->waiting, chunks_of(region));
+}
+
+static bool reserve_marks(struct pyr_mirror_region *region)
+{
+    bool all = (region->waiting = reserve(chunks_of(region))) != NULL;
+    for (int i = 0; i < PYR_MARKS; i++)
+        all &= (region->marks[i] = reserve(marks_size(region))) != NULL;
+    return all;
+}
+
+static void release_places(struct pyr_mirror_region *region)
 {
     if (region->place)
         munmap(region->place, pages_of(region) * sizeof *region->place);
-    if (region->marks)
-        munmap(region->marks, marks_size(region));
+}
+
+static bool reserve_places(struct pyr_mirror_region *region)
+{
+    region->place = reserve(pages_of(region) * sizeof *region->place);
+    return region->place != NULL;
 }
 
 static bool reserve_region(struct pyr_mirror_region *region)
 {
-    region->place = reserve(pages_of(region) * sizeof *region->place);
-    region->marks = reserve(marks_size(region));
-    if (region->place && region->marks)
+    if (reserve_places(region) && reserve_marks(region))
         return true;
-    release_region(region);
+    release_places(region);
+    release_marks(region);
     return false;
 }
 
@@ -48,6 +73,7 @@ static bool reserve_ring(struct pyr_mirror *mirror, uint64_t size)
 {
     size = size < PYR_MIRROR_SIZE_MIN ? PYR_MIRROR_SIZE_MIN : size > RING_MAX ? RING_MAX : size;
     mirror->ring_pages = (uint32_t)(size / PAGE);
+    mirror->limit = PYR_MIRROR_SIZE_MIN / PAGE;
     mirror->ring = reserve(size);
     mirror->places = reserve(mirror->ring_pages * sizeof *mirror->places);
     if (mirror->ring)
@@ -119,10 +145,33 @@ int pyr_mirror_open(struct pyr_mirror *mirror, struct pyr_target *target, uint64
     return 0;
 }
 
+static void forget_places(struct pyr_mirror *view)
+{
+    for (size_t i = 0; i < view->count; i++)
+        view->regions[i].place = NULL;
+}
+
+int pyr_mirror_view(struct pyr_mirror *view, const struct pyr_mirror *of)
+{
+    *view = (struct pyr_mirror){.target = of->target, .is_view = true};
+    view->regions = pyr_memdup(of->regions, of->count * sizeof *of->regions);
+    if (!view->regions)
+        return PYR_E_NOMEM;
+    view->count = of->count;
+    forget_places(view);
+    for (size_t i = 0; i < view->count; i++)
+        if (!reserve_places(&view->regions[i]))
+            return PYR_E_NOMEM;
+    return reserve_ring(view, (uint64_t)of->ring_pages * PAGE) ? 0 : PYR_E_NOMEM;
+}
+
 void pyr_mirror_release(struct pyr_mirror *mirror)
 {
-    for (size_t i = 0; i < mirror->count; i++)
-        release_region(&mirror->regions[i]);
+    for (size_t i = 0; i < mirror->count; i++) {
+        release_places(&mirror->regions[i]);
+        if (!mirror->is_view)
+            release_marks(&mirror->regions[i]);
+    }
     pyr_free(mirror->regions);
     if (mirror->ring)
         munmap(mirror->ring, (uint64_t)mirror->ring_pages * PAGE);
@@ -156,7 +205,7 @@ static void drop(struct pyr_mirror *mirror, uint32_t place)
         return;
     uint32_t *known = &region->place[(at - region->start) >> PYR_MIRROR_PAGE_SHIFT];
     if (*known == place + 1)
-        *known = 0;
+        *known = PYR_MIRROR_GONE | mirror->pages_read;
     mirror->full = true;
 }
 
@@ -175,19 +224,45 @@ static void read_pages(struct pyr_mirror *mirror, uint8_t *to, uint64_t at, uint
 static uint32_t run_length(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
                            uint32_t wanted)
 {
-    uint32_t before = region->place[page] ? region->place[page] : page ? region->place[page - 1] : 0;
-    uint32_t pages = before ? 2u * mirror->places[before - 1].run : mirror->full ? 1 : RUN_FIRST;
+    uint32_t before = region->place[page];
+    if (!pyr_mirror_is_there(mirror, before))
+        before = page ? region->place[page - 1] : 0;
+    uint32_t pages = pyr_mirror_is_there(mirror, before) ? 2u * mirror->places[before - 1].run
+                     : mirror->full                      ? 1
+                                                         : RUN_FIRST;
     uint32_t length = wanted;
     if (pages > PYR_MIRROR_RUN_MAX)
         pages = PYR_MIRROR_RUN_MAX;
-    while (length < pages && page + length < pages_of(region) && !region->place[page + length])
+    while (length < pages && page + length < pages_of(region) &&
+           !pyr_mirror_is_there(mirror, region->place[page + length]))
         length++;
     return length;
 }
 
+static void note_missed(struct pyr_mirror *mirror, uint32_t place)
+{
+    if ((place & PYR_MIRROR_GONE) && ((mirror->pages_read - place) & ~PYR_MIRROR_GONE) < mirror->ring_pages)
+        mirror->missed++;
+}
+
+/* From the first place on again, or, where an eighth of what was read had been there not long before, into more places:
+ * memory that is never used costs nothing. */
+static void go_round(struct pyr_mirror *mirror)
+{
+    if (mirror->missed > mirror->limit / 8 && mirror->limit < mirror->ring_pages)
+        mirror->limit = mirror->ring_pages - mirror->limit < mirror->limit ? mirror->ring_pages : 2 * mirror->limit;
+    else
+        mirror->next = 0;
+    mirror->missed = 0;
+}
+
 static uint32_t read_run(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t page, uint32_t pages)
 {
-    if (mirror->ring_pages - mirror->next < pages)
+    for (uint32_t i = 0; i < pages; i++)
+        note_missed(mirror, region->place[page + i]);
+    if (mirror->limit - mirror->next < pages)
+        go_round(mirror);
+    if (mirror->limit - mirror->next < pages)
         mirror->next = 0;
     uint32_t first = mirror->next;
     uint64_t at = region->start + page * PAGE, size = (uint64_t)pages * PAGE;
@@ -202,14 +277,16 @@ static uint32_t read_run(struct pyr_mirror *mirror, struct pyr_mirror_region *re
         mirror->places[first + i] = (struct pyr_mirror_place){.at = at + (uint64_t)i * PAGE, .run = pages};
         region->place[page + i] = first + i + 1;
     }
+    mirror->pages_read = (mirror->pages_read + pages) & ~PYR_MIRROR_GONE;
     mirror->next = first + pages;
     return first + 1;
 }
 
-static bool is_there(const struct pyr_mirror_region *region, uint64_t page, uint32_t pages)
+static bool is_there(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
+                     uint32_t pages)
 {
     for (uint32_t i = 0; i < pages; i++)
-        if (!region->place[page + i] || region->place[page + i] != region->place[page] + i)
+        if (!pyr_mirror_is_there(mirror, region->place[page + i]) || region->place[page + i] != region->place[page] + i)
             return false;
     return true;
 }
@@ -222,7 +299,7 @@ const void *pyr_mirror_load(struct pyr_mirror *mirror, struct pyr_mirror_region 
     if (size > PYR_MIRROR_SIZE_MAX)
         return NULL;
     uint32_t pages = (uint32_t)(last - first + 1), place = region->place[first];
-    if (!is_there(region, first, pages))
+    if (!is_there(mirror, region, first, pages))
         place = read_run(mirror, region, first, run_length(mirror, region, first, pages));
     return mirror->ring + (uint64_t)(place - 1) * PAGE + (at - region->start) % PAGE;
 }

@@ -1,6 +1,7 @@
 /* NumPy's arrays, as its C interface has laid them out since 1.x: they are not known to the collector, and what they
  * refer to cannot be asked of them. */
 #include "heap/private.h"
+#include "heap/sweep.h"
 
 #include "base/alloc.h"
 
@@ -260,7 +261,9 @@ static bool is_looked_at(const struct walk *walk, const struct array *array)
     uint64_t size = array->count * array->item_size;
     bool wide = array->kind == 'f' ? array->item_size == 4 || array->item_size == 8
                                    : (array->kind == 'i' || array->kind == 'u') && array->item_size > 1;
-    return wide && array->native && array->owns && size && size <= LOOKED_AT_MAX - walk->arrays_looked_at;
+    uint64_t looked_at = atomic_load(&walk->sweep->arrays_looked_at);
+    return wide && array->native && array->owns && size && looked_at < LOOKED_AT_MAX &&
+           size <= LOOKED_AT_MAX - looked_at;
 }
 
 static uint64_t look_at_values(struct walk *walk, const struct array *array, char *kind)
@@ -275,7 +278,7 @@ static uint64_t look_at_values(struct walk *walk, const struct array *array, cha
             width = array->item_size;
             break;
         }
-        walk->arrays_looked_at += part;
+        atomic_fetch_add(&walk->sweep->arrays_looked_at, part);
         note_piece(&values, array, piece, part);
         width = narrowest(array, &values, kind);
     }

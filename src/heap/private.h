@@ -16,6 +16,7 @@
 struct walk;
 struct type;
 struct sites;
+struct sweep;
 
 /* Gives an object's edges to walk_edge, in the order in which its type visits them. base: the type whose part of the
  * object this is about (the object's own, or one that it inherits from). */
@@ -82,16 +83,17 @@ struct walk {
     const struct pyr_layout *layout;
     struct pyr_mirror mirror;
     struct pyr_snapshot_writer *writer;
-    struct pyr_heap_facts *facts;
+    struct pyr_heap_facts *facts, own_facts;
     const struct pyr_heap_options *options;
-    struct pyr_vec pending;      /* of uint64_t: found, marked, not yet given to the writer */
+    struct sweep *sweep; /* what is found and to be given; shared with the other thread's walk */
+    struct walk *helper; /* of the other thread; NULL: there is none */
+    bool is_helper;
     struct pyr_vec edges;        /* of struct pyr_snapshot_edge: of the object at hand */
     struct pyr_map types;        /* address -> struct type *, or 0: known to be none */
     struct pyr_vec statics;      /* of struct range: objects in modules' data */
     struct pyr_map static_dicts; /* static type -> where the address of its dict stands, its subclasses after it */
     struct type *recent_types[1 << 12];
     struct pyr_arena arena;
-    uint64_t arrays_looked_at; /* bytes of their data */
     struct traverse *traverse; /* NULL: no code can be run in the target */
     struct {
         bool known;            /* its own traversal was run */
@@ -100,6 +102,7 @@ struct walk {
         struct pyr_map left; /* of these, how often each address is still to be had */
     } shown;                 /* of the object at hand */
     struct sites *sites;     /* NULL: nothing tells what allocated objects */
+    struct pyr_snapshot_writer *sites_writer;
     uint64_t type_type;      /* the type of types */
     uint64_t class_traverse; /* the traversal of classes that Python code makes */
     uint64_t general_lookup; /* up to 3.10: of dicts whose keys are not all str; 0: not known */
@@ -166,7 +169,7 @@ void type_load_keys(struct walk *walk, struct type *type);
 
 /* ---- edges ---- */
 
-/* Whether there is an object; the first time it is found it becomes pending. */
+/* Whether there is an object; the first time it is found it is marked as such. */
 bool walk_reach(struct walk *walk, uint64_t at);
 bool walk_guess(struct walk *walk, uint64_t at); /* the same for a word that need not be a reference */
 
@@ -224,7 +227,7 @@ pyr_snapshot_text ndarray_text(struct walk *walk, uint64_t at);
 
 /* ---- traversals of types that have no reader (traverse.c) ---- */
 
-int traverse_open(struct walk *walk);
+int traverse_open(struct walk *walk); /* the sweep is there, and the visitor in it outlives this */
 void traverse_close(struct walk *walk);
 
 /* Whether the object's own traversal is to be run: it is given later then, with others. */
@@ -233,7 +236,7 @@ bool traverse_is_full(const struct walk *walk);
 bool traverse_is_empty(const struct walk *walk);
 
 /* Runs those of all that were put off, and gives the objects. */
-int traverse_give(struct walk *walk, int (*give)(struct walk *walk, uint64_t at, unsigned generation));
+int traverse_give(struct walk *walk);
 
 /* Whether the traversal has visited something; taken, it is once less. */
 bool shown_has(const struct walk *walk, uint64_t to);
@@ -275,7 +278,11 @@ void walk_look_ahead(struct walk *walk, const struct pyr_vec *interps);
 void walk_static_object(struct walk *walk, uint64_t at, uint64_t size, const char *path);
 void walk_immortal(struct walk *walk, uint64_t at);
 
-int walk_give_all(struct walk *walk); /* what was found beside the lists, and what was put off */
+void walk_name_members(struct walk *walk); /* as its writer's texts */
+
+/* One object, to the writer: its edges, its size, what is in it. type: NULL, it is none, and counted as torn; list: of
+ * the collector, or PYR_SNAPSHOT_UNTRACKED. */
+int walk_give(struct walk *walk, uint64_t at, const struct type *type, unsigned list);
 
 /* Finds what is held from outside of the graph, and says so to the writer. */
 int walk_roots(struct walk *walk, const struct pyr_vec *interps);

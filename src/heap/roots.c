@@ -1,5 +1,6 @@
 /* What holds objects from outside of the graph: modules, frames, threads, interpreters, the data of modules. */
 #include "heap/private.h"
+#include "heap/sweep.h"
 
 #include "pyobj/frame.h"
 #include "pyobj/interp.h"
@@ -309,7 +310,7 @@ static bool in_static_object(const struct walk *walk, uint64_t at)
 static void held_by_data(struct walk *walk, const struct pyr_mirror_region *region, uint64_t at, uint64_t word)
 {
     const struct pyr_mirror_region *to = pyr_mirror_region(&walk->mirror, word);
-    if (!to || to->is_module || !pyr_mirror_is_marked(to, word) || in_static_object(walk, at))
+    if (!to || to->is_module || !pyr_mirror_has(to, PYR_MARK_FOUND, word) || in_static_object(walk, at))
         return;
     give_root(walk, PYR_ROOT_HELD, text(walk, last_part(region->path)), 0, word);
 }
@@ -346,7 +347,7 @@ int walk_roots(struct walk *walk, const struct pyr_vec *interps)
     if (rc == PYR_E_NOMEM)
         return rc;
     each_word(walk, find_static);
-    rc = walk_give_all(walk);
+    rc = sweep_give_all(walk);
     for (size_t i = 0; i < interps->count; i++)
         add_static(walk, PYR_VEC_AT(interps, struct pyr_interp, i)->at.v, walk->layout->interp_size);
     if (walk->statics.count)

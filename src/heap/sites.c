@@ -1,6 +1,7 @@
 /* What allocated an object: the private heap, where the process has it, keeps a tag for each block, with the number of
  * its site. Memory is hostile here as everywhere: what does not fit is not known. */
 #include "heap/private.h"
+#include "heap/sweep.h"
 
 #include "base/intern.h"
 #include "model/linetable.h"
@@ -215,7 +216,7 @@ static pyr_snapshot_text string_at(struct walk *walk, const struct sites *sites,
 {
     uint32_t size;
     const uint8_t *bytes = record_at(walk, sites, offset, PYR_HEAP_TEXT_STRING, &size);
-    return bytes ? pyr_snapshot_writer_text(walk->writer, bytes, size) : 0;
+    return bytes ? pyr_snapshot_writer_text(walk->sites_writer, bytes, size) : 0;
 }
 
 static bool read_code(struct walk *walk, struct sites *sites, uint32_t offset, struct code *code)
@@ -270,7 +271,7 @@ static uint32_t row_of(struct walk *walk, struct sites *sites, const struct row_
 {
     int is_new;
     int64_t number = pyr_intern_put(&sites->known, key, sizeof *key, &is_new);
-    if (number < 0 || (is_new && pyr_snapshot_writer_site(walk->writer, &key->site, key->caller) < 0)) {
+    if (number < 0 || (is_new && pyr_snapshot_writer_site(walk->sites_writer, &key->site, key->caller) < 0)) {
         walk->no_memory |= number < 0;
         return UNKNOWN;
     }
@@ -318,7 +319,7 @@ static void make_rows(struct walk *walk, struct sites *sites, uint32_t number)
         number = read_site(walk, sites, number, &site) ? caller_of(&site, number) : PYR_SITE_NO_FRAME;
     }
     while (depth-- > 0)
-        sites->rows[path[depth]] = site_row(walk, sites, path[depth]);
+        __atomic_store_n(&sites->rows[path[depth]], site_row(walk, sites, path[depth]), __ATOMIC_RELAXED);
 }
 
 uint32_t walk_site(struct walk *walk, uint64_t block)
@@ -333,7 +334,12 @@ uint32_t walk_site(struct walk *walk, uint64_t block)
     uint32_t number = (tag & ~sites->tags.other_bits) >> sites->tags.site_shift;
     if (number < PYR_SITES_RESERVED || number >= sites->count)
         return 0;
-    if (!sites->rows[number])
+    uint32_t row = __atomic_load_n(&sites->rows[number], __ATOMIC_RELAXED);
+    if (!row) {
+        pthread_mutex_lock(&walk->sweep->sites_lock);
         make_rows(walk, sites, number);
-    return sites->rows[number] == UNKNOWN ? 0 : sites->rows[number];
+        row = sites->rows[number];
+        pthread_mutex_unlock(&walk->sweep->sites_lock);
+    }
+    return row == UNKNOWN ? 0 : row;
 }

@@ -1,5 +1,6 @@
 /* A snapshot of a live process: a copy of it is made, walked, and ended; the process runs on meanwhile. */
 #include "base/clock.h"
+#include "base/parallel.h"
 #include "heap/heap.h"
 #include "pyobj/gil.h"
 #include "pyobj/interp.h"
@@ -170,6 +171,27 @@ static void tell(const struct take *take, struct pyr_heap_taken *taken)
     snprintf(taken->reason, sizeof taken->reason, "%s", copied->reason);
 }
 
+static void *let_go(void *context)
+{
+    struct take *take = context;
+    pyr_copy_close(take->copy);
+    pyr_target_close(take->target);
+    return NULL;
+}
+
+/* The system takes its time to take a big copy apart: meanwhile the file is written. */
+static int let_go_and_finish(struct take *take, struct pyr_err *err)
+{
+    pthread_t thread;
+    bool beside = pyr_thread_start(&thread, let_go, take);
+    if (!beside)
+        let_go(take);
+    int rc = pyr_snapshot_writer_finish(take->writer, &take->facts, err);
+    if (beside)
+        pthread_join(thread, NULL);
+    return rc;
+}
+
 int pyr_heap_take(pid_t pid, const char *path, const struct pyr_heap_take_options *options,
                   struct pyr_heap_taken *taken, struct pyr_err *err)
 {
@@ -184,10 +206,9 @@ int pyr_heap_take(pid_t pid, const char *path, const struct pyr_heap_take_option
     }
     if (rc == 0 && taken)
         tell(&take, taken);
-    pyr_copy_close(take.copy); /* its memory is not needed for what is left to do */
-    pyr_target_close(take.target);
     if (rc == 0)
-        return pyr_snapshot_writer_finish(take.writer, &take.facts, err);
+        return let_go_and_finish(&take, err);
+    let_go(&take);
     pyr_snapshot_writer_discard(take.writer);
     return rc;
 }

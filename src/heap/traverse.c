@@ -2,6 +2,7 @@
  * they are put off until there are many, then all are visited in one call. */
 #include "base/alloc.h"
 #include "heap/private.h"
+#include "heap/sweep.h"
 #include "heap/visitor.h"
 #include "pyobj/type.h"
 
@@ -11,7 +12,6 @@ struct put_off {
 };
 
 struct traverse {
-    struct visitor *visitor;
     struct pyr_vec visited; /* of uint64_t */
     struct put_off put_off[VISITOR_BATCH];
     struct visitor_item items[VISITOR_BATCH];
@@ -31,7 +31,6 @@ void traverse_close(struct walk *walk)
 {
     if (!walk->traverse)
         return;
-    visitor_close(walk->traverse->visitor);
     pyr_vec_release(&walk->traverse->visited);
     pyr_free(walk->traverse);
     pyr_map_release(&walk->shown.left);
@@ -121,16 +120,19 @@ static void note_failure(struct walk *walk, const struct visitor_item *item)
 static int run(struct walk *walk)
 {
     struct traverse *traverse = walk->traverse;
-    int rc = traverse->visitor ? 0 : visitor_open(&traverse->visitor, walk->options->copy, NULL);
+    struct sweep *sweep = walk->sweep;
+    pthread_mutex_lock(&sweep->visitor_lock);
+    int rc = sweep->visitor ? 0 : visitor_open(&sweep->visitor, walk->options->copy, NULL);
     if (rc == 0)
-        rc = visitor_run(traverse->visitor, traverse->items, traverse->count, &traverse->visited, NULL);
+        rc = visitor_run(sweep->visitor, traverse->items, traverse->count, &traverse->visited, NULL);
+    pthread_mutex_unlock(&sweep->visitor_lock);
     if (rc == 0)
         return 0;
     traverse->broken = true;
     return rc == PYR_E_NOMEM || rc == PYR_E_GONE ? rc : 0;
 }
 
-int traverse_give(struct walk *walk, int (*give)(struct walk *walk, uint64_t at, unsigned generation))
+int traverse_give(struct walk *walk)
 {
     struct traverse *traverse = walk->traverse;
     size_t count = traverse->count;
@@ -140,7 +142,8 @@ int traverse_give(struct walk *walk, int (*give)(struct walk *walk, uint64_t at,
         note_failure(walk, item);
         if (item->state == VISITOR_DONE)
             begin_shown(walk, PYR_VEC_AT(&traverse->visited, uint64_t, from), item->end - from);
-        rc = give(walk, traverse->put_off[i].at, traverse->put_off[i].generation);
+        uint64_t at = traverse->put_off[i].at;
+        rc = walk_give(walk, at, walk_type_of(walk, at), traverse->put_off[i].generation);
         walk->shown.known = false;
     }
     traverse->count = 0;

@@ -1,16 +1,13 @@
 #include "heap/private.h"
+#include "heap/sweep.h"
 
 #include "pyobj/attr.h"
 #include "pyobj/interp.h"
 #include "pyobj/type.h"
 
 enum {
-    PROGRESS_EVERY = 1 << 16,
-    GC_LINK = -16,
     GC_PREVIOUS = -8,
     GC_FINALIZED = 1,
-    PAGE = 1 << PYR_MIRROR_PAGE_SHIFT,
-    MANY_PENDING = 256
 };
 static const uint64_t memory_limit_usual = 1ull << 30;
 
@@ -66,52 +63,21 @@ static int give_type(struct walk *walk, uint64_t at)
     return pyr_snapshot_writer_type(walk->writer, &row);
 }
 
-static int report_progress(struct walk *walk)
+int walk_give(struct walk *walk, uint64_t at, const struct type *type, unsigned generation)
 {
-    const struct pyr_heap_options *options = walk->options;
-    if (walk->facts->objects % PROGRESS_EVERY || !options || !options->progress)
-        return 0;
-    return options->progress(walk->facts->objects, options->context) ? PYR_E_AGAIN : 0;
-}
-
-/* Descending, as the last comes first; within a page in any order. Memory is read from one end to the other then. */
-static void sort_by_page(uint64_t *addresses, size_t count, uint64_t bit)
-{
-    size_t ones = 0;
-    for (size_t i = 0; i < count; i++)
-        if (addresses[i] & bit) {
-            uint64_t one = addresses[i];
-            addresses[i] = addresses[ones];
-            addresses[ones++] = one;
-        }
-    if (bit == PYR_MIRROR_PAGE)
-        return;
-    if (ones > 1)
-        sort_by_page(addresses, ones, bit >> 1);
-    if (count - ones > 1)
-        sort_by_page(addresses + ones, count - ones, bit >> 1);
-}
-
-/* One object: its edges, its size, what is in it. */
-static int give_now(struct walk *walk, uint64_t at, unsigned generation)
-{
-    const struct type *type = walk_type_of(walk, at);
     struct pyr_snapshot_object object = {.address = at,
                                          .length = PYR_SNAPSHOT_NO_COUNT,
                                          .capacity = PYR_SNAPSHOT_NO_COUNT,
                                          .generation = (uint8_t)generation};
     bool immortal;
     if (!type) {
-        pyr_mirror_unmark(pyr_mirror_region(&walk->mirror, at), at);
+        pyr_mirror_unmark(pyr_mirror_region(&walk->mirror, at), PYR_MARK_FOUND, at);
         return walk->facts->torn++, 0;
     }
     walk->edges.count = 0;
     walk->torn = walk->conservative = walk->size_short = false;
-    size_t pending = walk->pending.count;
     walk_reach(walk, type->at);
     walk_object_edges(walk, at, type);
-    if (walk->pending.count - pending >= MANY_PENDING)
-        sort_by_page(PYR_VEC_AT(&walk->pending, uint64_t, pending), walk->pending.count - pending, 1ull << 47);
     object.type = type->at;
     object.references = references_of(walk_word(walk, at + (uint64_t)walk->layout->object_refcnt), &immortal);
     object.size = walk_size(walk, at, type, &object);
@@ -132,47 +98,7 @@ static int give_now(struct walk *walk, uint64_t at, unsigned generation)
     int rc = pyr_snapshot_writer_object(walk->writer, &object, walk->edges.items, walk->edges.count);
     if (rc == 0 && type->is_metatype)
         rc = give_type(walk, at);
-    return rc < 0 ? rc : report_progress(walk);
-}
-
-static int give_put_off(struct walk *walk)
-{
-    return traverse_give(walk, give_now);
-}
-
-static int give(struct walk *walk, uint64_t at, unsigned generation)
-{
-    const struct type *type = walk_type_of(walk, at);
-    if (!type || !traverse_put_off(walk, at, type, generation))
-        return give_now(walk, at, generation);
-    return traverse_is_full(walk) ? give_put_off(walk) : 0;
-}
-
-static int give_pending(struct walk *walk)
-{
-    int rc = 0;
-    while (rc == 0 && walk->pending.count) {
-        uint64_t at = *PYR_VEC_AT(&walk->pending, uint64_t, --walk->pending.count);
-        rc = give(walk, at, PYR_SNAPSHOT_UNTRACKED);
-    }
-    return rc < 0 ? rc : walk->no_memory ? PYR_E_NOMEM : 0;
-}
-
-int walk_give_all(struct walk *walk)
-{
-    int rc = give_pending(walk);
-    while (rc == 0 && !traverse_is_empty(walk)) {
-        rc = give_put_off(walk);
-        if (rc == 0)
-            rc = give_pending(walk);
-    }
     return rc;
-}
-
-static int give_listed(struct walk *walk, uint64_t at, unsigned list)
-{
-    int rc = give(walk, at, list);
-    return rc < 0 ? rc : give_pending(walk);
 }
 
 /* ---- the beginning ---- */
@@ -210,7 +136,7 @@ static pyr_snapshot_text text(struct walk *walk, const char *chars)
     return pyr_snapshot_writer_text(walk->writer, chars, strlen(chars));
 }
 
-static void intern_names(struct walk *walk)
+void walk_name_members(struct walk *walk)
 {
     walk->names.frame = text(walk, "frame");
     walk->names.locals = text(walk, "locals");
@@ -252,20 +178,18 @@ static int find_lookup(struct walk *walk, uint64_t at, unsigned list)
     return 0;
 }
 
-static int walk_collector(struct walk *walk, struct collector *collector)
+static void find_general_lookup(struct walk *walk, const struct collector *collector)
 {
-    static const unsigned generations[] = {0, 1, 2, PYR_SNAPSHOT_PERMANENT};
-    int rc = 0;
     if (PYR_HAS(walk->layout, dictkeys_lookup))
         for (unsigned i = 4; i-- > 0 && !walk->general_lookup;)
             collector_each(walk, collector, i, find_lookup);
-    for (unsigned i = 0; rc == 0 && i < 4; i++)
-        rc = collector_each(walk, collector, generations[i], give_listed);
-    return rc;
+    if (walk->helper)
+        walk->helper->general_lookup = walk->general_lookup;
 }
 
 static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr_err *err)
 {
+    sweep_get_help(walk);
     struct collector *collectors = pyr_arena_alloc(&walk->arena, (interps->count + 1) * sizeof *collectors);
     size_t count = PYR_HAS(walk->layout, interp_gc) ? interps->count : 1;
     int rc = collectors ? 0 : PYR_E_NOMEM;
@@ -278,10 +202,14 @@ static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr
         collector_facts(walk, &collectors[i]);
     }
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = walk_collector(walk, &collectors[i]);
+        find_general_lookup(walk, &collectors[i]);
+    if (rc == 0 && walk->no_memory)
+        rc = PYR_E_NOMEM;
+    if (rc == 0)
+        rc = sweep_give_all(walk);
     if (rc == 0)
         rc = walk_roots(walk, interps);
-    return rc < 0 ? rc : walk_give_all(walk);
+    return rc < 0 ? rc : sweep_give_all(walk);
 }
 
 static int begin(struct walk *walk, struct pyr_vec *interps, struct pyr_err *err)
@@ -295,7 +223,7 @@ static int begin(struct walk *walk, struct pyr_vec *interps, struct pyr_err *err
         return pyr_err_set(err, rc, "the interpreters of this process cannot be read: %s", pyr_status_text(rc));
     walk->has_immortals = walk_int(walk, walk->type_type + (uint64_t)walk->layout->object_refcnt) < 0;
     find_class_traverse(walk, PYR_VEC_AT(interps, struct pyr_interp, interps->count - 1)->at.v);
-    intern_names(walk);
+    walk_name_members(walk);
     walk_look_ahead(walk, interps);
     return 0;
 }
@@ -303,20 +231,22 @@ static int begin(struct walk *walk, struct pyr_vec *interps, struct pyr_err *err
 int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, const struct pyr_heap_options *options,
                   struct pyr_snapshot_writer *writer, struct pyr_heap_facts *facts, struct pyr_err *err)
 {
-    struct pyr_heap_facts own;
+    struct sweep sweep;
     struct walk walk = {.view = {target, python},
                         .layout = &python->layout,
                         .writer = writer,
-                        .facts = facts ? facts : &own,
+                        .facts = facts ? facts : &walk.own_facts,
                         .options = options,
-                        .pending = PYR_VEC(uint64_t),
+                        .sites_writer = writer,
+                        .sweep = &sweep,
                         .edges = PYR_VEC(struct pyr_snapshot_edge),
                         .statics = PYR_VEC(struct range)};
     struct pyr_vec interps = PYR_VEC(struct pyr_interp);
     uint64_t limit = options && options->memory_limit ? options->memory_limit : memory_limit_usual;
     *walk.facts = (struct pyr_heap_facts){0};
+    sweep_open(&sweep);
     uint64_t tags = walk_sites_look(target); /* before the mirror, which borrows the maps */
-    int rc = pyr_mirror_open(&walk.mirror, target, limit, err);
+    int rc = pyr_mirror_open(&walk.mirror, target, sweep_wants_help(target) ? limit / 2 : limit, err);
     if (rc == 0)
         walk_sites_open(&walk, tags);
     if (rc == 0)
@@ -332,9 +262,10 @@ int pyr_heap_walk(struct pyr_target *target, const struct pyr_python *python, co
                     (int)pyr_target_pid(target));
     if (rc == PYR_E_GONE)
         pyr_err_set(err, rc, "process %d, whose objects are looked at, has ended", (int)pyr_target_pid(target));
+    sweep_dismiss_help(&walk);
+    sweep_release(&sweep);
     traverse_close(&walk);
     pyr_vec_release(&interps);
-    pyr_vec_release(&walk.pending);
     pyr_vec_release(&walk.edges);
     pyr_vec_release(&walk.statics);
     pyr_map_release(&walk.types);

@@ -23,8 +23,8 @@ struct pyr_opcodes {
 /* Those of a layout's version; NULL if they are not known. */
 const struct pyr_opcodes *pyr_layout_opcodes(const struct pyr_layout *layout);
 
-/* Whether Python code can be called by it within the interpreter's own loop, so that the two frames are neighbours. Where
- * an instruction stands in place of others, it may be one of those. */
+/* Whether Python code can be called by it within the interpreter's own loop, so that the two frames are neighbours.
+ * Where an instruction stands in place of others, it may be one of those. */
 bool pyr_opcode_may_call(const struct pyr_opcodes *opcodes, uint8_t number);
 
 /* ---- private to layout: one row for each version ---- */

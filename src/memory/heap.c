@@ -90,6 +90,10 @@ static void look_at_totals(struct pyr_watched_heap *heap, uint64_t time_ns, bool
     heap->next_ns = time_ns + (step < LOOK_MAX_NS ? step : LOOK_MAX_NS);
     if (heap->next_ns < time_ns + rest)
         heap->next_ns = time_ns + rest;
+    if (heap->once) {
+        heap->head = head;
+        return;
+    }
     bool rose = note_peaks(heap, &head, time_ns);
     heap->head = head;
     read_rss(heap, time_ns);
@@ -171,6 +175,7 @@ static struct pyr_memory_facts facts_of(const struct pyr_watched_heap *heap, enu
         .interpreter = heap->head.interpreter,
         .at_main_end = heap->head.at_main_end,
         .stacks = heap->head.stacks,
+        .begun_late = heap->head.begun_late,
         .time_ns = time_ns,
         .peak_bytes = heap->head.peak_bytes[kind],
         .peak_ns = heap->peak_ns[kind],

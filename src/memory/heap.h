@@ -18,6 +18,7 @@ struct pyr_watched_heap {
     struct pyr_heap_head head;          /* as read last */
     uint32_t process;                   /* number in the recording, or PYR_HEAP_NO_PROCESS: not known yet */
     pid_t pid;                          /* as we see it; 0: not known */
+    bool once;                          /* it is read this one time: what was when is not known */
     bool left;                          /* its process executes another program by now */
     uint64_t peak_ns[PYR_MEMORY_KINDS]; /* when the peak was last seen to rise */
     uint64_t next_ns, rss_ns;           /* when to read it again, and the resident memory */

@@ -129,6 +129,7 @@ struct pyr_memory_facts {
     uint32_t interpreter; /* 0 is the main one */
     bool at_main_end;     /* live: when the main module had ended; else at time_ns */
     bool stacks;          /* a site is a whole stack; else a line, a stack of one frame */
+    bool begun_late;      /* by the running program: what was there before is not counted */
     uint64_t time_ns;     /* when the figures were read; times are since the recording's start */
     uint64_t allocated_blocks, allocated_bytes, live_blocks, live_bytes, peak_bytes;
     uint64_t peak_ns;          /* when the peak was seen to be reached; 0: not known */

@@ -148,6 +148,9 @@ struct pyr_heap_file {
     uint64_t arenas_at; /* address of the first arena (heap_arena.h); those behind it are at multiples of their size */
     uint64_t large_at;  /* address of a struct pyr_large_sum */
     uint64_t tables_at; /* address of a struct pyr_tables */
+    uint32_t forked_site_count; /* of a forked process: what site_count was then */
+    uint64_t started_clock_ns;  /* started_ns by CLOCK_MONOTONIC */
+    uint32_t late;              /* 1: begun by a program that ran already: what was there before is not counted */
 };
 
 /* PYR_HEAP_TEXT_LIVE: what each site, or struct pyr_heap_direct, held when the main module had ended: of struct

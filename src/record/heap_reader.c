@@ -176,8 +176,13 @@ int pyr_heap_reader_head(struct pyr_heap_reader *reader, struct pyr_heap_head *h
         .interpreter = file.interpreter,
         .started_ns = file.started_ns,
         .ended = file.state == PYR_HEAP_ENDED,
+        .ended_ns = file.state == PYR_HEAP_ENDED ? file.ended_ns : 0,
         .stacks = file.stacks != 0,
+        .begun_late = file.late != 0,
         .at_main_end = file.live_record != PYR_TEXT_NONE,
+        .started_clock_ns = file.started_clock_ns,
+        .forked_only = !file.pid || (file.text_base_name[0] && file.state != PYR_HEAP_ENDED &&
+                                     file.site_count <= file.forked_site_count),
         .counts_others = file.direct_count > 0,
         .peak_bytes = {[PYR_MEMORY_HEAP] = file.peak_bytes,
                        [PYR_MEMORY_C] = peak_of(&file, PYR_DOMAIN_C),

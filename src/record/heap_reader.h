@@ -13,11 +13,15 @@ struct pyr_heap_reader;
 struct pyr_heap_head {
     uint32_t pid, parent_pid; /* as the process sees itself; pid 0: forked, but it has not run yet */
     uint32_t interpreter;
-    uint64_t started_ns; /* since 1970 */
-    bool counts_others;  /* not only the heap */
-    bool ended;          /* it has exited; false also if it was killed */
-    bool stacks;         /* sites have callers */
-    bool at_main_end;    /* what is live is told as of when the main module had ended */
+    uint64_t started_ns;       /* since 1970 */
+    uint64_t started_clock_ns; /* the same by CLOCK_MONOTONIC */
+    bool forked_only;          /* it was forked, and is not known to have run Python code of its own since */
+    bool counts_others;        /* not only the heap */
+    bool ended;                /* it has exited; false also if it was killed */
+    uint64_t ended_ns;         /* since 1970, if it has */
+    bool stacks;               /* sites have callers */
+    bool begun_late;           /* by the running program: what was there before is not counted */
+    bool at_main_end;          /* what is live is told as of when the main module had ended */
     uint64_t peak_bytes[PYR_MEMORY_KINDS];
     uint64_t peak_arena_bytes;
     uint64_t lost_allocations;

@@ -48,6 +48,7 @@ static int take_head(struct pyr_reader *reader, struct pyr_cursor *head, struct 
     uint64_t flags = pyr_cursor_varint(head);
     facts->at_main_end = flags & PYR_MEMORY_AT_MAIN_END;
     facts->stacks = flags & PYR_MEMORY_STACKS;
+    facts->begun_late = flags & PYR_MEMORY_BEGUN_LATE;
     uint64_t *figures[] = {&facts->time_ns,     &facts->allocated_blocks, &facts->allocated_bytes,
                            &facts->live_blocks, &facts->live_bytes,       &facts->peak_bytes,
                            &facts->peak_ns,     &facts->arena_bytes,      &facts->lost_allocations,

@@ -25,8 +25,16 @@ struct finish {
     uint8_t *map;
     uint64_t size;
     struct pyr_snapshot_section sections[SECTIONS];
-    const uint8_t *spilled;
+    uint64_t objects, edges; /* of all parts */
+    size_t chunks;
+    struct pyr_vec parts; /* of struct part: the writer's own first */
     uint64_t dangling[PYR_PARALLEL_MAX];
+};
+
+struct part {
+    const struct pyr_snapshot_writer *writer;
+    const uint8_t *spilled;
+    size_t first_chunk;
 };
 
 static int fail(struct finish *finish, int problem)
@@ -42,17 +50,26 @@ static void *rows_of(const struct finish *finish, enum pyr_snapshot_section_kind
 
 /* ---- where everything goes ---- */
 
-static uint64_t count_of(const struct pyr_snapshot_writer *writer, enum pyr_snapshot_section_kind kind)
+static uint64_t text_bytes(const struct finish *finish)
 {
+    uint64_t size = 0;
+    for (size_t i = 0; i < finish->parts.count; i++)
+        size += PYR_VEC_AT(&finish->parts, struct part, i)->writer->texts.spill.size;
+    return size;
+}
+
+static uint64_t count_of(const struct finish *finish, enum pyr_snapshot_section_kind kind)
+{
+    const struct pyr_snapshot_writer *writer = finish->writer;
     switch (kind) {
     case PYR_SECTION_FACTS:
         return 1;
     case PYR_SECTION_SITES:
-        return writer->sites.count ? writer->written : 0;
+        return writer->sites.count ? finish->objects : 0;
     case PYR_SECTION_EDGES_AT:
-        return writer->written + 1;
+        return finish->objects + 1;
     case PYR_SECTION_EDGES:
-        return writer->edges;
+        return finish->edges;
     case PYR_SECTION_FORM_ROWS:
         return pyr_intern_count(&writer->forms);
     case PYR_SECTION_SHAPE_ROWS:
@@ -72,9 +89,9 @@ static uint64_t count_of(const struct pyr_snapshot_writer *writer, enum pyr_snap
     case PYR_SECTION_ARENA_ROWS:
         return writer->arenas.count;
     case PYR_SECTION_TEXT_BYTES:
-        return writer->texts.spill.size;
+        return text_bytes(finish);
     default:
-        return writer->written;
+        return finish->objects;
     }
 }
 
@@ -89,7 +106,7 @@ static void lay_out(struct finish *finish)
     for (uint32_t i = 0; i < SECTIONS; i++) {
         at = (at + PYR_SNAPSHOT_ALIGN - 1) / PYR_SNAPSHOT_ALIGN * PYR_SNAPSHOT_ALIGN;
         finish->sections[i] = (struct pyr_snapshot_section){
-            .kind = i + 1, .item_size = item_sizes[i], .at = at, .count = count_of(finish->writer, i + 1)};
+            .kind = i + 1, .item_size = item_sizes[i], .at = at, .count = count_of(finish, i + 1)};
         at += finish->sections[i].count * item_sizes[i];
     }
     finish->size = at;
@@ -128,22 +145,44 @@ static const struct pyr_snapshot_form *form_at(const struct finish *finish, uint
     return (const void *)pyr_intern_get(&finish->writer->forms, form)->bytes;
 }
 
-static uint32_t edges_of(const struct finish *finish, const struct pyr_packed_object *object)
+static uint32_t edges_of(const struct finish *finish, uint32_t form)
 {
     const struct pyr_snapshot_shape *shapes = rows_of(finish, PYR_SECTION_SHAPE_ROWS);
     const struct pyr_snapshot_form *forms = rows_of(finish, PYR_SECTION_FORM_ROWS);
-    return shapes[forms[object->form].shape].edges;
+    return shapes[forms[form].shape].edges;
 }
 
-static size_t objects_in(const struct finish *finish, size_t chunk)
+/* Objects that wait in a spill file, one after the other. */
+struct chunk {
+    const struct pyr_snapshot_writer *writer;
+    const uint8_t *at;
+    size_t left;
+    struct pyr_packed_before before;
+};
+
+static struct chunk chunk_at(const struct finish *finish, size_t number)
 {
-    uint64_t before = (uint64_t)chunk * PYR_SNAPSHOT_CHUNK, left = finish->writer->written - before;
-    return left < PYR_SNAPSHOT_CHUNK ? (size_t)left : PYR_SNAPSHOT_CHUNK;
+    size_t i = finish->parts.count;
+    const struct part *part;
+    do
+        part = PYR_VEC_AT(&finish->parts, struct part, --i);
+    while (part->first_chunk > number);
+    number -= part->first_chunk;
+    uint64_t before = (uint64_t)number * PYR_SNAPSHOT_CHUNK, left = part->writer->written - before;
+    return (struct chunk){.writer = part->writer,
+                          .at = part->spilled + *PYR_VEC_AT(&part->writer->chunks, uint64_t, number),
+                          .left = left < PYR_SNAPSHOT_CHUNK ? (size_t)left : PYR_SNAPSHOT_CHUNK};
 }
 
-static const uint8_t *chunk_at(const struct finish *finish, size_t chunk)
+/* With the numbers of the whole file. */
+static struct pyr_packed_object next_object(struct chunk *chunk)
 {
-    return finish->spilled + *PYR_VEC_AT(&finish->writer->chunks, uint64_t, chunk);
+    struct pyr_packed_object object = pyr_unpack_object(&chunk->at, &chunk->before);
+    object.text = pyr_snapshot_joined_text(chunk->writer, object.text);
+    if (chunk->writer->joined_forms)
+        object.form = chunk->writer->joined_forms[object.form];
+    chunk->left--;
+    return object;
 }
 
 static void fill_objects(void *context, unsigned part, size_t from, size_t to)
@@ -155,29 +194,27 @@ static void fill_objects(void *context, unsigned part, size_t from, size_t to)
     uint32_t *forms = rows_of(finish, PYR_SECTION_FORMS), *references = rows_of(finish, PYR_SECTION_REFERENCES);
     uint32_t *texts = rows_of(finish, PYR_SECTION_TEXTS), *edges_at = rows_of(finish, PYR_SECTION_EDGES_AT);
     uint32_t *sites = writer->sites.count ? rows_of(finish, PYR_SECTION_SITES) : NULL;
-    for (size_t chunk = from; chunk < to; chunk++) {
-        const uint8_t *at = chunk_at(finish, chunk);
-        struct pyr_packed_before before = {0};
-        for (size_t left = objects_in(finish, chunk); left; left--) {
-            struct pyr_packed_object object = pyr_unpack_object(&at, &before);
-            uint32_t i = pyr_snapshot_index_find(&writer->index, object.address);
+    struct pyr_snapshot_index_near near = {0};
+    for (; from < to; from++)
+        for (struct chunk chunk = chunk_at(finish, from); chunk.left;) {
+            struct pyr_packed_object object = next_object(&chunk);
+            uint32_t i = pyr_snapshot_index_find(&writer->index, &near, object.address);
             addresses[i] = object.address;
             contents[i] = object.content;
             forms[i] = object.form;
             references[i] = object.references;
             texts[i] = object.text;
-            edges_at[i] = edges_of(finish, &object);
+            edges_at[i] = edges_of(finish, object.form);
             if (sites)
                 sites[i] = object.site <= writer->sites.count ? object.site : 0;
-            at = pyr_unpack_skip(at, edges_at[i]);
+            chunk.at = pyr_unpack_skip(chunk.at, edges_at[i]);
         }
-    }
 }
 
 static void sum_edges(struct finish *finish)
 {
     uint32_t *edges_at = rows_of(finish, PYR_SECTION_EDGES_AT), sum = 0;
-    for (uint64_t i = 0; i <= finish->writer->written; i++) {
+    for (uint64_t i = 0; i <= finish->objects; i++) {
         uint32_t own = edges_at[i];
         edges_at[i] = sum;
         sum += own;
@@ -187,22 +224,21 @@ static void sum_edges(struct finish *finish)
 static void fill_edges(void *context, unsigned part, size_t from, size_t to)
 {
     struct finish *finish = context;
+    const struct pyr_snapshot_index *index = &finish->writer->index;
     const uint32_t *edges_at = rows_of(finish, PYR_SECTION_EDGES_AT);
     uint32_t *edges = rows_of(finish, PYR_SECTION_EDGES);
     uint64_t dangling = 0;
-    for (size_t chunk = from; chunk < to; chunk++) {
-        const uint8_t *at = chunk_at(finish, chunk);
-        struct pyr_packed_before before = {0};
-        for (size_t left = objects_in(finish, chunk); left; left--) {
-            uint64_t address = pyr_unpack_object(&at, &before).address;
-            uint32_t i = pyr_snapshot_index_find(&finish->writer->index, address);
+    struct pyr_snapshot_index_near near = {0};
+    for (; from < to; from++)
+        for (struct chunk chunk = chunk_at(finish, from); chunk.left;) {
+            uint64_t address = next_object(&chunk).address;
+            uint32_t i = pyr_snapshot_index_find(index, &near, address);
             for (uint32_t e = edges_at[i]; e < edges_at[i + 1]; e++) {
-                edges[e] = pyr_snapshot_index_find(&finish->writer->index,
-                                                   pyr_unpack_distance(pyr_unpack_number(&at), address));
+                uint64_t to_address = pyr_unpack_distance(pyr_unpack_number(&chunk.at), address);
+                edges[e] = pyr_snapshot_index_find(index, &near, to_address);
                 dangling += edges[e] == PYR_SNAPSHOT_NONE;
             }
         }
-    }
     finish->dangling[part] = dangling;
 }
 
@@ -238,7 +274,7 @@ static void fill_types(struct finish *finish)
     struct pyr_snapshot_type_row *rows = rows_of(finish, PYR_SECTION_TYPE_ROWS);
     for (size_t i = 0; i < finish->writer->types.count; i++) {
         rows[i] = *PYR_VEC_AT(&finish->writer->types, struct pyr_snapshot_type_row, i);
-        rows[i].object = pyr_snapshot_index_find(&finish->writer->index, rows[i].address);
+        rows[i].object = pyr_snapshot_index_find(&finish->writer->index, NULL, rows[i].address);
     }
 }
 
@@ -249,7 +285,7 @@ static void fill_roots(struct finish *finish)
     uint64_t kept = 0;
     for (size_t i = 0; i < finish->writer->roots.count; i++) {
         const struct pyr_snapshot_root *root = PYR_VEC_AT(&finish->writer->roots, struct pyr_snapshot_root, i);
-        uint32_t object = pyr_snapshot_index_find(&finish->writer->index, root->object);
+        uint32_t object = pyr_snapshot_index_find(&finish->writer->index, NULL, root->object);
         if (object == PYR_SNAPSHOT_NONE || root->kind >= PYR_ROOT_KINDS)
             finish->dangling[0]++;
         else
@@ -276,13 +312,39 @@ static void fill_facts(struct finish *finish)
 
 static int fill_texts(struct finish *finish)
 {
-    struct pyr_spill *spill = &finish->writer->texts.spill;
-    const void *texts = pyr_spill_map(spill);
-    if (!texts)
-        return fail(finish, spill->problem);
-    memcpy(rows_of(finish, PYR_SECTION_TEXT_BYTES), texts, spill->size);
-    munmap((void *)texts, spill->size);
+    uint8_t *to = rows_of(finish, PYR_SECTION_TEXT_BYTES);
+    for (size_t i = 0; i < finish->parts.count; i++) {
+        struct pyr_spill *spill = (struct pyr_spill *)&PYR_VEC_AT(&finish->parts, struct part, i)->writer->texts.spill;
+        const void *texts = pyr_spill_map(spill);
+        if (!texts)
+            return fail(finish, spill->problem);
+        memcpy(to, texts, spill->size);
+        munmap((void *)texts, spill->size);
+        to += spill->size;
+    }
     return 0;
+}
+
+static int map_spilled(struct finish *finish)
+{
+    for (size_t i = 0; i < finish->parts.count; i++) {
+        struct part *part = PYR_VEC_AT(&finish->parts, struct part, i);
+        struct pyr_spill *spill = (struct pyr_spill *)&part->writer->objects;
+        part->spilled = pyr_spill_map(spill);
+        if (spill->problem)
+            return fail(finish, spill->problem);
+    }
+    return 0;
+}
+
+static void unmap_spilled(struct finish *finish)
+{
+    for (size_t i = 0; i < finish->parts.count; i++) {
+        struct part *part = PYR_VEC_AT(&finish->parts, struct part, i);
+        if (part->spilled)
+            munmap((void *)part->spilled, part->writer->objects.size);
+        part->spilled = NULL;
+    }
 }
 
 static int fill_file(struct finish *finish)
@@ -290,14 +352,13 @@ static int fill_file(struct finish *finish)
     struct pyr_snapshot_writer *writer = finish->writer;
     fill_shapes(finish);
     fill_forms(finish);
-    finish->spilled = pyr_spill_map(&writer->objects);
-    if (writer->objects.problem)
-        return fail(finish, writer->objects.problem);
-    pyr_parallel(writer->chunks.count, fill_objects, finish);
+    int rc = map_spilled(finish);
+    if (rc < 0)
+        return rc;
+    pyr_parallel(finish->chunks, fill_objects, finish);
     sum_edges(finish);
-    pyr_parallel(writer->chunks.count, fill_edges, finish);
-    if (finish->spilled)
-        munmap((void *)finish->spilled, writer->objects.size);
+    pyr_parallel(finish->chunks, fill_edges, finish);
+    unmap_spilled(finish);
     fill_types(finish);
     fill_roots(finish);
     fill_rows(finish, PYR_SECTION_SITE_ROWS, &writer->sites);
@@ -354,21 +415,52 @@ static int publish(struct finish *finish)
     return 0;
 }
 
+/* Of collecting: what failed is told here. */
+static int check_part(struct finish *finish, const struct pyr_snapshot_writer *part)
+{
+    int problem = part->objects.problem ? part->objects.problem : part->texts.spill.problem;
+    if (problem)
+        return fail(finish, problem);
+    return part->status < 0 ? pyr_err_set(finish->err, part->status, "cannot write %s: %s", finish->writer->path,
+                                          pyr_status_text(part->status))
+                            : 0;
+}
+
+static int add_part(struct finish *finish, const struct pyr_snapshot_writer *writer)
+{
+    struct part part = {.writer = writer, .first_chunk = finish->chunks};
+    finish->objects += writer->written;
+    finish->edges += writer->edges;
+    finish->chunks += writer->chunks.count;
+    int rc = check_part(finish, writer);
+    return rc < 0 ? rc : pyr_vec_push(&finish->parts, &part) ? 0 : fail(finish, ENOMEM);
+}
+
+static int join_parts(struct finish *finish)
+{
+    struct pyr_snapshot_writer *writer = finish->writer;
+    int rc = add_part(finish, writer);
+    for (size_t i = 0; rc == 0 && i < writer->parts.count; i++)
+        rc = add_part(finish, *PYR_VEC_AT(&writer->parts, struct pyr_snapshot_writer *, i));
+    if (rc < 0)
+        return rc;
+    rc = finish->objects > UINT32_MAX - 2 || finish->edges > UINT32_MAX - 2 ? PYR_E_LIMIT
+                                                                            : pyr_snapshot_writer_join(writer);
+    return rc < 0 ? pyr_err_set(finish->err, rc, "cannot write %s: %s", writer->path, pyr_status_text(rc)) : 0;
+}
+
 static int finish_checked(struct finish *finish)
 {
     struct pyr_snapshot_writer *writer = finish->writer;
     pyr_handover_stop(writer->handover);
     writer->handover = NULL;
-    int status = writer->status;
-    int problem = writer->objects.problem ? writer->objects.problem : writer->texts.spill.problem;
-    if (problem)
-        return fail(finish, problem);
-    if (status < 0)
-        return pyr_err_set(finish->err, status, "cannot write %s: %s", writer->path, pyr_status_text(status));
+    int rc = join_parts(finish);
+    if (rc < 0)
+        return rc;
     if (pyr_snapshot_index_number(&writer->index) < 0)
         return fail(finish, ENOMEM);
     lay_out(finish);
-    int rc = make_file(finish);
+    rc = make_file(finish);
     if (rc == 0)
         rc = fill_file(finish);
     if (rc < 0)
@@ -380,8 +472,10 @@ static int finish_checked(struct finish *finish)
 int pyr_snapshot_writer_finish(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_facts *facts,
                                struct pyr_err *err)
 {
-    struct finish finish = {.writer = writer, .facts = facts, .err = err, .fd = -1};
+    struct finish finish = {.writer = writer, .facts = facts, .err = err, .fd = -1, .parts = PYR_VEC(struct part)};
     int rc = finish_checked(&finish);
+    unmap_spilled(&finish);
+    pyr_vec_release(&finish.parts);
     if (finish.map)
         munmap(finish.map, finish.size);
     if (finish.fd >= 0)

@@ -81,6 +81,26 @@ int pyr_snapshot_index_add(struct pyr_snapshot_index *index, uint64_t address)
     return 0;
 }
 
+int pyr_snapshot_index_join(struct pyr_snapshot_index *index, const struct pyr_snapshot_index *other)
+{
+    for (size_t i = 0; i < other->bits.count; i++) {
+        uint64_t address = *PYR_VEC_AT(&other->addresses, uint64_t, i);
+        const struct pyr_snapshot_page *from = PYR_VEC_AT(&other->bits, struct pyr_snapshot_page, i);
+        uint32_t *slot = page_slot(index, address);
+        int rc = !slot ? PYR_E_NOMEM : *slot ? 0 : page_add(index, slot, address);
+        if (rc < 0)
+            return rc;
+        struct pyr_snapshot_page *to = PYR_VEC_AT(&index->bits, struct pyr_snapshot_page, *slot - 1);
+        for (int w = 0; w < 8; w++) {
+            if (to->bits[w] & from->bits[w])
+                return PYR_E_EXISTS;
+            to->bits[w] |= from->bits[w];
+        }
+    }
+    index->count += other->count;
+    return 0;
+}
+
 struct order {
     uint64_t address;
     uint32_t page;
@@ -119,12 +139,22 @@ int pyr_snapshot_index_number(struct pyr_snapshot_index *index)
     return 0;
 }
 
-uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, uint64_t address)
+static const uint32_t *pages_of(const struct pyr_snapshot_index *index, uint64_t region)
 {
-    const uint64_t *region = pyr_map_find(&index->regions, address >> REGION_SHIFT);
-    if (!region || address & 7)
+    const uint64_t *found = pyr_map_find(&index->regions, region);
+    return found ? PYR_VEC_AT(&index->pages, uint32_t, *found) : NULL;
+}
+
+uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, struct pyr_snapshot_index_near *near,
+                                 uint64_t address)
+{
+    uint64_t region = address >> REGION_SHIFT;
+    const uint32_t *pages = near && near->pages && near->region == region ? near->pages : pages_of(index, region);
+    if (!pages || address & 7)
         return PYR_SNAPSHOT_NONE;
-    uint32_t page = *PYR_VEC_AT(&index->pages, uint32_t, *region + ((address >> PAGE_SHIFT) & (PAGES_IN_REGION - 1)));
+    if (near)
+        *near = (struct pyr_snapshot_index_near){pages, region};
+    uint32_t page = pages[(address >> PAGE_SHIFT) & (PAGES_IN_REGION - 1)];
     if (!page--)
         return PYR_SNAPSHOT_NONE;
     const uint64_t *bits = PYR_VEC_AT(&index->bits, struct pyr_snapshot_page, page)->bits;

@@ -30,11 +30,21 @@ struct pyr_snapshot_page_first {
 /* PYR_OK; PYR_E_EXISTS: known already; PYR_E_MISUSE: not a multiple of 8; PYR_E_NOMEM. */
 int pyr_snapshot_index_add(struct pyr_snapshot_index *index, uint64_t address);
 
+/* Adds those of another one. PYR_E_EXISTS: one is in both; PYR_E_NOMEM. */
+int pyr_snapshot_index_join(struct pyr_snapshot_index *index, const struct pyr_snapshot_index *other);
+
 /* When all are there. */
 int pyr_snapshot_index_number(struct pyr_snapshot_index *index);
 
-/* PYR_SNAPSHOT_NONE if there is none. Numbered only; then threads may share it. */
-uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, uint64_t address);
+/* Where the last one was found: most are near the one before. Of one thread; zeroed it is nowhere. */
+struct pyr_snapshot_index_near {
+    const uint32_t *pages;
+    uint64_t region;
+};
+
+/* PYR_SNAPSHOT_NONE if there is none. Numbered only; then threads may share it. near may be NULL. */
+uint32_t pyr_snapshot_index_find(const struct pyr_snapshot_index *index, struct pyr_snapshot_index_near *near,
+                                 uint64_t address);
 void pyr_snapshot_index_release(struct pyr_snapshot_index *index);
 
 #endif

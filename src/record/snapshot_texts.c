@@ -9,8 +9,8 @@
 #include <xxhash.h>
 
 #define SLOTS_MIN ((size_t)1 << 12)
-#define SLOTS_MAX ((size_t)1 << 22)
-#define WINDOW 8u /* slots that a text may be in */
+#define SLOTS_MAX ((size_t)1 << 19) /* more would seldom be in a cache, and be read for each text */
+#define WINDOW 8u                   /* slots that a text may be in */
 
 /* 96 bits of the hash stand for the text: one in 10^13 snapshots of 50 M texts would show a wrong one. */
 struct pyr_snapshot_text_slot {
@@ -21,7 +21,7 @@ struct pyr_snapshot_text_slot {
 
 int pyr_snapshot_texts_open(struct pyr_snapshot_texts *texts, const char *path)
 {
-    *texts = (struct pyr_snapshot_texts){.mask = SLOTS_MIN - 1};
+    *texts = (struct pyr_snapshot_texts){.mask = SLOTS_MIN - 1, .slots_max = SLOTS_MAX};
     int problem = pyr_spill_open(&texts->spill, path);
     texts->slots = pyr_alloc(SLOTS_MIN * sizeof *texts->slots);
     static const uint8_t nothing[PYR_SNAPSHOT_TEXT_ALIGN];
@@ -46,7 +46,7 @@ static struct pyr_snapshot_text_slot *find(struct pyr_snapshot_text_slot *slots,
 static void grow(struct pyr_snapshot_texts *texts)
 {
     size_t count = (texts->mask + 1) * 4;
-    struct pyr_snapshot_text_slot *slots = count > SLOTS_MAX ? NULL : pyr_alloc_big(count * sizeof *slots);
+    struct pyr_snapshot_text_slot *slots = count > texts->slots_max ? NULL : pyr_alloc_big(count * sizeof *slots);
     if (!slots)
         return; /* older texts give way */
     for (size_t i = 0; i <= texts->mask; i++) {

@@ -1,4 +1,4 @@
-/* Texts of a snapshot, each written when it comes first. A table of at most 64 MiB knows those that were in use lately.
+/* Texts of a snapshot, each written when it comes first. A table of at most 8 MiB knows those that were in use lately.
  */
 #ifndef PYR_RECORD_SNAPSHOT_TEXTS_H
 #define PYR_RECORD_SNAPSHOT_TEXTS_H
@@ -9,7 +9,7 @@
 struct pyr_snapshot_texts {
     struct pyr_spill spill; /* the section TEXT_BYTES */
     struct pyr_snapshot_text_slot *slots;
-    size_t mask;
+    size_t mask, slots_max;
     struct pyr_buf clean;
 };
 

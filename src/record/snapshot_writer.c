@@ -24,15 +24,14 @@ static int check_place(const char *path, bool force, struct pyr_err *err)
     return force ? 0 : pyr_err_set(err, PYR_E_EXISTS, "%s exists; use --force to overwrite it", path);
 }
 
-int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path, bool force, struct pyr_err *err)
+/* 0 or an errno. */
+static int make(struct pyr_snapshot_writer **out, const char *path, bool force)
 {
-    int rc = check_place(path, force, err);
-    if (rc < 0)
-        return rc;
     struct pyr_snapshot_writer *writer = pyr_alloc(sizeof *writer);
     if (!writer)
-        return pyr_err_set(err, PYR_E_NOMEM, "out of memory");
-    *writer = (struct pyr_snapshot_writer){.path = pyr_strdup(path),
+        return ENOMEM;
+    *writer = (struct pyr_snapshot_writer){.parts = PYR_VEC(struct pyr_snapshot_writer *),
+                                           .path = pyr_strdup(path),
                                            .force = force,
                                            .chunks = PYR_VEC(uint64_t),
                                            .runs = PYR_VEC(struct pyr_snapshot_run),
@@ -47,13 +46,40 @@ int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path,
     int problem = writer->path ? pyr_spill_open(&writer->objects, path) : ENOMEM;
     if (!problem)
         problem = pyr_snapshot_texts_open(&writer->texts, path);
-    if (problem) {
+    if (problem)
         pyr_snapshot_writer_release(writer);
+    else
+        *out = writer;
+    return problem;
+}
+
+int pyr_snapshot_writer_open(struct pyr_snapshot_writer **out, const char *path, bool force, struct pyr_err *err)
+{
+    int rc = check_place(path, force, err), problem = rc < 0 ? 0 : make(out, path, force);
+    if (problem)
         return pyr_err_set(err, problem == ENOMEM ? PYR_E_NOMEM : PYR_E_IO, "cannot write beside %s: %s", path,
                            strerror(problem));
+    if (rc == 0)
+        (*out)->handover = pyr_handover_start(take_in, *out);
+    return rc;
+}
+
+/* The tables of texts share what one would have. */
+int pyr_snapshot_writer_part(struct pyr_snapshot_writer *writer, struct pyr_snapshot_writer **part)
+{
+    struct pyr_snapshot_writer *made;
+    pyr_handover_stop(writer->handover);
+    writer->handover = NULL;
+    int problem = make(&made, writer->path, writer->force);
+    if (!problem && !pyr_vec_push(&writer->parts, &made)) {
+        pyr_snapshot_writer_release(made);
+        problem = ENOMEM;
     }
-    writer->handover = pyr_handover_start(take_in, writer);
-    *out = writer;
+    if (problem)
+        return problem == ENOMEM ? PYR_E_NOMEM : PYR_E_IO;
+    writer->texts.slots_max /= 2;
+    made->texts.slots_max = writer->texts.slots_max;
+    *part = made;
     return 0;
 }
 
@@ -75,6 +101,8 @@ static int push(struct pyr_snapshot_writer *writer, struct pyr_vec *rows, const 
 
 pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size)
 {
+    if (!writer->handover)
+        return pyr_snapshot_texts_put(&writer->texts, text, size);
     pthread_mutex_lock(&writer->texts_lock);
     pyr_snapshot_text number = pyr_snapshot_texts_put(&writer->texts, text, size);
     pthread_mutex_unlock(&writer->texts_lock);
@@ -150,8 +178,7 @@ static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_sna
     return shape;
 }
 
-/* The row of the type at this address, made if need be. */
-static int64_t type_row(struct pyr_snapshot_writer *writer, uint64_t address)
+int64_t pyr_snapshot_writer_type_row(struct pyr_snapshot_writer *writer, uint64_t address)
 {
     const uint64_t *known = pyr_map_find(&writer->type_rows, address);
     if (known)
@@ -169,7 +196,7 @@ static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snap
                        const struct pyr_snapshot_edge *edges, size_t count)
 {
     int64_t shape = shape_of(writer, edges, count);
-    int64_t type = shape < 0 ? shape : type_row(writer, object->type);
+    int64_t type = shape < 0 ? shape : pyr_snapshot_writer_type_row(writer, object->type);
     if (type < 0)
         return type;
     struct pyr_snapshot_form form = {.size = object->size,
@@ -254,7 +281,7 @@ static int put_object(struct pyr_snapshot_writer *writer, const struct pyr_snaps
 
 static int put_type(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_type *type)
 {
-    int64_t number = writer->status ? writer->status : type_row(writer, type->address);
+    int64_t number = writer->status ? writer->status : pyr_snapshot_writer_type_row(writer, type->address);
     if (number < 0)
         return failed(writer, (int)number);
     *PYR_VEC_AT(&writer->types, struct pyr_snapshot_type_row, number) =
@@ -328,8 +355,11 @@ int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct 
                                const struct pyr_snapshot_edge *edges, size_t count)
 {
     size_t size = count < PYR_HANDOVER_CHUNK ? given_size(count, object->new_text_size) : SIZE_MAX;
-    if (!writer->handover)
+    if (!writer->handover) {
+        if (object->new_text_size)
+            pyr_snapshot_texts_expect(&writer->texts, object->new_text, object->new_text_size);
         return put_object(writer, object, edges, count);
+    }
     if (size > PYR_HANDOVER_CHUNK) { /* nothing is gained by copying large ones */
         pyr_handover_wait(writer->handover);
         return put_object(writer, object, edges, count);
@@ -381,6 +411,10 @@ int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct p
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer)
 {
     pyr_handover_stop(writer->handover);
+    for (size_t i = 0; i < writer->parts.count; i++)
+        pyr_snapshot_writer_release(*PYR_VEC_AT(&writer->parts, struct pyr_snapshot_writer *, i));
+    pyr_vec_release(&writer->parts);
+    pyr_free(writer->joined_forms);
     pthread_mutex_destroy(&writer->texts_lock);
     pyr_spill_release(&writer->objects);
     pyr_vec_release(&writer->chunks);

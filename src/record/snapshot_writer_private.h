@@ -21,6 +21,7 @@ enum {
 
 /* Objects and types are taken in by another thread, if there is one: what that alone may touch is below `before`. */
 struct pyr_snapshot_writer {
+    struct pyr_vec parts; /* of struct pyr_snapshot_writer *: the others */
     char *path;
     bool force;
     _Atomic int status; /* of the first failure; what comes after it is not kept */
@@ -48,7 +49,21 @@ struct pyr_snapshot_writer {
     struct pyr_vec runs;                         /* of the object at hand */
     struct pyr_map type_rows;                    /* address → row */
     struct pyr_vec types;                        /* of struct pyr_snapshot_type_row */
+    uint32_t texts_before;                       /* once joined: what its texts' numbers are told from */
+    uint32_t *joined_forms;                      /* once joined, of a part: the first one's numbers of its forms */
 };
+
+/* Number of a text of a part, once joined. */
+static inline pyr_snapshot_text pyr_snapshot_joined_text(const struct pyr_snapshot_writer *part, pyr_snapshot_text text)
+{
+    return text ? text + part->texts_before : 0;
+}
+
+/* What the parts know becomes the first one's: PYR_E_NOMEM, PYR_E_LIMIT, PYR_E_MISUSE. */
+int pyr_snapshot_writer_join(struct pyr_snapshot_writer *writer);
+
+/* The row of the type at this address, made if need be; or a negative status. */
+int64_t pyr_snapshot_writer_type_row(struct pyr_snapshot_writer *writer, uint64_t address);
 
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer);
 

@@ -124,6 +124,7 @@ enum pyr_op {
 #define PYR_FEATURE_OPCODES 2u /* optional: nodes have opcodes */
 #define PYR_MEMORY_AT_MAIN_END 1u
 #define PYR_MEMORY_STACKS 2u
+#define PYR_MEMORY_BEGUN_LATE 4u
 #define PYR_MEMORY_PART_SITES 65536u /* in one frame */
 #define PYR_MEMORY_POINTS_MAX 65536u
 #define PYR_MEMORY_HEAPS_MAX 16384u

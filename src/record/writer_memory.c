@@ -11,7 +11,8 @@ static void put_head(struct pyr_buf *buf, const struct pyr_memory_facts *facts, 
                                 part,
                                 facts->site_count,
                                 (facts->at_main_end ? PYR_MEMORY_AT_MAIN_END : 0) |
-                                    (facts->stacks ? PYR_MEMORY_STACKS : 0),
+                                    (facts->stacks ? PYR_MEMORY_STACKS : 0) |
+                                    (facts->begun_late ? PYR_MEMORY_BEGUN_LATE : 0),
                                 facts->time_ns / PYR_TIME_UNIT_NS,
                                 facts->allocated_blocks,
                                 facts->allocated_bytes,

@@ -477,10 +477,16 @@ static int write_memory(struct pyr_report *report, struct pyr_json *json, const 
     pyr_json_uint(json, "live_bytes", memory->live_bytes);
     pyr_json_uint(json, "live_blocks", memory->live_blocks);
     pyr_json_bool(json, "live_at_main_end", memory->at_main_end);
+    if (memory->begun_late)
+        pyr_json_bool(json, "begun_late", true);
     if (memory->temporary_within) {
         pyr_json_uint(json, "temporary_bytes", memory->temporary_bytes);
         pyr_json_uint(json, "temporary_blocks", memory->temporary_blocks);
         pyr_json_uint(json, "temporary_within", memory->temporary_within);
+        pyr_json_array(json, "temporary_domains"); /* of raw and C memory it is not known */
+        pyr_json_string(json, NULL, "mem");
+        pyr_json_string(json, NULL, "obj");
+        pyr_json_end_array(json);
     }
     write_other(json, "c", &memory->others[PYR_MEMORY_C]);
     write_other(json, "mapped_files", &memory->others[PYR_MEMORY_FILES]);

@@ -29,7 +29,8 @@ int pyr_report_allocations(struct pyr_report *report, struct pyr_allocations *al
         return rc;
     const char *why = allocations->why ? allocations->why : "no Python process ended while it was recorded";
     if (!report->view->model.facts->memory)
-        why = "it was made by attach, or with --memory off; `pyrometer run` counts allocations";
+        why = "it was made by attach, or with --memory off; `pyrometer run` counts allocations, and "
+              "pyrometer.memory.start() in the program";
     rc = pyr_err_set(report->err, PYR_E_NOT_FOUND, "The recording has no memory figures: %s", why);
     pyr_allocations_release(allocations);
     return rc;
@@ -85,15 +86,17 @@ static void write_plot(struct pyr_report *report, const struct pyr_allocations *
 static void write_process(struct pyr_report *report, const struct pyr_memory_facts *heap)
 {
     const struct pyr_process_facts *process = report->view->model.processes[heap->process].facts;
-    char peak[40], live[40], allocated[40];
+    char peak[40], live[40], allocated[40], when[40] = "-";
+    if (heap->peak_ns)
+        snprintf(when, sizeof when, "%.3f", (double)heap->peak_ns / 1e9);
     pyr_text_bytes(peak, sizeof peak, heap->peak_bytes);
     pyr_text_bytes(live, sizeof live, heap->live_bytes);
     pyr_text_bytes(allocated, sizeof allocated, heap->allocated_bytes);
     if (*heap->why)
         fprintf(report->out, "  %9" PRIu32 " %10s %9s %10s %10s %11s  ", process->pid, "-", "-", "-", "-", "-");
     else
-        fprintf(report->out, "  %9" PRIu32 " %10s %9.3f %10s %10s %11" PRIu64 "  ", process->pid, peak,
-                (double)heap->peak_ns / 1e9, live, allocated, heap->allocated_blocks);
+        fprintf(report->out, "  %9" PRIu32 " %10s %9s %10s %10s %11" PRIu64 "  ", process->pid, peak, when, live,
+                allocated, heap->allocated_blocks);
     if (heap->interpreter)
         fprintf(report->out, "interpreter %" PRIu32 " of ", heap->interpreter);
     pyr_put_clean(report->out, process->command, NULL, COMMAND_WIDTH);

@@ -277,8 +277,10 @@ static void json_parts(struct pyr_json *json, const struct pyr_resident_facts *f
     pyr_json_end_object(json);
     pyr_json_row(json, "asked_for");
     pyr_json_uint(json, "large_blocks", facts->large_bytes);
-    pyr_json_uint(json, "raw", facts->raw_bytes);
-    pyr_json_uint(json, "c", facts->c_bytes);
+    if (facts->raw_bytes || facts->c_bytes) { /* else they are not counted: no Python has none */
+        pyr_json_uint(json, "raw", facts->raw_bytes);
+        pyr_json_uint(json, "c", facts->c_bytes);
+    }
     pyr_json_end_object(json);
 }
 

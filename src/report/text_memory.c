@@ -152,6 +152,7 @@ int pyr_text_memory_temporary(struct pyr_report *report, const struct pyr_alloca
     if (rc == 0 && order.count) {
         pyr_text_heading(report, "Lines with the most temporary memory: freed among the last %" PRIu32 " allocations",
                          allocations->temporary_within);
+        fputs("  Of Python's raw memory and of C memory it is not known, and not in these figures.\n", report->out);
         fprintf(report->out, "  %10s %11s %6s %6s  %s\n", "temporary", "blocks", "of all", "%", "line");
     }
     for (size_t i = 0; i < order.count; i++)
@@ -238,6 +239,11 @@ void pyr_text_memory_notes(struct pyr_report *report, const struct pyr_allocatio
         pyr_put_clean(report->out, allocations->why, NULL, 200);
         fputs(".\n", report->out);
     }
+    if (allocations->begun_late)
+        fputs("  The running program began this: what was allocated before is not in it, nor are C memory and Python's "
+              "raw "
+              "memory.\n",
+              report->out);
     if (allocations->lost_allocations)
         fprintf(report->out, "  %" PRIu64 " allocations were of more %s than could be told apart%s.\n",
                 allocations->lost_allocations, allocations->whole ? "stacks" : "lines",

@@ -393,6 +393,8 @@ void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets
         .zombies = PYR_VEC(pid_t),
     };
     sigset_t children;
+    /* Whoever started us may not want to be told of stops, and we have that from it. */
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     allow_descriptors();

@@ -51,3 +51,30 @@ def test_after_a_peak(ground, rounds, keep):
     assert our_high < high * 1.10
     assert our_before < before + 4e6
     assert our_after < after * 1.10 + 2e6
+
+
+IDLE = """
+import sys, time
+def stop():
+    print("at", flush=True)
+    sys.stdin.readline()
+def build(count):
+    return [("key %d" % number, [number, float(number)], {"n": "value %d" % number}) for number in range(count)]
+stop()
+for _ in range(5):  # the same memory again and again: it is kept
+    kept = build(100000)
+    if _ == 4:
+        stop()
+    del kept
+for _ in range(3):  # then it does nothing, but for a request now and then
+    time.sleep(0.7)
+    requests = ["request %d" % number for number in range(2000)]
+    del requests
+stop()
+"""
+
+
+def test_of_a_program_that_has_little_to_do(ground):
+    before, high, after = resident(ground, ground.put(IDLE), agent=True)
+    assert high > before + 30e6
+    assert after < before + (high - before) * 0.15

@@ -130,6 +130,47 @@ def test_subprocess_and_exec(ground):
     assert len(ended) == 2
 
 
+# Line 2 is the parent's; DAEMON the daemon's, which has let go of all that it had of its parent.
+DAEMON = GROW + """
+ready, told = os.pipe()
+if os.fork():
+    os.wait()
+    os.close(told)
+    os.write(1, os.read(ready, 100))
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+os.chdir("/")
+os.umask(0o777)
+os.dup2(told, 3)
+os.closerange(0, 3)
+os.closerange(4, 5000)
+own = ["daemon %d" % number for number in range(5000)]  # DAEMON
+pid = os.fork()
+if pid == 0:
+    own += ["worker %d" % number for number in range(1000)]  # WORKER
+    os._exit(7)
+assert os.WEXITSTATUS(os.waitpid(pid, 0)[1]) == 7
+os.write(3, b"%d" % os.getpid())
+os._exit(0)
+"""
+
+
+def test_daemon(ground):
+    """Two forks, a session of its own, another directory, no descriptors left: it counts on, in a file of its own."""
+    done = ground.run(ground.put(DAEMON))
+    pid = int(done.stdout)
+    assert done.returncode == 0 and done.stderr == b""
+    line, worker = (next(number for number, text in enumerate(DAEMON.splitlines(), 1) if text.endswith("# " + mark))
+                    for mark in ("DAEMON", "WORKER"))
+    (daemon,) = [file for file in ground.read() if file.pid == pid]
+    assert holds(daemon) and 5000 <= at_line(daemon, line).live_blocks <= 5020
+    first, middle, _, child = ground.read()
+    assert [first.pid, middle.parent_pid, daemon.pid] == [first.pid, first.pid, pid]
+    assert 1000 <= at_line(child, worker).live_blocks <= 1020 and child.parent_pid == pid
+
+
 def test_threads(ground):
     source = HEAD + """
 kept = []

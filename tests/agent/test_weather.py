@@ -306,7 +306,7 @@ def test_what_is_missing_is_told(ground):
 def test_free_threaded_is_left_alone(tmp_path):
     program, files = tmp_path / "free_threaded", tmp_path / "files"
     files.mkdir()
-    subprocess.run(["cc", "-rdynamic", "-o", program, memory.PROGRAMS / "free_threaded.c"], check=True)
+    subprocess.run(["cc", "-rdynamic", "-o", program, memory.PROGRAMS / "free_threaded.c", "-ldl"], check=True)
     env = {"LD_PRELOAD": str(memory.AGENT), "PYROMETER_MEMORY_DIR": str(files)}
     done = subprocess.run([program], env=env, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (5, b"alone\n", b"")

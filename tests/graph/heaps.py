@@ -35,7 +35,7 @@ class Heap:
 
     def __init__(self, pid=123, base=0x7f00_0000_0000):
         self.pid, self.next, self.objects, self.types, self.roots, self.sites, self.lines = pid, base, [], {}, [], [], []
-        self.taken_ns = 0
+        self.taken_ns, self.pause_ns = 0, 5_100_000
         for name in ("type", "dict", "list", "str", "int", "float", "tuple", "module", "function", "cell", "generator"):
             self.type("builtins", name)
 
@@ -98,7 +98,7 @@ class Heap:
         return len(self.sites)
 
     def describe(self):
-        yield ("facts", self.pid, "3.14.0", "python app.py", 5_100_000, self.taken_ns)
+        yield ("facts", self.pid, "3.14.0", "python app.py", self.pause_ns, self.taken_ns)
         for address, module, name, instance_dict in self.types.values():
             yield ("type", address, module, name, 16, 0, 512 if instance_dict else 0, instance_dict)
             yield ("object", address, self.types["type"][0], 400, "-", "-", 0, 0, 0, 2, IMMORTAL | STATIC | TYPE, name)

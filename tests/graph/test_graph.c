@@ -9,6 +9,7 @@
 #include "record/snapshot_file.h"
 #include "record/snapshot_writer.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -363,18 +364,23 @@ static void writing_may_run_out_of_memory(void **state)
 {
     (void)state;
     int rc = -1;
-    for (long n = 1; n < 500 && rc < 0; n++) {
-        struct pyr_snapshot_writer *writer;
+    for (long n = 1; n < 1000 && rc < 0; n++) {
+        struct pyr_snapshot_writer *writer, *part;
         unlink(path);
         pyr_alloc_fail_after(n);
         rc = pyr_snapshot_writer_open(&writer, path, false, NULL);
+        bool opened = rc == 0;
+        if (rc == 0)
+            rc = pyr_snapshot_writer_part(writer, &part);
         for (unsigned i = 0; rc == 0 && i < 20; i++) {
             struct pyr_snapshot_edge edge = {.to = address_of(i / 2), .kind = i % PYR_EDGE_KINDS};
             struct pyr_snapshot_object object = {.address = address_of(i), .type = address_of(i % 3), .size = i};
-            pyr_snapshot_writer_object(writer, &object, &edge, i % 2);
+            pyr_snapshot_writer_object(i % 3 ? part : writer, &object, &edge, i % 2);
         }
         if (rc == 0)
             rc = pyr_snapshot_writer_finish(writer, &(struct pyr_snapshot_facts){0}, NULL);
+        else if (opened)
+            pyr_snapshot_writer_discard(writer);
         pyr_alloc_fail_after(0);
         assert_int_equal(access(path, F_OK) == 0, rc == 0); /* whole, or not there */
     }
@@ -435,6 +441,139 @@ static void edges_come_back_as_they_were(void **state)
     assert_false(pyr_snapshot_next_edge(snapshot, 1, &edge));
     assert_int_equal(snapshot->facts->edges_dangling, 1);
     pyr_snapshot_close(snapshot);
+}
+
+/* ---- parts: what several threads write ---- */
+
+enum { PART_OBJECTS = 3 * 4096 };
+
+/* Every other object: each has a text, and refers to the one before, by a name of its own and one that all have. */
+struct part_of_two {
+    struct pyr_snapshot_writer *writer;
+    unsigned first;
+};
+
+static uint64_t part_address(unsigned i)
+{
+    return 0x100000 + i * 64ull;
+}
+
+static void *write_part(void *context)
+{
+    const struct part_of_two *part = context;
+    char text[16];
+    for (unsigned i = part->first; i < PART_OBJECTS; i += 2) {
+        size_t size = (size_t)snprintf(text, sizeof text, "text %u", i);
+        const struct pyr_snapshot_edge edges[] = {
+            {part_address(i ? i - 1 : 0), pyr_snapshot_writer_text(part->writer, "name", 4), PYR_EDGE_MEMBER},
+            {part_address(0), pyr_snapshot_writer_text(part->writer, text, size), PYR_EDGE_ATTRIBUTE},
+        };
+        pyr_snapshot_writer_object(part->writer,
+                                   &(struct pyr_snapshot_object){.address = part_address(i),
+                                                                 .type = part_address(i % 3),
+                                                                 .size = i,
+                                                                 .site = i % 4 == 3,
+                                                                 .new_text = text,
+                                                                 .new_text_size = (uint32_t)size},
+                                   edges, i % 5 ? 2 : 1);
+    }
+    /* Each tells of one of the three types, but has met all. */
+    pyr_snapshot_writer_type(part->writer,
+                             &(struct pyr_snapshot_type){.address = part_address(part->first),
+                                                         .basic_size = 16,
+                                                         .name = pyr_snapshot_writer_text(part->writer, "Type", 4),
+                                                         .module = pyr_snapshot_writer_text(part->writer, text, 5)});
+    pyr_snapshot_writer_root(part->writer,
+                             &(struct pyr_snapshot_root){.object = part_address(part->first),
+                                                         .holder = pyr_snapshot_writer_text(part->writer, "app", 3),
+                                                         .name = pyr_snapshot_writer_text(part->writer, "x", 1)});
+    return NULL;
+}
+
+static void write_in_parts(const char *file)
+{
+    struct part_of_two parts[2] = {{.first = 0}, {.first = 1}};
+    struct pyr_snapshot_writer *sites;
+    pthread_t thread;
+    assert_int_equal(pyr_snapshot_writer_open(&parts[0].writer, file, true, NULL), 0);
+    assert_int_equal(pyr_snapshot_writer_part(parts[0].writer, &parts[1].writer), 0);
+    assert_int_equal(pyr_snapshot_writer_part(parts[0].writer, &sites), 0);
+    pyr_snapshot_writer_site(
+        sites, &(struct pyr_snapshot_site){.file = pyr_snapshot_writer_text(sites, "app.py", 6), .line = 8}, 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_part, &parts[1]), 0);
+    write_part(&parts[0]);
+    pthread_join(thread, NULL);
+    assert_int_equal(pyr_snapshot_writer_finish(parts[0].writer, &(struct pyr_snapshot_facts){0}, NULL), 0);
+}
+
+static void assert_text(const struct pyr_snapshot *snapshot, pyr_snapshot_text text, const char *expected)
+{
+    struct pyr_snapshot_string found = pyr_snapshot_string(snapshot, text);
+    assert_int_equal(found.size, strlen(expected));
+    assert_memory_equal(found.bytes, expected, found.size);
+}
+
+static void assert_part_object(const struct pyr_snapshot *snapshot, unsigned i)
+{
+    struct pyr_edge_cursor edge = {0};
+    char text[16];
+    snprintf(text, sizeof text, "text %u", i);
+    const struct pyr_snapshot_form *form = pyr_snapshot_form(snapshot, i);
+    assert_int_equal(snapshot->address[i], part_address(i));
+    assert_int_equal(form->size, i);
+    assert_int_equal(snapshot->type_rows[form->type].address, part_address(i % 3));
+    assert_int_equal(snapshot->site[i], i % 4 == 3);
+    assert_text(snapshot, snapshot->text[i], text);
+    assert_true(pyr_snapshot_next_edge(snapshot, i, &edge));
+    assert_int_equal(edge.to, i ? i - 1 : 0);
+    assert_int_equal(edge.kind, PYR_EDGE_MEMBER);
+    assert_text(snapshot, edge.label, "name");
+    assert_int_equal(pyr_snapshot_next_edge(snapshot, i, &edge), i % 5 != 0);
+    if (i % 5) {
+        assert_int_equal(edge.to, 0);
+        assert_text(snapshot, edge.label, text);
+    }
+    assert_false(pyr_snapshot_next_edge(snapshot, i, &edge));
+}
+
+static void parts_become_one(void **state)
+{
+    (void)state;
+    struct pyr_snapshot *snapshot;
+    write_in_parts(path);
+    assert_int_equal(pyr_snapshot_open(&snapshot, path, NULL), 0);
+    assert_int_equal(snapshot->objects, PART_OBJECTS);
+    for (unsigned i = 0; i < PART_OBJECTS; i++)
+        assert_part_object(snapshot, i);
+    assert_int_equal(snapshot->types, 3);
+    for (uint32_t t = 0; t < 3; t++) {
+        const struct pyr_snapshot_type_row *row = &snapshot->type_rows[t];
+        bool told = row->address != part_address(2);
+        assert_text(snapshot, row->name, told ? "Type" : "");
+        assert_text(snapshot, row->module, told ? "text " : "");
+        assert_int_equal(row->object, (row->address - part_address(0)) / 64);
+    }
+    assert_int_equal(snapshot->roots, 2);
+    for (uint32_t r = 0; r < 2; r++) {
+        assert_int_equal(snapshot->root_rows[r].object, r);
+        assert_text(snapshot, snapshot->root_rows[r].holder, "app");
+        assert_text(snapshot, snapshot->root_rows[r].name, "x");
+    }
+    assert_text(snapshot, snapshot->site_rows[0].file, "app.py");
+    assert_int_equal(snapshot->facts->objects_torn + snapshot->facts->edges_dangling, 0);
+    pyr_snapshot_close(snapshot);
+}
+
+static void an_address_is_given_to_one_part(void **state)
+{
+    (void)state;
+    struct pyr_snapshot_writer *writer, *part;
+    struct pyr_snapshot_object object = {.address = 0x1000, .size = 16};
+    assert_int_equal(pyr_snapshot_writer_open(&writer, path, true, NULL), 0);
+    assert_int_equal(pyr_snapshot_writer_part(writer, &part), 0);
+    pyr_snapshot_writer_object(writer, &object, NULL, 0);
+    pyr_snapshot_writer_object(part, &object, NULL, 0);
+    assert_int_equal(pyr_snapshot_writer_finish(writer, &(struct pyr_snapshot_facts){0}, NULL), PYR_E_MISUSE);
 }
 
 /* Addresses as far from each other as they can be, numbers as large; more references than are handed over together. */
@@ -515,6 +654,8 @@ int main(void)
         cmocka_unit_test(writing_may_run_out_of_memory),
         cmocka_unit_test(same_address_counts_once),
         cmocka_unit_test(edges_come_back_as_they_were),
+        cmocka_unit_test(parts_become_one),
+        cmocka_unit_test(an_address_is_given_to_one_part),
         cmocka_unit_test(extremes_come_back),
         cmocka_unit_test(existing_file_is_kept),
     };

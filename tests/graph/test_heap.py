@@ -139,6 +139,7 @@ def grown(tmp_path_factory):
                  OLD=h.list([h.object(gone, 50_000) for _ in range(3 - number)]))
         for i, name in enumerate(types[:11 * (number == 2)]):
             h.root("frame", h.object(name, 100 * (i + 1)), "main (app.py:3)", "x")
+        h.pause_ns = (5_100_000, 1_234_000, 2_000_000)[number]
         h.taken_ns = 1_700_000_000_000_000_000 + second * 10 ** 9
         paths.append(h.write(folder / f"{number}.pyroheap"))
     return paths
@@ -153,13 +154,21 @@ def drawn(*words):
 
 def test_plot_shows_what_grew_most(grown):
     names, lines = drawn(grown[2], grown[0], grown[1])
-    assert names[0] == "Heap of process 123 python app.py"
+    assert names[0] == "Heap of process 123 python app.py · stood still for 1.23 ms to 5.10 ms"
     legend = names[-8:]
     assert legend == ["app.Blob", *(f"app.New{i}" for i in (10, 9, 8, 7, 6, 5, 4))]
     assert len(lines) == 8 and all(len(line) == 3 for line in lines)
     (x0, y0), (x1, y1), (x2, y2) = [(float(x), float(y)) for x, y in lines[0]]
     assert (x1 - x0) * 3 == pytest.approx(x2 - x1, abs=0.2)
     assert (y0 - y1) * 3 == pytest.approx(y1 - y2, abs=0.3), "100, 200 and 500 thousand bytes"
+
+
+def test_diff_tells_what_each_snapshot_paused(grown, tmp_path):
+    assert "\nThe process stood still for 1.23 ms, then for 2.00 ms\n" in run("diff", *grown[1:]).stdout
+    core = Heap()
+    core.pause_ns = 0
+    path = core.write(tmp_path / "core.pyroheap")
+    assert "stood still" not in run("diff", path, grown[0]).stdout
 
 
 def test_plot_of_owners_and_lines(grown):

@@ -31,11 +31,16 @@ struct pyr_snapshot_writer {
     bool quiet;
 };
 
-pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size)
+/* Two threads print to one output, under its lock. */
+int pyr_snapshot_writer_part(struct pyr_snapshot_writer *writer, struct pyr_snapshot_writer **part)
+{
+    *part = writer;
+    return 0;
+}
+
+static pyr_snapshot_text print_text(struct pyr_snapshot_writer *writer, const void *text, size_t size)
 {
     const unsigned char *bytes = text;
-    if (!size || writer->quiet)
-        return size != 0;
     uint64_t hash = XXH3_64bits(text, size);
     const uint64_t *found = pyr_map_find(&writer->texts, hash);
     if (found)
@@ -51,6 +56,16 @@ pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, c
     return writer->count;
 }
 
+pyr_snapshot_text pyr_snapshot_writer_text(struct pyr_snapshot_writer *writer, const void *text, size_t size)
+{
+    if (!size || writer->quiet)
+        return size != 0;
+    flockfile(stdout);
+    pyr_snapshot_text number = print_text(writer, text, size);
+    funlockfile(stdout);
+    return number;
+}
+
 int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
                                const struct pyr_snapshot_edge *edges, size_t count)
 {
@@ -59,12 +74,14 @@ int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct 
     pyr_snapshot_text text = object->new_text_size
                                  ? pyr_snapshot_writer_text(writer, object->new_text, object->new_text_size)
                                  : object->text;
+    flockfile(stdout);
     printf("O %" PRIx64 " %" PRIx64 " %" PRIu64 " %" PRId64 " %" PRId64 " %" PRIx64 " %u %u %u %u", object->address,
            object->type, object->size, (int64_t)object->length, (int64_t)object->capacity, object->content,
            object->references, object->generation, object->flags, text);
     for (size_t i = 0; i < count; i++)
         printf(" %" PRIx64 " %u %u", edges[i].to, edges[i].kind, edges[i].label);
     putchar('\n');
+    funlockfile(stdout);
     return 0;
 }
 

@@ -55,6 +55,10 @@ def test_installed_command_and_package(wheel, tmp_path):
                              "print(t.get_object_traceback(x)[0].lineno)"], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"},
                             capture_output=True, text=True, timeout=30)
     assert traced.stdout == "1\n", traced.stderr
+    held = subprocess.run([python, "-c", "from pyrometer import memory, read\nwith memory.Tracker('a.pyro'): x = bytes(9999999)\n"
+                           "print(read('a.pyro').memory.peak_bytes > 9999999)"], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"},
+                          capture_output=True, text=True, timeout=30)
+    assert held.stdout == "True\n", held.stderr
 
 
 def test_installed_command_counts_allocations(wheel, tmp_path):

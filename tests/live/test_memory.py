@@ -235,6 +235,54 @@ def test_workers_are_apart_and_merged(place):
     assert report["memory"]["peak_bytes"] == sum(row["peak_bytes"] for row in by_pid.values())
 
 
+DAEMON = """
+import os, sys, time
+def daemonise():
+    if os.fork():
+        return True
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+    os.closerange(0, 4096)
+    return False
+if daemonise():
+    if sys.argv[1] == "wait":
+        time.sleep(1.5)
+    else:
+        while not os.path.exists(sys.argv[2]):
+            time.sleep(0.01)
+        time.sleep(0.3)
+    raise SystemExit(5)
+own = [bytes(1000) for n in range(2000)]  # OWN
+open(sys.argv[2], "w").close()
+time.sleep(0.5 if sys.argv[1] == "wait" else 1.5)
+if os.fork() == 0:  # its directory may be gone
+    more = [bytes(1000) for n in range(2000)]
+    os._exit(0)
+assert os.wait()[1] == 0 and all(block == bytes(1000) for block in own)
+open(sys.argv[2] + ".done", "w").close()
+"""
+
+
+@pytest.mark.parametrize("how", ["wait", "leave"])
+def test_daemon(local, how):
+    """A daemon has figures of its own, to its end or to that of the program; it goes on unharmed where that was first."""
+    script = local.write(DAEMON)
+    told = local.folder / how
+    report = local.run(script, how, told, status=5)
+    assert told.with_suffix(".done").exists() == (how == "wait")
+    line = line_of("OWN", DAEMON)
+    held = {}
+    for row in report["memory"]["processes"]:
+        rows = json.loads(local.report("-f", "json", "--pid", str(row["pid"])))["lines"]
+        held[row["pid"]] = sum(each.get("live_blocks") or 0 for each in rows if each["file"] == str(script) and each["line"] == line)
+    root = report["processes"][0]["pid"]
+    (daemon,) = [pid for pid, blocks in held.items() if blocks]
+    assert daemon != root and 2000 <= held[daemon] <= 2003
+    wait_for(told.with_suffix(".done").exists, "the daemon's end")
+
+
 def test_started_processes_are_counted_and_told_apart(local):
     child = local.write("x = [None] * 3000\nfor i in range(3000):\n    x[i] = bytes(1000)\nimport os; os._exit(0)\n", "child.py")
     script = local.write(f"""

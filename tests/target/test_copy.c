@@ -241,6 +241,21 @@ static void a_call_can_stop_on_its_way(void **state)
     end_copy(&f);
 }
 
+/* pyrometer itself does not want to hear of its children's stops; its guardian has to. */
+static void the_end_of_a_call_is_seen_at_once(void **state)
+{
+    (void)state;
+    struct sigaction before;
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP}, &before);
+    struct fixture f = begin_copy(wait_with_shared);
+    uint64_t start_ns = pyr_now_ns();
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(call(&f, blob_sum, CALL((uintptr_t)shared_words, 4)).value, 10);
+    assert_in_range(pyr_now_ns() - start_ns, 0, 4000000000u);
+    end_copy(&f);
+    sigaction(SIGCHLD, &before, NULL);
+}
+
 static void faults_are_recovered_from(void **state)
 {
     (void)state;
@@ -756,6 +771,7 @@ int main(void)
         cmocka_unit_test(a_copy_is_frozen_while_the_process_goes_on),
         cmocka_unit_test(code_runs_in_the_copy),
         cmocka_unit_test(a_call_can_stop_on_its_way),
+        cmocka_unit_test(the_end_of_a_call_is_seen_at_once),
         cmocka_unit_test(faults_are_recovered_from),
         cmocka_unit_test(nothing_of_a_call_is_seen_outside),
         cmocka_unit_test(a_call_is_bounded_in_time),

@@ -2,6 +2,7 @@
  * joined by name. */
 #include "base/alloc.h"
 #include "report/heap/heap.h"
+#include "report/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -248,6 +249,18 @@ static void write_totals(struct diff *diff)
             (int64_t)after->objects - before->objects);
 }
 
+/* What each snapshot cost the process; one of a core file costs nothing. */
+static void write_pauses(const struct diff *diff)
+{
+    uint64_t before_ns = diff->heaps[BEFORE].snapshot->facts->pause_ns;
+    uint64_t after_ns = diff->heaps[AFTER].snapshot->facts->pause_ns;
+    char a[PYR_FIGURE], b[PYR_FIGURE];
+    pyr_text_seconds(a, sizeof a, (double)before_ns * 1e-9);
+    pyr_text_seconds(b, sizeof b, (double)after_ns * 1e-9);
+    if (before_ns && after_ns)
+        fprintf(diff->out, "The process stood still for %s, then for %s\n", a, b);
+}
+
 static int write_diff(struct diff *diff)
 {
     const struct pyr_snapshot_facts *before = diff->heaps[BEFORE].snapshot->facts;
@@ -256,6 +269,7 @@ static int write_diff(struct diff *diff)
     if (rc < 0)
         return pyr_heap_no_memory(&diff->heaps[AFTER]);
     write_totals(diff);
+    write_pauses(diff);
     rc = write_table(diff, &diff->types, "By type", "type", moves);
     if (rc == 0)
         rc = write_table(diff, &diff->owners, "By owner: what is kept by each alone", "owner", false);

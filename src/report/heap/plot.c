@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "report/chart.h"
 #include "report/heap/heap.h"
+#include "report/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +16,7 @@ static const char *const colours[LINES] = {"#d9480f", "#1971c2", "#2f9e44", "#9c
 
 struct moment {
     const char *path;
-    uint64_t taken_ns;
+    uint64_t taken_ns, pause_ns;
 };
 
 struct plot {
@@ -71,10 +72,30 @@ static int add_census(struct pyr_heap *heap, enum pyr_heap_by by, struct column 
     return rc;
 }
 
+/* " · stood still for 1.2 ms to 3.4 ms": each time between these. Nothing of snapshots without a pause. */
+static void put_pauses(const struct plot *plot, char *text, size_t size)
+{
+    uint64_t least_ns = UINT64_MAX, most_ns = 0;
+    char least[PYR_FIGURE], most[PYR_FIGURE];
+    for (size_t i = 0; i < plot->count; i++) {
+        uint64_t pause_ns = plot->moments[i].pause_ns;
+        least_ns = pause_ns < least_ns ? pause_ns : least_ns;
+        most_ns = pause_ns > most_ns ? pause_ns : most_ns;
+    }
+    pyr_text_seconds(least, sizeof least, (double)least_ns * 1e-9);
+    pyr_text_seconds(most, sizeof most, (double)most_ns * 1e-9);
+    *text = '\0';
+    if (least_ns)
+        snprintf(text, size, strcmp(least, most) ? " · stood still for %s to %s" : " · stood still for %s", least,
+                 most);
+}
+
 static void put_title(struct plot *plot, struct pyr_heap *heap)
 {
-    snprintf(plot->title, sizeof plot->title, "Heap of process %" PRIu64 " %s", heap->snapshot->facts->pid,
-             pyr_heap_text(heap, heap->snapshot->facts->command));
+    char pauses[2 * PYR_FIGURE + 40];
+    put_pauses(plot, pauses, sizeof pauses);
+    snprintf(plot->title, sizeof plot->title, "Heap of process %" PRIu64 " %.160s%s", heap->snapshot->facts->pid,
+             pyr_heap_text(heap, heap->snapshot->facts->command), pauses);
 }
 
 static int read_moment(struct plot *plot, size_t moment, enum pyr_heap_by by,
@@ -107,7 +128,7 @@ static int read_times(struct plot *plot, const char *const *paths, struct pyr_er
         struct pyr_snapshot *snapshot = NULL;
         rc = pyr_snapshot_open(&snapshot, paths[i], err);
         if (rc == 0)
-            plot->moments[i] = (struct moment){paths[i], snapshot->facts->taken_ns};
+            plot->moments[i] = (struct moment){paths[i], snapshot->facts->taken_ns, snapshot->facts->pause_ns};
         pyr_snapshot_close(snapshot);
     }
     qsort(plot->moments, plot->count, sizeof *plot->moments, by_time);

@@ -1,5 +1,6 @@
 /* What the agent sees of a free-threaded Python: the API, and the version that it tells. To install an allocator there
  * would be wrong. Linked with -rdynamic. */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,8 +43,20 @@ void *PyGILState_GetThisThreadState(void)
     return NULL;
 }
 
-int main(void)
+/* An argument is the agent: what it says when asked to begin in this running program. */
+static void ask(const char *agent)
 {
+    char why[300] = "";
+    void *library = dlopen(agent, RTLD_NOW);
+    int (*may_start)(char *, size_t) =
+        library ? (int (*)(char *, size_t))dlsym(library, "pyrometer_memory_may_start") : NULL;
+    printf("%d %s\n", may_start ? may_start(why, sizeof why) : 1, why);
+}
+
+int main(int count, char **words)
+{
+    if (count > 1)
+        ask(words[1]);
     void *block = malloc(1000);
     puts(block ? "alone" : "none");
     free(block);
