@@ -90,9 +90,13 @@ static struct place rare_place(const void *tstate)
 
 static void make_marks(size_t size);
 
-/* Of the main heap, by a walk along its stack. Marks are made here only: for the stack that was just walked. */
-static NOINLINE bool walked_place(struct place *place, const void *frame, size_t size)
+/* Of the main heap, by a walk along its stack. Marks are made here only: for the stack that was just walked. False: the
+ * rare way has to be gone. */
+static bool walked_place(struct place *place, size_t size)
 {
+    const void *tstate = pyr_inside.accessor(), *frame = tstate ? pyr_frame_of(tstate, pyr_inside.chain) : NULL;
+    if (!frame || pyr_at(tstate, pyr_inside.tstate_interp) != pyr_main_heap.interpreter)
+        return false;
     int inside = pyr_inside_agent;
     pyr_inside_agent = 1;
     uint32_t site = pyr_stack_of(&pyr_main_heap, frame);
@@ -103,10 +107,35 @@ static NOINLINE bool walked_place(struct place *place, const void *frame, size_t
     return site != PYR_SITE_NO_FRAME;
 }
 
-/* False: the rare way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
+/* NULL: it is not in the cache. */
+static ALWAYS_INLINE const struct pyr_cached_site *cached_site(const void *frame, enum pyr_chain chain)
+{
+    uint64_t key = pyr_key_of(frame, chain);
+    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
+    if (PYR_LIKELY(slot->key == key))
+        return slot;
+    slot = pyr_cache_beside(&pyr_main_heap, slot);
+    return slot->key == key ? slot : NULL;
+}
+
+/* While a frame is not complete, what it allocates belongs to the one that called it. Coroutines and generators begin
+ * so, each time. */
+static bool callers_place(struct place *place)
+{
+    enum pyr_chain chain = pyr_inside.chain;
+    const void *tstate = pyr_inside.accessor(), *frame = tstate ? pyr_frame_of(tstate, chain) : NULL;
+    if (chain == PYR_CHAIN_OBJECT)
+        return false;
+    while (frame && pyr_cache_skips(&pyr_main_heap, pyr_key_of(frame, chain)))
+        frame = pyr_previous_of(frame, chain);
+    const struct pyr_cached_site *slot = frame ? cached_site(frame, chain) : NULL;
+    *place = (struct place){&pyr_main_heap, slot ? slot->tag : 0};
+    return slot != NULL;
+}
+
+/* False: another way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
  * code of their own, so that what is in the main heap's cache is the main one's. */
-static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain, bool stacks,
-                                       size_t size)
+static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access access, enum pyr_chain chain, bool stacks)
 {
     const void *tstate = pyr_tstate(access);
     if (PYR_UNLIKELY(!tstate))
@@ -114,20 +143,13 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
     const void *frame = pyr_frame_of(tstate, chain);
     if (PYR_UNLIKELY(!frame))
         return false;
-    if (stacks) {
-        place->heap = &pyr_main_heap;
-        return PYR_LIKELY(pyr_chain_find(frame, chain, &place->tag)) ||
-               (pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter &&
-                walked_place(place, frame, size));
-    }
-    uint64_t key = pyr_key_of(frame, chain);
-    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
-    if (PYR_UNLIKELY(slot->key != key)) {
-        slot = pyr_cache_beside(&pyr_main_heap, slot);
-        if (slot->key != key)
-            return false;
-    }
-    *place = (struct place){&pyr_main_heap, slot->tag};
+    place->heap = &pyr_main_heap;
+    if (stacks)
+        return pyr_chain_find(frame, chain, &place->tag);
+    const struct pyr_cached_site *slot = cached_site(frame, chain);
+    if (PYR_UNLIKELY(!slot))
+        return false;
+    place->tag = slot->tag;
     return true;
 }
 
@@ -200,8 +222,15 @@ static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place
 
 static NOINLINE void *small_malloc(struct place place, size_t size)
 {
-    struct pyr_pool *pool = pyr_pool_refill(place.heap, pyr_class_of(size));
+    struct pyr_pool *pool = pyr_pool_refill(place.heap, place.heap->class_of[size]);
     return pool ? pool_malloc(pool, place, size) : large_malloc(place, size);
+}
+
+/* Up to PYR_SMALL_MAX. */
+static ALWAYS_INLINE void *place_malloc(struct place place, size_t size)
+{
+    struct pyr_pool *pool = place.heap->pools[place.heap->class_of[size]];
+    return PYR_LIKELY(pool->free) ? pool_malloc(pool, place, size) : small_malloc(place, size ? size : 1);
 }
 
 /* Of an interpreter with a GIL of its own. */
@@ -224,13 +253,26 @@ static NOINLINE void *rare_malloc(size_t size)
     return size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
 }
 
+static NOINLINE void *callers_malloc(size_t size)
+{
+    struct place place;
+    return callers_place(&place) ? place_malloc(place, size) : rare_malloc(size);
+}
+
+static NOINLINE void *walked_malloc(size_t size)
+{
+    struct place place;
+    return walked_place(&place, size) ? place_malloc(place, size) : rare_malloc(size);
+}
+
 static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, enum pyr_chain chain, bool stacks)
 {
     struct place place;
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX) || PYR_UNLIKELY(!common_place(&place, access, chain, stacks, size)))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX))
         return rare_malloc(size);
-    struct pyr_pool *pool = pyr_main_heap.pools[pyr_main_heap.class_of[size]];
-    return PYR_LIKELY(pool->free) ? pool_malloc(pool, place, size) : rare_malloc(size);
+    if (PYR_UNLIKELY(!common_place(&place, access, chain, stacks)))
+        return stacks ? walked_malloc(size) : callers_malloc(size);
+    return place_malloc(place, size);
 }
 
 /* ---- free ---- */
@@ -238,13 +280,13 @@ static ALWAYS_INLINE void *malloc_through(size_t size, enum pyr_access access, e
 /* Without a part of the tag that says more than that. */
 static ALWAYS_INLINE void small_uncount(struct pyr_pool *pool, uint32_t tag, const void *block)
 {
-    pyr_count_freed(pool->heap, tag, block, pool->least + (tag & PYR_TAG_REST));
+    pyr_count_freed(&pyr_main_heap, tag, block, pool->least + (tag & PYR_TAG_REST));
 }
 
 /* Of a block that is no code object, mark or overwritten. */
-static ALWAYS_INLINE bool is_plain(const struct pyr_pool *pool, uint32_t tag)
+static ALWAYS_INLINE bool is_plain(uint32_t tag)
 {
-    return PYR_LIKELY((tag & ~(PYR_TAG_REST | PYR_TAG_RECENT)) < pool->heap->tag_end);
+    return PYR_LIKELY((tag & ~(PYR_TAG_REST | PYR_TAG_RECENT)) < pyr_main_heap.tag_end);
 }
 
 static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
@@ -259,10 +301,10 @@ static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
 static NOINLINE void odd_free(struct pyr_pool *pool, void *block, uint32_t tag)
 {
     if ((tag & PYR_TAG_MARK) == PYR_TAG_CODE) {
-        pyr_code_died(pool->heap, block);
+        pyr_code_died(&pyr_main_heap, block);
         tag &= ~PYR_TAG_CODE;
     }
-    if (is_plain(pool, tag))
+    if (is_plain(tag))
         small_uncount(pool, tag, block);
     small_free(pool, block);
 }
@@ -295,7 +337,7 @@ static void heap_free(void *context, void *block)
     }
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
-    if (!is_plain(pool, tag)) {
+    if (!is_plain(tag)) {
         odd_free(pool, block, tag);
         return;
     }
@@ -304,6 +346,18 @@ static void heap_free(void *context, void *block)
 }
 
 /* ---- calloc and realloc ---- */
+
+/* NULL stays NULL. Most are lists of two to four: to set some bytes twice costs less than to call somebody. */
+static ALWAYS_INLINE void *zeroed(char *block, size_t size)
+{
+    if (PYR_UNLIKELY(!block))
+        return NULL;
+    if (size < 16 || size > 32)
+        return memset(block, 0, size);
+    memset(block, 0, 16);
+    memset(block + size - 16, 0, 16);
+    return block;
+}
 
 static NOINLINE void *rare_calloc(size_t count, size_t size)
 {
@@ -361,12 +415,12 @@ static NOINLINE void *small_move(struct place place, void *block, size_t size)
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t tag = *pyr_tag_at(pool, block);
     size_t old_size = pool->least + (tag & PYR_TAG_REST), room = pyr_pool_size(pool);
-    bool known = is_plain(pool, tag);
+    bool known = is_plain(tag);
     if (known)
         small_uncount(pool, tag, block);
-    void *moved = size <= PYR_SMALL_MAX ? small_malloc(place, size) : large_malloc(place, size);
+    void *moved = size <= PYR_SMALL_MAX ? place_malloc(place, size) : large_malloc(place, size);
     if (!moved) /* it stays what it was */
-        return known ? pyr_count_allocated(pool->heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT), old_size, NULL) : NULL;
+        return known ? pyr_count_allocated(place.heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT), old_size, NULL) : NULL;
     memcpy(moved, block, room < size ? room : size);
     if (known)
         small_free(pool, block);
@@ -379,7 +433,7 @@ static ALWAYS_INLINE void *small_realloc(struct place place, void *block, size_t
 {
     struct pyr_pool *pool = pyr_pool_of(block);
     uint32_t *tag = pyr_tag_at(pool, block);
-    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class) || !is_plain(pool, *tag))
+    if (PYR_UNLIKELY(size > PYR_SMALL_MAX || pyr_main_heap.class_of[size] != pool->class) || !is_plain(*tag))
         return small_move(place, block, size);
     small_uncount(pool, *tag, block);
     *tag = pyr_recent_add(place.heap, place.tag, block) | pyr_tag_rest(size);
@@ -401,12 +455,21 @@ static NOINLINE void *rare_realloc(void *block, size_t size)
     return large_realloc(place, block, size ? size : 1);
 }
 
+/* Of a small block. */
+static NOINLINE void *walked_realloc(void *block, size_t size)
+{
+    struct place place;
+    return walked_place(&place, size) ? small_realloc(place, block, size) : rare_realloc(block, size);
+}
+
 static ALWAYS_INLINE void *realloc_through(void *block, size_t size, enum pyr_access access, enum pyr_chain chain,
                                            bool stacks)
 {
     struct place place;
-    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0 || !common_place(&place, access, chain, stacks, size)))
+    if (PYR_UNLIKELY(!pyr_region_owns(block) || size == 0))
         return rare_realloc(block, size);
+    if (PYR_UNLIKELY(!common_place(&place, access, chain, stacks)))
+        return stacks ? walked_realloc(block, size) : rare_realloc(block, size);
     return small_realloc(place, block, size);
 }
 
@@ -521,12 +584,12 @@ static NOINLINE void make_marks(size_t size)
         size_t bytes;                                                                                                  \
         if (PYR_UNLIKELY(__builtin_mul_overflow(count, size, &bytes) || bytes > PYR_SMALL_MAX))                        \
             return rare_calloc(count, size);                                                                           \
-        void *block = malloc_through(bytes, access, chain, stacks);                                                    \
-        return block ? memset(block, 0, bytes) : NULL;                                                                 \
+        return zeroed(malloc_through(bytes, access, chain, stacks), bytes);                                            \
     }                                                                                                                  \
     static void *name##_realloc(void *context, void *block, size_t size)                                               \
     {                                                                                                                  \
-        (void)context;                                                                                                 \
+        if (PYR_UNLIKELY(!block))                                                                                      \
+            return name##_malloc(context, size);                                                                       \
         return realloc_through(block, size, access, chain, stacks);                                                    \
     }
 

@@ -35,8 +35,7 @@ static inline struct pyr_pool *pyr_pool_of(const void *block)
 static inline uint32_t *pyr_tag_at(const struct pyr_pool *pool, const void *block)
 {
     uint32_t offset = (uint32_t)(uintptr_t)block & (PYR_POOL_BYTES - 1);
-    uint32_t index = offset * pool->reciprocal >> PYR_RECIPROCAL_SHIFT;
-    return (uint32_t *)(pool->tags + index * pool->stride);
+    return (uint32_t *)(void *)(pool->tags + pyr_tag_offset(pool, offset));
 }
 
 /* Classes come in pairs, tag beside and tag inside. `size` is from 1 to PYR_SMALL_MAX. */
@@ -76,17 +75,17 @@ struct pyr_spare {
 struct pyr_heap {
     uint64_t headroom; /* the peak less what is live */
     struct pyr_heap_site *sites;
-    struct pyr_heap_temporary *temporaries; /* by site */
-    uint32_t tag_end;                       /* the tags of all sites are lower */
-    uint32_t recent_place;                  /* of the last one of `recent`, as in a tag */
-    uint32_t saved;                         /* the last site that was saved since the peak; PYR_SAVED_END: none was */
+    struct pyr_heap_peak *peaks; /* by site */
+    uint32_t tag_end;            /* the tags of all sites are lower */
+    uint32_t recent_place;       /* of the last one of `recent`, as in a tag */
+    uint32_t saved;              /* the last site that was saved since the peak; PYR_SAVED_END: none was */
     struct pyr_heap_file *file;
     const void *interpreter;
     uint32_t site_count;
     /* pyr_class_of, as a table: one load is less than eight instructions. Size 0 has a class that has no pool. */
     uint8_t class_of[PYR_SMALL_MAX + 1];
     struct pyr_pool
-        *pools[PYR_CLASSES + 1]; /* the first of those that have room; the last's next, and none, is pyr_no_pool */
+        *pools[PYR_CLASSES + 1]; /* the first of those to allocate from; the last's next, and none, is pyr_no_pool */
     /* The blocks that were allocated last. A block's tag names the place that it got here. As long as its address
      * stands there, fewer than PYR_HEAP_RECENT allocations came after it: had a later block of the same address got the
      * place, that one's tag would name it, and it would be that one that is freed. */
@@ -95,8 +94,6 @@ struct pyr_heap {
     /* The sites used last, in pairs: the newer one of a pair is where pyr_cache_slot says, the other one beside it. */
     struct pyr_cached_site cache[PYR_CACHE_SLOTS] __attribute__((aligned(64)));
 
-    struct pyr_pool
-        *emptied[PYR_CLASSES]; /* of each class the one last: if it is still free, its blocks are still linked */
     /* By number of free pools; arenas without any are in no list. */
     struct pyr_heap_arena *arenas[PYR_POOLS_PER_ARENA];
     uint64_t arenas_present; /* a bit for each list that is not empty */
@@ -108,13 +105,13 @@ struct pyr_heap {
     struct pyr_large large;
     struct pyr_site_index index;
 
-    struct pyr_window file_window, site_window, text_window, direct_window, pause_window, temporary_window;
+    struct pyr_window file_window, site_window, text_window, direct_window, pause_window, peak_window;
     uint32_t number; /* 0: the main interpreter's */
     bool late;       /* Python ran before: what was allocated then may come to it at any time */
 };
 
-extern struct pyr_heap pyr_main_heap;
-extern struct pyr_pool pyr_no_pool; /* has no block, ever */
+extern PYR_OWN struct pyr_heap pyr_main_heap;
+extern PYR_OWN struct pyr_pool pyr_no_pool; /* has no block, ever */
 
 /* Addresses of instructions need no mixing: those of different functions differ in their low bits as it is. Where a key
  * holds an index, that is mixed in. */
@@ -128,6 +125,19 @@ static inline struct pyr_cached_site *pyr_cache_slot(struct pyr_heap *heap, uint
 static inline struct pyr_cached_site *pyr_cache_beside(struct pyr_heap *heap, const struct pyr_cached_site *slot)
 {
     return &heap->cache[(slot - heap->cache) ^ 1];
+}
+
+/* By this key it is kept that a frame is not complete: its caller's site is looked for. Addresses of instructions are
+ * even; where keys have an index, all frames are complete. */
+static inline uint64_t pyr_skip_key(uint64_t key)
+{
+    return key | 1;
+}
+
+static inline bool pyr_cache_skips(struct pyr_heap *heap, uint64_t key)
+{
+    const struct pyr_cached_site *slot = pyr_cache_slot(heap, key, false);
+    return slot->key == pyr_skip_key(key) || pyr_cache_beside(heap, slot)->key == pyr_skip_key(key);
 }
 
 /* ---- pools (pool.c) ---- */
@@ -160,13 +170,25 @@ static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uin
     return (struct pyr_heap_site *)(void *)((char *)heap->sites + 4 * (size_t)tag);
 }
 
+/* What it holds. */
+static inline uint64_t pyr_site_blocks(const struct pyr_heap_site *site)
+{
+    return site->allocated_blocks - site->freed_blocks - site->temporary_blocks;
+}
+
+static inline uint64_t pyr_site_bytes(const struct pyr_heap_site *site)
+{
+    return site->allocated_bytes - site->freed_bytes - site->temporary_bytes;
+}
+
 /* Keeps what a site held at the peak, before it changes for the first time since. */
 static inline void pyr_site_save(struct pyr_heap *heap, struct pyr_heap_site *site)
 {
-    site->peak_blocks = site->allocated_blocks - site->freed_blocks;
-    site->peak_bytes = site->allocated_bytes - site->freed_bytes;
+    uint32_t number = (uint32_t)(site - heap->sites);
+    heap->peaks[number].blocks = pyr_site_blocks(site);
+    heap->peaks[number].bytes = pyr_site_bytes(site);
     site->saved = heap->saved;
-    heap->saved = (uint32_t)(site - heap->sites) + 1;
+    heap->saved = number + 1;
 }
 
 /* The tag of a block that is being allocated: with its place among the last ones. */
@@ -184,13 +206,6 @@ static inline uint32_t pyr_recent_add(struct pyr_heap *heap, uint32_t tag, const
 static inline bool pyr_recent_has(const struct pyr_heap *heap, uint32_t tag, const void *block)
 {
     return heap->recent[tag >> PYR_TAG_RECENT_SHIFT] == block;
-}
-
-/* `tag` of a site alone. */
-static inline struct pyr_heap_temporary *pyr_temporary_at(const struct pyr_heap *heap, uint32_t tag)
-{
-    _Static_assert(sizeof(struct pyr_heap_temporary) == 1 << PYR_TAG_SITE_SHIFT, "a tag tells its offset");
-    return (struct pyr_heap_temporary *)(void *)((char *)heap->temporaries + tag);
 }
 
 /* Counters are added to where they are, not loaded early in case they are to be saved. */
@@ -218,19 +233,18 @@ static inline __attribute__((always_inline)) void *pyr_count_allocated(struct py
 /* `tag`: the block's, but for flags. */
 static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, const void *block, size_t size)
 {
-    uint32_t of_site = tag & ~(PYR_TAG_REST | PYR_TAG_RECENT);
-    struct pyr_heap_site *site = pyr_site_at(heap, of_site);
+    struct pyr_heap_site *site = pyr_site_at(heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT));
     heap->headroom += size;
-    if (pyr_recent_has(heap, tag, block)) {
-        struct pyr_heap_temporary *temporary = pyr_temporary_at(heap, of_site);
-        temporary->blocks++;
-        temporary->bytes += size;
-    }
     if (PYR_UNLIKELY(!site->saved))
         pyr_site_save(heap, site);
     PYR_IN_PLACE();
-    site->freed_blocks++;
-    site->freed_bytes += size;
+    if (pyr_recent_has(heap, tag, block)) {
+        site->temporary_blocks++;
+        site->temporary_bytes += size;
+    } else {
+        site->freed_blocks++;
+        site->freed_bytes += size;
+    }
 }
 
 #endif

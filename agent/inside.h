@@ -3,6 +3,8 @@
 #ifndef PYR_AGENT_INSIDE_H
 #define PYR_AGENT_INSIDE_H
 
+#include "region.h"
+
 #include "layout/layout.h"
 #include "layout/usual.h"
 
@@ -36,7 +38,7 @@ struct pyr_inside {
     struct pyr_layout layout;
 };
 
-extern struct pyr_inside pyr_inside;
+extern PYR_OWN struct pyr_inside pyr_inside;
 
 static inline void *pyr_at(const void *base, int32_t offset)
 {

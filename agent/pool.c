@@ -17,6 +17,7 @@ enum {
     LOOKS = 8,          /* of which one reads the clock */
     CARVE_BYTES = 4096, /* blocks become free a page at a time: what is never used is never touched */
     TAG_BYTES = sizeof(uint32_t),
+    ROOM_PART = 16, /* at most so small a part of a pool is kept from those who allocate */
 };
 
 static const uint64_t regret_ns = 250u * 1000 * 1000; /* memory taken so soon after some was given back was missed */
@@ -147,6 +148,20 @@ static void arena_give(struct pyr_heap *heap, struct pyr_heap_arena *arena)
     state_arenas(heap);
 }
 
+static void pool_give(struct pyr_pool *pool);
+
+/* Those that stayed though they are empty: see is_kept. */
+static void give_empty(struct pyr_heap *heap)
+{
+    for (uint32_t class = 0; class < PYR_CLASSES; class ++) {
+        struct pyr_pool *pool = heap->pools[class];
+        if (pool == &pyr_no_pool || pool->used > 0)
+            continue;
+        pool_unlink(pool);
+        pool_give(pool);
+    }
+}
+
 /* Now and then: what has been free since the last time goes back, whatever else was needed. */
 static void review(struct pyr_heap *heap, uint64_t now)
 {
@@ -154,6 +169,7 @@ static void review(struct pyr_heap *heap, uint64_t now)
     if (now - spare->reviewed_ns < idle_ns)
         return;
     spare->reviewed_ns = now;
+    give_empty(heap);
     for (uint64_t lists = heap->arenas_present; lists; lists &= lists - 1) {
         for (struct pyr_heap_arena *arena = heap->arenas[__builtin_ctzll(lists)], *next; arena; arena = next) {
             next = arena->next;
@@ -276,23 +292,11 @@ static struct pyr_pool *pool_take(struct pyr_heap *heap)
     return pool;
 }
 
-/* A class that has one block at a time gets the same pool again and again, as it was. In an arena that has been given
- * back, or taken anew, nothing is left of it. */
-static struct pyr_pool *pool_take_again(struct pyr_heap *heap, uint32_t class)
-{
-    struct pyr_pool *pool = heap->emptied[class];
-    if (!pool || pool->heap != heap || pool->class != class || !(arena_of(pool)->free >> pool->number & 1))
-        return NULL;
-    pool_claim(heap, arena_of(pool), pool->number);
-    return pool;
-}
-
 static void pool_give(struct pyr_pool *pool)
 {
     struct pyr_heap *heap = pool->heap;
     struct pyr_heap_arena *arena = arena_of(pool);
     uint64_t group = group_of(pool->number);
-    heap->emptied[pool->class] = pool;
     arena_unlink(arena);
     arena->free |= (uint64_t)1 << pool->number;
     arena->free_count++;
@@ -320,23 +324,19 @@ static void pool_shape(struct pyr_pool *pool, uint32_t class)
     pool->class = (uint8_t) class;
     pool->least = (uint16_t)(size - PYR_CLASS_STEP + 1);
     pool->end = (uint16_t)(count * size);
-    pool->reciprocal = ((1u << PYR_RECIPROCAL_SHIFT) + size - 1) / size;
-    pool->stride = inside ? size : TAG_BYTES;
+    pool->tag_step = inside ? 1u << PYR_TAG_STEP_SHIFT : ((TAG_BYTES << PYR_TAG_STEP_SHIFT) + size - 1) / size;
     pool->tags = pool_start(pool) + (inside ? size - TAG_BYTES : PYR_POOL_BYTES - count * TAG_BYTES);
 }
 
 static struct pyr_pool *pool_new(struct pyr_heap *heap, uint32_t class)
 {
-    struct pyr_pool *pool = pool_take_again(heap, class);
-    if (!pool) {
-        pool = pool_take(heap);
-        if (!pool)
-            return NULL;
-        pool->heap = heap;
-        pool->free = NULL;
-        pool->fresh = 0;
-        pool_shape(pool, class);
-    }
+    struct pyr_pool *pool = pool_take(heap);
+    if (!pool)
+        return NULL;
+    pool->heap = heap;
+    pool->free = NULL;
+    pool->fresh = 0;
+    pool_shape(pool, class);
     pool->used = 0;
     pool->alarm = 0;
     pool_link(pool);
@@ -359,6 +359,13 @@ static bool pool_carve(struct pyr_pool *pool)
     return true;
 }
 
+/* A pool that has been full comes back when so many blocks are free again. Back for each of them, where a program frees
+ * as many blocks as it allocates most would be the only one of their pool, and go this way. */
+static uint32_t room_to_return(uint32_t used)
+{
+    return used > ROOM_PART ? used / ROOM_PART : 1;
+}
+
 /* It looks, too: a program that has had its peak may do little from then on, and empty no more pools. */
 struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class)
 {
@@ -370,15 +377,27 @@ struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class)
         if (pool->free || pool_carve(pool))
             return pool;
         pool_unlink(pool);
-        pool->alarm = pool->used - 1;
+        pool->alarm = pool->used - room_to_return(pool->used);
     }
+}
+
+/* The only pool of a class to allocate from stays when it is empty, if little of it has ever been used: where there is
+ * one block of a class at a time, it would else be taken and given for each. */
+static bool is_kept(const struct pyr_pool *pool)
+{
+    return !pool->previous && pool->next == &pyr_no_pool && pool->fresh <= CARVE_BYTES;
 }
 
 void pyr_pool_alarm(struct pyr_pool *pool)
 {
+    struct pyr_pool *first = pool->heap->pools[pool->class];
     if (pool->alarm) {
         pool->alarm = 0;
         pool_link(pool);
+        if (first == &pyr_no_pool || first->used > 0)
+            return;
+        pool = first;
+    } else if (is_kept(pool)) {
         return;
     }
     pool_unlink(pool);

@@ -14,12 +14,16 @@ enum {
     PYR_WINDOW_BYTES = 1 << 30, /* address space that each window has behind the arenas */
 };
 
+/* Of the agent alone: what is known to be in the same library is reached without a table. */
+#define PYR_OWN __attribute__((visibility("hidden")))
+
 /* From the base up to `used` bytes there are arenas, or what is left of them: of one that was given back the first page
  * stays, zeroed, so that its address is not given to anything else. */
-extern struct pyr_region {
+struct pyr_region {
     uintptr_t base; /* 0: not open */
     uintptr_t used;
-} pyr_region;
+};
+extern PYR_OWN struct pyr_region pyr_region;
 
 static inline bool pyr_region_owns(const void *at)
 {

@@ -23,17 +23,17 @@ enum {
     DIRECT_LIMIT = 64 << 20,
     PAUSES_LIMIT = 192 << 10, /* PYR_HEAP_PAUSES, and what the window's steps need */
     NAMES_MAX = 1000,         /* files of processes that had this pid */
-    TEMPORARIES_LIMIT = PYR_SITES_MAX * (int)sizeof(struct pyr_heap_temporary),
+    PEAKS_LIMIT = PYR_SITES_MAX * (int)sizeof(struct pyr_heap_peak),
     WINDOWS = 6,
 };
 
 static const uint64_t sites_at = PYR_HEAP_FILE_HEADER, texts_at = PYR_HEAP_FILE_HEADER + SITES_LIMIT;
 static const uint64_t pauses_at = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT;
 static const uint64_t direct_at = PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT + PAUSES_LIMIT;
-static const uint64_t temporaries_at =
+static const uint64_t peaks_at =
     PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT + PAUSES_LIMIT + DIRECT_LIMIT;
 static const uint64_t file_bytes =
-    PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT + PAUSES_LIMIT + DIRECT_LIMIT + TEMPORARIES_LIMIT;
+    PYR_HEAP_FILE_HEADER + (uint64_t)SITES_LIMIT + TEXTS_LIMIT + PAUSES_LIMIT + DIRECT_LIMIT + PEAKS_LIMIT;
 
 static char directory_path[PATH_MAX];
 static char own_path[PATH_MAX];
@@ -115,7 +115,7 @@ static void header_fill(struct pyr_heap *heap)
     file->direct_limit = DIRECT_LIMIT;
     file->direct_size = sizeof(struct pyr_heap_direct);
     file->pauses_at = pauses_at;
-    file->temporaries_at = temporaries_at;
+    file->peaks_at = peaks_at;
     file->arenas_at = pyr_region.base;
     file->large_at = (uintptr_t)&heap->large.sum;
     file->tables_at = (uintptr_t)&pyr_tables;
@@ -138,8 +138,7 @@ static bool windows_open(struct pyr_heap *heap, int file)
            pyr_window_open(&heap->text_window, pyr_region_window(first + 2), file, texts_at, TEXTS_LIMIT, PAGE) &&
            pyr_window_open(&heap->direct_window, pyr_region_window(first + 3), file, direct_at, DIRECT_LIMIT, PAGE) &&
            pyr_window_open(&heap->pause_window, pyr_region_window(first + 4), file, pauses_at, PAUSES_LIMIT, PAGE) &&
-           pyr_window_open(&heap->temporary_window, pyr_region_window(first + 5), file, temporaries_at,
-                           TEMPORARIES_LIMIT, PAGE);
+           pyr_window_open(&heap->peak_window, pyr_region_window(first + 5), file, peaks_at, PEAKS_LIMIT, PAGE);
 }
 
 int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err *err)
@@ -158,7 +157,7 @@ int pyr_share_open(struct pyr_heap *heap, const char *directory, struct pyr_err 
     }
     heap->file = (struct pyr_heap_file *)(void *)heap->file_window.at;
     heap->sites = (struct pyr_heap_site *)(void *)heap->site_window.at;
-    heap->temporaries = (struct pyr_heap_temporary *)(void *)heap->temporary_window.at;
+    heap->peaks = (struct pyr_heap_peak *)(void *)heap->peak_window.at;
     heap->site_count = PYR_SITES_RESERVED;
     heap->tag_end = PYR_SITES_RESERVED << PYR_TAG_SITE_SHIFT;
     heap->saved = PYR_SAVED_END;
@@ -203,7 +202,7 @@ static bool child_write(int file, const struct pyr_heap *heap)
            write_at(file, heap->sites, heap->site_window.mapped, sites_at) &&
            write_at(file, page, PAGE, texts_at + header.text_base) && write_at(file, page, PAGE, pauses_at) &&
            write_at(file, heap->direct_window.at, heap->direct_window.mapped, direct_at) &&
-           write_at(file, heap->temporaries, heap->temporary_window.mapped, temporaries_at);
+           write_at(file, heap->peaks, heap->peak_window.mapped, peaks_at);
 }
 
 void pyr_share_before_fork(struct pyr_heap *heap)
@@ -232,7 +231,7 @@ static bool windows_continue(struct pyr_heap *heap)
            pyr_window_continue(&heap->text_window, child.file, texts_at, child.text_base, PAGE) &&
            pyr_window_continue(&heap->direct_window, child.file, direct_at, 0, heap->direct_window.mapped) &&
            pyr_window_continue(&heap->pause_window, child.file, pauses_at, 0, PAGE) &&
-           pyr_window_continue(&heap->temporary_window, child.file, temporaries_at, 0, heap->temporary_window.mapped);
+           pyr_window_continue(&heap->peak_window, child.file, peaks_at, 0, heap->peak_window.mapped);
 }
 
 /* Without it the child counts in its parent's file, which says so: that one goes last. */
@@ -240,8 +239,8 @@ static bool windows_detach(struct pyr_heap *heap)
 {
     bool sites = pyr_window_detach(&heap->site_window), texts = pyr_window_detach(&heap->text_window);
     bool direct = pyr_window_detach(&heap->direct_window), pauses = pyr_window_detach(&heap->pause_window);
-    bool temporaries = pyr_window_detach(&heap->temporary_window);
-    return sites && texts && direct && pauses && temporaries && pyr_window_detach(&heap->file_window);
+    bool peaks = pyr_window_detach(&heap->peak_window);
+    return sites && texts && direct && pauses && peaks && pyr_window_detach(&heap->file_window);
 }
 
 void pyr_share_in_child(struct pyr_heap *heap)
@@ -276,7 +275,7 @@ void pyr_share_end(struct pyr_heap *heap)
     pyr_window_detach(&heap->site_window);
     pyr_window_detach(&heap->direct_window);
     pyr_window_detach(&heap->pause_window);
-    pyr_window_detach(&heap->temporary_window);
+    pyr_window_detach(&heap->peak_window);
     pyr_window_detach(&heap->file_window);
 }
 
@@ -294,7 +293,7 @@ static void counters_reset(struct pyr_heap *heap)
         struct pyr_heap_site *site = &heap->sites[i];
         *site = (struct pyr_heap_site){.caller = site->caller, .code = site->code, .instruction = site->instruction};
     }
-    memset(heap->temporaries, 0, heap->temporary_window.mapped);
+    memset(heap->peaks, 0, heap->peak_window.mapped);
     memset(heap->recent, 0, sizeof heap->recent);
     heap->headroom = 0;
     heap->saved = PYR_SAVED_END;
@@ -308,7 +307,7 @@ static bool again_write(int file, const struct pyr_heap *heap)
            write_at(file, heap->text_window.at, heap->text_window.mapped, texts_at) &&
            write_at(file, heap->pause_window.at, heap->pause_window.mapped, pauses_at) &&
            write_at(file, heap->direct_window.at, heap->direct_window.mapped, direct_at) &&
-           write_at(file, heap->temporaries, heap->temporary_window.mapped, temporaries_at);
+           write_at(file, heap->peaks, heap->peak_window.mapped, peaks_at);
 }
 
 static bool move(struct pyr_window *window, int file, uint64_t offset)
@@ -320,7 +319,7 @@ static bool windows_move(struct pyr_heap *heap, int file)
 {
     return move(&heap->file_window, file, 0) && move(&heap->site_window, file, sites_at) &&
            move(&heap->text_window, file, texts_at) && move(&heap->direct_window, file, direct_at) &&
-           move(&heap->pause_window, file, pauses_at) && move(&heap->temporary_window, file, temporaries_at);
+           move(&heap->pause_window, file, pauses_at) && move(&heap->peak_window, file, peaks_at);
 }
 
 int pyr_share_begin_again(struct pyr_heap *heap, const char *directory, struct pyr_err *err)

@@ -110,9 +110,9 @@ static uint32_t code_learn(struct pyr_heap *heap, const void *code)
 static void cache_drop(struct pyr_heap *heap, uint64_t key)
 {
     struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index()), *beside = pyr_cache_beside(heap, slot);
-    if (slot->key == key)
+    if (slot->key == key || slot->key == pyr_skip_key(key))
         slot->key = no_key;
-    if (beside->key == key)
+    if (beside->key == key || beside->key == pyr_skip_key(key))
         beside->key = no_key;
 }
 
@@ -156,7 +156,8 @@ static void raise_peak(struct pyr_heap *heap)
 {
     heap->file->peak_bytes -= heap->headroom;
     heap->headroom = 0;
-    __atomic_fetch_add(&heap->file->domains[PYR_DOMAIN_RAW].epoch, 1, __ATOMIC_RELAXED);
+    uint64_t *epoch = &heap->file->domains[PYR_DOMAIN_RAW].epoch; /* changed with the GIL only */
+    __atomic_store_n(epoch, *epoch + 1, __ATOMIC_RELAXED);
     /* The links are in the file: in a child of a fork without memory they may be gone, or another's. */
     while (heap->saved - 1 < heap->site_count) {
         struct pyr_heap_site *last = &heap->sites[heap->saved - 1];
@@ -194,7 +195,7 @@ static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record
     uint32_t number = heap->site_count;
     if (number >= PYR_SITE_FORGOTTEN ||
         !pyr_window_reserve(&heap->site_window, ((size_t)number + 1) * sizeof(struct pyr_heap_site)) ||
-        !pyr_window_reserve(&heap->temporary_window, ((size_t)number + 1) * sizeof(struct pyr_heap_temporary)))
+        !pyr_window_reserve(&heap->peak_window, ((size_t)number + 1) * sizeof(struct pyr_heap_peak)))
         return PYR_SITE_OTHER;
     heap->sites[number].caller = caller;
     heap->sites[number].code = record;
@@ -365,6 +366,8 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
         const struct pyr_cached_site *slot = pyr_cache_slot(heap, key, has_index());
         if (slot->key == key)
             return slot->tag >> PYR_TAG_SITE_SHIFT;
+        if (!has_index() && pyr_cache_skips(heap, key))
+            continue;
         uint32_t number = key_find(heap, key);
         if (!number) {
             pyr_learn_begin();
@@ -376,11 +379,10 @@ uint32_t pyr_site_of(struct pyr_heap *heap, const void *frame)
             return PYR_SITE_OTHER;
         }
         const struct site_key *known = pyr_nodes_at(&heap->index.keys, number);
-        if (known->site == skip)
-            continue;
         if (known->cached)
-            cache_put(heap, key, known->site);
-        return known->site;
+            cache_put(heap, known->site == skip ? pyr_skip_key(key) : key, known->site);
+        if (known->site != skip)
+            return known->site;
     }
     return PYR_SITE_NO_FRAME;
 }

@@ -54,7 +54,7 @@ struct pyr_stacks {
     struct pyr_step_slot steps[PYR_STEP_SLOTS]; /* in pairs, the newer one first */
 };
 
-extern struct pyr_stacks pyr_stacks;
+extern PYR_OWN struct pyr_stacks pyr_stacks;
 
 /* From now on sites are nodes; nothing is kept of stacks that were found before. */
 void pyr_stacks_start(void);

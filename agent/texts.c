@@ -171,11 +171,8 @@ void pyr_text_live(struct pyr_heap *heap)
     clock_gettime(CLOCK_REALTIME, &now);
     heap->file->main_ended_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     struct pyr_heap_live *live = pyr_text_live_begin(heap, count);
-    for (uint32_t i = 0; live && i < count; i++) {
-        const struct pyr_heap_site *site = &heap->sites[i];
-        live[i] = (struct pyr_heap_live){site->allocated_blocks - site->freed_blocks,
-                                         site->allocated_bytes - site->freed_bytes};
-    }
+    for (uint32_t i = 0; live && i < count; i++)
+        live[i] = (struct pyr_heap_live){pyr_site_blocks(&heap->sites[i]), pyr_site_bytes(&heap->sites[i])};
     if (live)
         pyr_text_live_end(heap, count, &heap->file->live_record);
     if (live && pyr_direct_counts)

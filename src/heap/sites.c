@@ -53,10 +53,10 @@ static bool is_sane(const struct pyr_heap_tags *tags)
 {
     return memcmp(tags->magic, PYR_HEAP_TAGS_MAGIC, sizeof tags->magic) == 0 &&
            tags->version == PYR_HEAP_TAGS_VERSION && tags->size == sizeof *tags && tags->arena_shift < 40 &&
-           tags->pool_shift < tags->arena_shift && tags->pool_shift <= 16 && tags->reciprocal_shift < 32 &&
+           tags->pool_shift < tags->arena_shift && tags->pool_shift <= 16 && tags->step_shift < 32 &&
            tags->site_shift < 32 && tags->size_step <= BLOCK_MAX && tags->descriptor_size <= 4096 &&
-           is_inside(tags, tags->tags_at) && is_inside(tags, tags->stride_at) && is_inside(tags, tags->reciprocal_at) &&
-           is_inside(tags, tags->least_at) && is_inside(tags, tags->heap_at);
+           is_inside(tags, tags->tags_at) && is_inside(tags, tags->step_at) && is_inside(tags, tags->least_at) &&
+           is_inside(tags, tags->heap_at);
 }
 
 uint64_t walk_sites_look(struct pyr_target *target)
@@ -161,10 +161,10 @@ static bool small_tag(struct walk *walk, const struct sites *sites, uint64_t blo
     uint16_t least;
     memcpy(&least, bytes + tags->least_at, sizeof least);
     uint32_t size = least + tags->size_step - 1;
-    uint32_t number = (uint32_t)offset * word32(bytes, tags->reciprocal_at) >> tags->reciprocal_shift;
-    if (size == 0 || size > BLOCK_MAX || (uint64_t)number * size != offset)
+    if (size == 0 || size > BLOCK_MAX || offset % size != 0)
         return false;
-    uint64_t at = pyr_word_at(bytes, (int32_t)tags->tags_at) + (uint64_t)number * word32(bytes, tags->stride_at);
+    uint32_t step = word32(bytes, tags->step_at);
+    uint64_t at = pyr_word_at(bytes, (int32_t)tags->tags_at) + ((uint32_t)offset * step >> tags->step_shift);
     const uint8_t *found = walk_bytes(walk, at, sizeof *tag);
     if (found)
         *tag = word32(found, 0);

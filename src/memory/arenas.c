@@ -145,7 +145,8 @@ static bool mark_free(struct pool_copy *copy)
 
 static bool site_of(const struct pool_copy *copy, uint32_t block, uint32_t *site)
 {
-    uint64_t offset = (uintptr_t)copy->pool.tags - copy->at + (uint64_t)block * copy->pool.stride;
+    uint32_t size = pyr_pool_size(&copy->pool);
+    uint64_t offset = (uintptr_t)copy->pool.tags - copy->at + pyr_tag_offset(&copy->pool, block * size);
     uint32_t tag;
     if (offset > PYR_POOL_BYTES - sizeof tag)
         return false;

@@ -32,26 +32,26 @@ struct pyr_heap;
  * of 16 KiB-aligned pools would all fall into one set of the first-level cache, and a free pool can be given back
  * whole.
  *
- * A block's tag is at tags + index * stride. Where at least four bytes of each block are slack, it is in them: the last
+ * A block's tag is at tags + pyr_tag_offset. Where at least four bytes of each block are slack, it is in them: the last
  * four of the block. Else the tags are an array at the end of the pool. */
 struct pyr_pool {
     void *free;     /* list of free blocks, through their first words */
     uint32_t used;  /* blocks in use */
-    uint32_t alarm; /* what `used` falls to when something must be done: 0; in a full pool, that is in no list, one less
-                       than all */
+    uint32_t alarm; /* what `used` falls to when something must be done: 0; in a pool that was full, and is in no list,
+                       what gives it room enough to be worth a place there */
     char *tags;
-    uint32_t stride;
-    uint32_t reciprocal; /* of the size, times 2^PYR_RECIPROCAL_SHIFT, rounded up */
-    uint16_t least;      /* bytes that a block of its class can have been asked for; see pyr_pool_size */
-    uint16_t fresh;      /* from this offset on, blocks have never been used */
-    uint16_t end;        /* offset behind the last block */
+    uint32_t tag_step; /* what a byte of a block adds to the offset of a tag, times 2^PYR_TAG_STEP_SHIFT, rounded up */
+    uint32_t unused;
+    uint16_t least; /* bytes that a block of its class can have been asked for; see pyr_pool_size */
+    uint16_t fresh; /* from this offset on, blocks have never been used */
+    uint16_t end;   /* offset behind the last block */
     uint8_t class;
     uint8_t number; /* in its arena */
     struct pyr_heap *heap;
     struct pyr_pool *next, *previous; /* of the same class, that have room; a ring through none: see heap->pools */
 } __attribute__((aligned(64)));
 
-enum { PYR_RECIPROCAL_SHIFT = 20 };
+enum { PYR_TAG_STEP_SHIFT = 18 };
 
 /* In the place of the descriptor of the pool that the descriptors lie in. */
 struct pyr_heap_arena {
@@ -64,6 +64,13 @@ struct pyr_heap_arena {
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct pyr_pool) == 64 && sizeof(struct pyr_heap_arena) == 64, "one cache line");
+
+/* Of the tag of the block that begins at an offset in the pool. Blocks are multiples of 16 bytes and tags are four: the
+ * same instructions serve both kinds, and divide by the size where that is one. */
+static inline uint32_t pyr_tag_offset(const struct pyr_pool *pool, uint32_t offset)
+{
+    return offset * pool->tag_step >> PYR_TAG_STEP_SHIFT;
+}
 
 static inline uint32_t pyr_pool_size(const struct pyr_pool *pool)
 {

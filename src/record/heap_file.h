@@ -6,7 +6,7 @@
  *     texts_at          records of code objects and strings, only ever appended
  *     direct_at         struct pyr_heap_direct [direct_count]: what was not taken from the private heap
  *     pauses_at         struct pyr_heap_pause [PYR_HEAP_PAUSES]: the last collections, the nth at n % PYR_HEAP_PAUSES
- *     temporaries_at    struct pyr_heap_temporary [site_count]
+ *     peaks_at          struct pyr_heap_peak [site_count]
  *
  * All integers are native: the file is read on the machine that wrote it. It may be torn: each 64-bit word is whole,
  * but words of one moment may be beside words of the next. A reader bounds everything. */
@@ -19,7 +19,7 @@
 #define PYR_HEAP_FILE_SUFFIX ".memory"
 
 enum {
-    PYR_HEAP_FILE_VERSION = 4,
+    PYR_HEAP_FILE_VERSION = 5,
     PYR_HEAP_FILE_HEADER = 4096,
     /* Sites that are not an instruction. */
     PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */
@@ -38,20 +38,20 @@ enum pyr_heap_state {
     PYR_HEAP_ENDED = 2,    /* exited */
 };
 
-/* One cache line each. Live is what was allocated less what was freed. A realloc frees and allocates.
- * What it held at the heap's peak: peak_* if it is `saved`, else what is live, for it has not changed since. */
+/* One cache line each. Live is what was allocated less what was freed, be it temporary or not: that is freed while it
+ * was among the last PYR_HEAP_RECENT allocations of the private heap. A realloc frees and allocates. What it held at
+ * the heap's peak: its struct pyr_heap_peak if it is `saved`, else what is live, for it has not changed since. */
 struct pyr_heap_site {
     uint64_t allocated_blocks, allocated_bytes; /* bytes as asked for */
-    uint64_t freed_blocks, freed_bytes;
-    uint64_t peak_blocks, peak_bytes;
+    uint64_t freed_blocks, freed_bytes;         /* but for those that were temporary */
+    uint64_t temporary_blocks, temporary_bytes;
     uint32_t saved;  /* 0, or the next site of a list that only the process follows */
     uint32_t caller; /* the site of the frame that called this one; PYR_SITE_NO_FRAME: none, or no stacks are kept */
     uint32_t code;   /* offset of a code record in the texts; PYR_TEXT_NONE for the reserved sites */
     uint32_t instruction; /* bytes from the code's first instruction; UINT32_MAX: none had run yet */
 };
 
-/* What of a site was temporary: freed while it was among the last PYR_HEAP_RECENT allocations of the private heap. */
-struct pyr_heap_temporary {
+struct pyr_heap_peak {
     uint64_t blocks, bytes;
 };
 
@@ -144,7 +144,7 @@ struct pyr_heap_file {
     uint32_t stacks;                      /* 1: a site is a whole stack; 0: a line */
     uint32_t other_gils;                  /* 1: interpreters with a GIL of their own ran, too: not counted */
     uint64_t uncounted_blocks;            /* large ones: there was no memory to know them by */
-    uint64_t temporaries_at;
+    uint64_t peaks_at;
     uint64_t arenas_at; /* address of the first arena (heap_arena.h); those behind it are at multiples of their size */
     uint64_t large_at;  /* address of a struct pyr_large_sum */
     uint64_t tables_at; /* address of a struct pyr_tables */

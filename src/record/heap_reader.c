@@ -337,18 +337,18 @@ static int place_of(struct pyr_heap_reader *reader, uint32_t number, const struc
     return 0;
 }
 
-static struct pyr_memory_site figures_of(const struct pyr_heap_site *site, const struct pyr_heap_temporary *temporary)
+static struct pyr_memory_site figures_of(const struct pyr_heap_site *site, const struct pyr_heap_peak *peak)
 {
     struct pyr_memory_site figures = {
         .allocated_blocks = site->allocated_blocks,
         .allocated_bytes = site->allocated_bytes,
-        .live_blocks = less(site->allocated_blocks, site->freed_blocks),
-        .live_bytes = less(site->allocated_bytes, site->freed_bytes),
-        .temporary_blocks = temporary->blocks,
-        .temporary_bytes = temporary->bytes,
+        .live_blocks = less(site->allocated_blocks, site->freed_blocks + site->temporary_blocks),
+        .live_bytes = less(site->allocated_bytes, site->freed_bytes + site->temporary_bytes),
+        .temporary_blocks = site->temporary_blocks,
+        .temporary_bytes = site->temporary_bytes,
     };
-    figures.peak_blocks = site->saved ? site->peak_blocks : figures.live_blocks;
-    figures.peak_bytes = site->saved ? site->peak_bytes : figures.live_bytes;
+    figures.peak_blocks = site->saved ? peak->blocks : figures.live_blocks;
+    figures.peak_bytes = site->saved ? peak->bytes : figures.live_bytes;
     return figures;
 }
 
@@ -368,12 +368,12 @@ static int64_t read_sites(const struct pyr_heap_reader *reader, const struct pyr
     return some;
 }
 
-/* What was temporary of as many. */
-static bool read_temporaries(const struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint32_t first,
-                             uint32_t some, struct pyr_heap_temporary temporaries[static SITES_AT_ONCE])
+/* What as many held at the peak. */
+static bool read_peaks(const struct pyr_heap_reader *reader, const struct pyr_heap_file *file, uint32_t first,
+                       uint32_t some, struct pyr_heap_peak peaks[static SITES_AT_ONCE])
 {
-    uint64_t at = file->temporaries_at + (uint64_t)first * sizeof *temporaries;
-    return at >= file->temporaries_at && read_at(own_fd(reader), temporaries, some * sizeof *temporaries, at);
+    uint64_t at = file->peaks_at + (uint64_t)first * sizeof *peaks;
+    return at >= file->peaks_at && read_at(own_fd(reader), peaks, some * sizeof *peaks, at);
 }
 
 /* ---- what is not of the private heap ---- */
@@ -438,7 +438,7 @@ int pyr_heap_reader_live(struct pyr_heap_reader *reader, uint64_t *live_bytes)
             return (int)some;
         for (int64_t i = 0; i < some; i++) {
             allocated += sites[i].allocated_bytes;
-            freed += sites[i].freed_bytes;
+            freed += sites[i].freed_bytes + sites[i].temporary_bytes;
         }
         first += (uint32_t)some;
     }
@@ -487,15 +487,15 @@ static int visit_sites(struct pyr_heap_reader *reader, const struct pyr_heap_fil
         int64_t some = read_sites(reader, file, first, count, sites);
         if (some < 0)
             return (int)some;
-        struct pyr_heap_temporary temporaries[SITES_AT_ONCE];
+        struct pyr_heap_peak peaks[SITES_AT_ONCE];
         struct pyr_heap_live live[SITES_AT_ONCE];
-        if (!read_temporaries(reader, file, first, (uint32_t)some, temporaries))
+        if (!read_peaks(reader, file, first, (uint32_t)some, peaks))
             return PYR_E_IO;
         if (file->live_record != PYR_TEXT_NONE)
             read_live(reader, file->live_record, first, (uint32_t)some, live);
         for (uint32_t i = 0; i < some; i++) {
             struct pyr_heap_place place;
-            struct pyr_memory_site figures = figures_of(&sites[i], &temporaries[i]);
+            struct pyr_memory_site figures = figures_of(&sites[i], &peaks[i]);
             if (file->live_record != PYR_TEXT_NONE) {
                 figures.live_blocks = live[i].blocks;
                 figures.live_bytes = live[i].bytes;

@@ -12,7 +12,7 @@
 #define PYR_HEAP_TAGS_MODULE "libpyrometer-agent" /* is in the path of the file that has the symbol */
 #define PYR_HEAP_TAGS_MAGIC "\x89PYRTAG\n"
 
-enum { PYR_HEAP_TAGS_VERSION = 1 };
+enum { PYR_HEAP_TAGS_VERSION = 2 };
 
 /* Addresses are of the process. Zeroed until its heap has begun; the magic is written last. */
 struct pyr_heap_tags {
@@ -28,11 +28,10 @@ struct pyr_heap_tags {
     /* Of an arena: descriptors of its pools lie at its start, one after the other. */
     uint32_t arena_shift, pool_shift; /* both are aligned to their sizes */
     uint32_t descriptor_size;
-    uint32_t tags_at, stride_at, reciprocal_at, least_at,
-        heap_at;               /* offsets in a descriptor: u64, u32, u32, u16, u64 */
-    uint32_t reciprocal_shift; /* block number: offset in the pool times the reciprocal, shifted; in 32 bits */
-    uint32_t size_step;        /* blocks have least + size_step − 1 bytes */
-    /* A tag is at tags + number * stride. */
+    uint32_t tags_at, step_at, least_at, heap_at; /* offsets in a descriptor: u64, u32, u16, u64 */
+    uint32_t size_step;                           /* blocks have least + size_step − 1 bytes */
+    /* A tag is at tags + (offset of the block in the pool * step >> step_shift), in 32 bits. */
+    uint32_t step_shift;
     uint32_t site_shift;
     uint32_t other_bits, mark_bits; /* the first say nothing about the site; with all of the second it is none */
 };

@@ -10,8 +10,8 @@ import struct
 import sys
 
 HEADER = struct.Struct("<8sIIIIQQIIIIQQQQQQ64s64sQQQQQQQIIIIQQ9Q")
-TEMPORARIES_AT, LARGE_AT = 616, 632  # where the header says it
-TEMPORARY = struct.Struct("<QQ")
+PEAKS_AT, LARGE_AT = 616, 632  # where the header says it
+PEAK = struct.Struct("<QQ")
 NAMES = ("magic version site_size pid parent_pid started_ns ended_ns state interpreter linetable_kind site_count sites_at "
          "sites_limit texts_at texts_limit text_bytes text_base text_base_name python arena_bytes peak_arena_bytes "
          "lost_sites replaced children_inside peak_bytes main_ended_ns live_record direct_live_record direct_count "
@@ -110,7 +110,7 @@ class MemoryFile:
             header = HEADER.unpack(file.read(HEADER.size))
             for name, value in zip(NAMES, header):
                 setattr(self, name, value)
-            assert self.magic == b"\x89PYRMEM\n" and self.version == 4 and self.site_size == SITE.size, path
+            assert self.magic == b"\x89PYRMEM\n" and self.version == 5 and self.site_size == SITE.size, path
             self.python = self.python.rstrip(b"\0").decode()
             self.text_base_name = self.text_base_name.rstrip(b"\0").decode()
             file.seek(self.sites_at)
@@ -118,9 +118,9 @@ class MemoryFile:
             file.seek(self.direct_at)
             assert self.direct_size == DIRECT.size
             self.direct = list(DIRECT.iter_unpack(file.read(self.direct_count * DIRECT.size)))
-            file.seek(TEMPORARIES_AT)
+            file.seek(PEAKS_AT)
             file.seek(*struct.unpack("<Q", file.read(8)))
-            self.temporaries = list(TEMPORARY.iter_unpack(file.read(self.site_count * TEMPORARY.size)))
+            self.peaks = list(PEAK.iter_unpack(file.read(self.site_count * PEAK.size)))
             file.seek(self.texts_at)
             self.texts = file.read(self.text_bytes)
         self.sites = list(SITE.iter_unpack(sites))
@@ -178,9 +178,9 @@ class MemoryFile:
         """(site, Figures): the private heap, and the raw domain."""
         yield from self.direct_by_number(RAW)
         for number, site in enumerate(self.sites):
-            blocks, size, freed_blocks, freed, peak_blocks, peak, saved, *_ = site
-            live = blocks - freed_blocks, size - freed
-            figures = Figures(blocks, size, *live, *((peak_blocks, peak) if saved else live))
+            blocks, size, freed_blocks, freed, temporary_blocks, temporary, saved, *_ = site
+            live = blocks - freed_blocks - temporary_blocks, size - freed - temporary
+            figures = Figures(blocks, size, *live, *(self.peaks[number] if saved else live))
             yield number, figures
 
     def figures(self):
@@ -216,7 +216,7 @@ class MemoryFile:
     def temporary(self):
         """{(file, line): (blocks, bytes)} of what was temporary of the private heap."""
         found = collections.defaultdict(lambda: (0, 0))
-        for number, (blocks, size) in enumerate(self.temporaries):
+        for number, (*_, blocks, size, _, _, _, _) in enumerate(self.sites):
             place = self.place_of(number)
             key = place[:2] if isinstance(place, tuple) else (None, place)
             found[key] = found[key][0] + blocks, found[key][1] + size

@@ -155,7 +155,7 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
     head.automatic = PYR_HEAP_ENABLED;
     head.collections[2] = (struct pyr_heap_collections){HEAP_PAUSES, 600, 300, 21, 3, 1, 100};
     head.direct_at = head.pauses_at + HEAP_PAUSES * sizeof(struct pyr_heap_pause);
-    head.temporaries_at = head.direct_at + head.direct_count * sizeof(struct pyr_heap_direct);
+    head.peaks_at = head.direct_at + head.direct_count * sizeof(struct pyr_heap_direct);
     memcpy(head.magic, PYR_HEAP_FILE_MAGIC, sizeof head.magic);
     uint8_t page[PYR_HEAP_FILE_HEADER] = {0};
     memcpy(page, &head, sizeof head);
@@ -163,10 +163,10 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
     for (uint32_t i = 0; i < head.site_count; i++) {
         struct pyr_heap_site site = {.allocated_blocks = 10,
                                      .allocated_bytes = 1000,
-                                     .freed_blocks = 4,
-                                     .freed_bytes = 400,
-                                     .peak_blocks = 9,
-                                     .peak_bytes = 900,
+                                     .freed_blocks = 3,
+                                     .freed_bytes = 300,
+                                     .temporary_blocks = 1,
+                                     .temporary_bytes = 100,
                                      .saved = i % 2};
         site.code = i < PYR_SITES_RESERVED ? PYR_TEXT_NONE : code_at;
         site.instruction = i < PYR_SITES_RESERVED ? 0 : 2 * (i - PYR_SITES_RESERVED);
@@ -197,7 +197,7 @@ void make_heap(struct pyr_buf *file, unsigned count, bool base_texts)
                                               .loose_allocated_bytes = 4096}};
     pyr_buf_append(file, direct, sizeof direct);
     for (uint32_t i = 0; i < head.site_count; i++) {
-        const struct pyr_heap_temporary temporary = {i, 10 * i};
-        pyr_buf_append(file, &temporary, sizeof temporary);
+        const struct pyr_heap_peak peak = {9, 900 + i};
+        pyr_buf_append(file, &peak, sizeof peak);
     }
 }

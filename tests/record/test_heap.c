@@ -83,9 +83,10 @@ static void figures_and_places_are_those_of_the_file(void **state)
     assert_int_equal(seen.in_code, 4);
     assert_int_equal(seen.last.live_blocks, 6);
     assert_int_equal(seen.last.live_bytes, 600);
-    assert_int_equal(seen.last.peak_bytes, 900); /* site 5 was saved */
-    assert_int_equal(seen.last.temporary_blocks, 5);
-    assert_int_equal(seen.last.temporary_bytes, 50);
+    assert_int_equal(seen.last.peak_blocks, 9);
+    assert_int_equal(seen.last.peak_bytes, 905); /* site 5 was saved */
+    assert_int_equal(seen.last.temporary_blocks, 1);
+    assert_int_equal(seen.last.temporary_bytes, 100);
     pyr_buf_release(&file);
     make_heap(&file, 3, false);
     seen = read_heap(&file, NULL);
