@@ -8,6 +8,7 @@
 #include "direct.h"
 #include "inside.h"
 #include "next.h"
+#include "raw.h"
 #include "sites.h"
 #include "stacks.h"
 
@@ -491,33 +492,6 @@ void *pyr_entry_realloc(void *block, size_t size)
     return moved;
 }
 
-/* ---- the raw domain ---- */
-
-static void *raw_malloc(void *context, size_t size)
-{
-    (void)context;
-    return pyr_counted_malloc(size, PYR_DOMAIN_RAW);
-}
-
-static void *raw_calloc(void *context, size_t count, size_t size)
-{
-    (void)context;
-    return pyr_counted_calloc(count, size, PYR_DOMAIN_RAW);
-}
-
-static void *raw_realloc(void *context, void *block, size_t size)
-{
-    (void)context;
-    return pyr_counted_realloc(block, size ? size : 1, PYR_DOMAIN_RAW);
-}
-
-static void raw_free(void *context, void *block)
-{
-    (void)context;
-    pyr_caller_watch_end();
-    pyr_counted_free(block);
-}
-
 /* ---- marks (stacks.h) ---- */
 
 /* While one is made, and only that: the frame object that becomes it is nothing that the program asked for. Meanwhile
@@ -630,7 +604,7 @@ static void set(enum pyr_access access)
 
 void pyr_entry_install(void)
 {
-    struct pyr_py_allocator raw = {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free};
+    struct pyr_py_allocator raw = pyr_raw_allocator;
     PyMem_GetAllocator(PYR_PY_DOMAIN_OBJ, &former);
     if (pyr_direct_counts)
         PyMem_SetAllocator(PYR_PY_DOMAIN_RAW, &raw);
