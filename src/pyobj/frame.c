@@ -41,7 +41,7 @@ void pyr_frame_decode(const struct pyr_layout *layout, const void *bytes, struct
     frame->previous = PYR_ADDR(pyr_word_at(bytes, layout->frame_previous));
     frame->code = PYR_ADDR(pyr_word_at(bytes, layout->frame_code) & ~layout->frame_ref_mask);
     frame->is_python = true;
-    frame->is_adrift = false;
+    frame->is_adrift = frame->is_generator = false;
     frame->activity = activity_of(layout, bytes);
     frame->is_entry = PYR_HAS(layout, frame_is_entry) && ((const uint8_t *)bytes)[layout->frame_is_entry];
     if (layout->frame_kind == PYR_FRAME_OBJECT) {
@@ -52,5 +52,6 @@ void pyr_frame_decode(const struct pyr_layout *layout, const void *bytes, struct
     frame->instr = pyr_word_at(bytes, layout->frame_instr);
     uint8_t owner = ((const uint8_t *)bytes)[layout->frame_owner];
     frame->is_python = owner < layout->frame_owner_cstack;
-    frame->is_adrift = owner == layout->frame_owner_generator && !frame->previous.v;
+    frame->is_generator = owner == layout->frame_owner_generator;
+    frame->is_adrift = frame->is_generator && !frame->previous.v;
 }

@@ -17,6 +17,7 @@ struct pyr_frame {
     pyr_addr code;     /* its code object; meaningless where !is_python */
     uint64_t instr;    /* as the version keeps it: see pyr_code_instruction */
     bool is_python;    /* false for the interpreter's own entry frames, which have no line */
+    bool is_generator; /* a generator's or coroutine's; told from 3.11 on */
     bool is_entry;     /* its caller is C code; told of 3.11, where no entry frame stands in between */
     enum pyr_frame_activity activity;
     bool is_adrift; /* a generator's frame that nobody resumed: it is just being entered or left */

@@ -115,6 +115,8 @@ static int follow_both(struct pyr_process *process, struct pyr_sampled *sampled,
         return PYR_E_TORN;
     bool proved = pyr_chain_same(&sampled->seen, &sampled->seen_again) && pyr_chain_plausible(&sampled->seen) &&
                   pyr_chain_plausible(&sampled->seen_again);
+    if (process->regime == PYR_LIVELY && process->may_be_restless)
+        proved = proved && pyr_chain_steady(&sampled->seen);
     return proved ? 0 : PYR_E_TORN;
 }
 

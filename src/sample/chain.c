@@ -4,6 +4,8 @@
 #include "pyobj/frame.h"
 #include "pyrometer/err.h"
 
+#define INNERMOST 6 /* frames that come and go as fast as two reads */
+
 int pyr_chain_push(struct pyr_chain *chain, const struct pyr_link *link)
 {
     if (chain->depth == chain->capacity) {
@@ -37,6 +39,14 @@ bool pyr_chain_plausible(const struct pyr_chain *chain)
         if (caller->code && callee->code && !callee->is_entry && caller->activity == PYR_FRAME_RUNS)
             return false;
     }
+    return true;
+}
+
+bool pyr_chain_steady(const struct pyr_chain *chain)
+{
+    for (unsigned i = 0; i < INNERMOST && i < chain->depth; i++)
+        if (chain->links[i].is_generator)
+            return false;
     return true;
 }
 

@@ -15,6 +15,7 @@ struct pyr_link {
     uint64_t instr;   /* as the version keeps it */
     uint8_t activity; /* enum pyr_frame_activity */
     bool is_entry;    /* called by C code */
+    bool is_generator;
 };
 
 /* Leaf first. Zeroed it is empty and releasable; links grow and are kept from sample to sample. */
@@ -31,6 +32,10 @@ void pyr_chain_release(struct pyr_chain *chain);
 /* Whether the frames agree among themselves that they call each other: one that was called in the interpreter's own
  * loop has a caller that waits, and the innermost one does not wait. Words read a moment apart may not. */
 bool pyr_chain_plausible(const struct pyr_chain *chain);
+
+/* Whether the innermost frames are such that two equal reads are not equal by chance, where much changes between them:
+ * generators are left and entered again in less time than lies between two reads, at the same place. */
+bool pyr_chain_steady(const struct pyr_chain *chain);
 
 /* Whether both say the same of where the thread is. The leaf's instruction may differ: it moves all the time, and each
  * of both values was true. */

@@ -103,7 +103,7 @@ static void look_ahead(struct pyr_profiler *profiler, enum pyr_regime regime)
     bool any = false;
     for (size_t i = 0; i < profiler->family.members.count; i++) {
         struct pyr_process *process = pyr_profiler_process(profiler, i);
-        if (!process->is_python || process->regime != regime || process->hidden)
+        if (!process->is_python || process->regime != regime || process->hidden || !pyr_regime_looks(process))
             continue;
         note_reading(profiler, process, pyr_process_look(process));
         any = true;

@@ -29,7 +29,7 @@ struct pyr_profiler {
     uint64_t start_cpu_ns;
     uint64_t housekeeping_ns, flush_ns;
     uint64_t look_ns; /* from a look to its glance */
-    int failure; /* of either thread: the first */
+    int failure;      /* of either thread: the first */
     bool sitter_runs;
     pthread_t sitter;
 };

@@ -11,7 +11,7 @@ static const struct {
     struct limits lively, restless;
 } limits[] = {
     [PYR_STACKTOP_NONE] = {{0.03, 0.015}, {0.03, 0.015}},
-    [PYR_STACKTOP_INT] = {{0.10, 0.05}, {0.60, 0.50}},
+    [PYR_STACKTOP_INT] = {{0.25, 0.15}, {0.25, 0.15}},
     [PYR_STACKTOP_POINTER] = {{0.10, 0.05}, {0.60, 0.50}},
 };
 
@@ -22,6 +22,11 @@ void pyr_regime_start(struct pyr_process *process, uint64_t now_ns)
     process->torn = process->surprising = 0;
     process->glances = 0;
     process->regime_ns = now_ns;
+}
+
+bool pyr_regime_looks(const struct pyr_process *process)
+{
+    return !process->may_be_restless || process->python.layout.stacktop_kind == PYR_STACKTOP_POINTER;
 }
 
 /* The mean of the first glances, then one that forgets. */
@@ -46,13 +51,17 @@ static enum pyr_regime chosen(const struct pyr_process *process)
     double torn = process->torn;
     switch (process->regime) {
     case PYR_CALM:
-        return torn > lively->above ? PYR_LIVELY : PYR_CALM;
+        if (torn <= lively->above)
+            return PYR_CALM;
+        return pyr_regime_looks(process) ? PYR_LIVELY : PYR_RESTLESS;
     case PYR_LIVELY:
         if (torn > restless->above && process->may_be_restless)
             return PYR_RESTLESS;
         return torn + process->surprising < lively->below ? PYR_CALM : PYR_LIVELY;
     default:
-        return torn < restless->below ? PYR_LIVELY : PYR_RESTLESS;
+        if (torn >= restless->below)
+            return PYR_RESTLESS;
+        return pyr_regime_looks(process) ? PYR_LIVELY : PYR_CALM;
     }
 }
 
@@ -63,7 +72,7 @@ void pyr_regime_keep(struct pyr_process *process, uint64_t now_ns)
     enum pyr_regime regime = chosen(process);
     if (regime == process->regime)
         return;
-    if (process->regime == PYR_CALM) { /* what is torn after a look is another thing */
+    if (regime == PYR_LIVELY && process->regime == PYR_CALM) { /* what is torn after a look is another thing */
         process->glances = 0;
         process->torn = 0;
         process->surprising = 1;

@@ -2,7 +2,7 @@
  *
  * - Calm: glances, which cost it nothing, and some exact ticks.
  * - Lively: the same, but its stacks move so far from one tick to the next that what was foreseen of them is not there.
- *   So each glance is preceded by a look at where they are now.
+ *   So each glance is preceded by a look at where they are now. See pyr_regime_looks.
  * - Restless: so much of it is torn all the same that glances tell little; then all its ticks are exact.
  *
  * The choice is made from the past, at most every quarter of a second, so it is independent of what a tick will meet.
@@ -19,6 +19,10 @@
 
 /* A process that also gets exact ticks is taken for restless until it is known not to be. */
 void pyr_regime_start(struct pyr_process *process, uint64_t now_ns);
+
+/* Whether it can be lively, and so is looked at before a glance. With glances alone always: they fail less often then.
+ * Beside exact ticks the frames have to say enough for what is proved to be true where much changes: from 3.14 on. */
+bool pyr_regime_looks(const struct pyr_process *process);
 
 /* How a glance at an active thread ended: 0 or PYR_E_TORN; other results tell nothing. */
 void pyr_regime_note(struct pyr_process *process, int rc);

@@ -30,7 +30,8 @@ struct pyr_link pyr_link_of(uint64_t at, const struct pyr_frame *frame)
                              .code = frame->is_python ? frame->code.v : 0,
                              .instr = frame->instr,
                              .activity = (uint8_t)frame->activity,
-                             .is_entry = frame->is_entry};
+                             .is_entry = frame->is_entry,
+                             .is_generator = frame->is_generator};
 }
 
 static int make_regions(struct pyr_window *window)

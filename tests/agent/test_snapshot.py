@@ -88,7 +88,7 @@ def test_suspects_end_with_the_line(snapshot, binary):
     assert ask(binary, file, "select site, function, count() from Response group by site, function") == [
         [f"{path}:{LINE}", "handle", 5000]]
     assert ask(binary, file, f"select count() from bytes where line = {LINE - 3}") == [[5000]]
-    census = subprocess.run([binary, "heap", file], capture_output=True, text=True, check=True).stdout
+    census = subprocess.run([binary, "heap", file, "--census"], capture_output=True, text=True, check=True).stdout
     assert f"  {path}:{LINE - 3}\n" in census.partition("By the line that allocated")[2], census
 
 

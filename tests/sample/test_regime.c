@@ -29,7 +29,7 @@ static void glances(struct pyr_process *process, unsigned count, unsigned torn_e
 static void few_glances_decide_nothing(void **state)
 {
     (void)state;
-    struct pyr_process *process = started(PYR_STACKTOP_INT);
+    struct pyr_process *process = started(PYR_STACKTOP_POINTER);
     glances(process, PYR_REGIME_GLANCES - 1, 0);
     pyr_regime_keep(process, LATER_NS);
     assert_int_equal(process->regime, PYR_RESTLESS);
@@ -41,7 +41,7 @@ static void few_glances_decide_nothing(void **state)
 static void what_tells_nothing_does_not_count(void **state)
 {
     (void)state;
-    struct pyr_process *process = started(PYR_STACKTOP_INT);
+    struct pyr_process *process = started(PYR_STACKTOP_POINTER);
     for (unsigned i = 0; i < 10 * PYR_REGIME_GLANCES; i++)
         pyr_regime_note(process, PYR_E_AGAIN);
     pyr_regime_keep(process, LATER_NS);
@@ -60,22 +60,39 @@ static void each_kind_of_frame_has_its_limits(void **state)
     (void)state;
     static const struct {
         enum pyr_stacktop_kind kind;
-        unsigned calm_each, lively_each, restless_each; /* one in so many is torn */
-    } cases[] = {{PYR_STACKTOP_NONE, 100, 20, 20}, {PYR_STACKTOP_INT, 40, 3, 1}, {PYR_STACKTOP_POINTER, 40, 3, 1}};
+        unsigned calm_each, restless_each; /* one in so many is torn */
+    } cases[] = {{PYR_STACKTOP_NONE, 100, 20}, {PYR_STACKTOP_INT, 10, 3}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct pyr_process *process = started(cases[i].kind);
+        assert_false(pyr_regime_looks(process));
         glances(process, 999, cases[i].restless_each);
         pyr_regime_keep(process, LATER_NS);
         assert_int_equal(process->regime, PYR_RESTLESS);
         glances(process, 1099, cases[i].calm_each);
         pyr_regime_keep(process, LATER_NS);
-        assert_int_equal(process->regime, PYR_LIVELY);
-        pyr_regime_keep(process, 2 * LATER_NS);
         assert_int_equal(process->regime, PYR_CALM);
-        glances(process, 1099, cases[i].lively_each);
-        pyr_regime_keep(process, 3 * LATER_NS);
-        assert_int_equal(process->regime, PYR_LIVELY);
+        glances(process, 1099, cases[i].restless_each);
+        pyr_regime_keep(process, 2 * LATER_NS);
+        assert_int_equal(process->regime, PYR_RESTLESS);
     }
+}
+
+static void frames_that_say_enough_can_be_lively(void **state)
+{
+    (void)state;
+    struct pyr_process *process = started(PYR_STACKTOP_POINTER);
+    assert_true(pyr_regime_looks(process));
+    glances(process, 1000, 1);
+    pyr_regime_keep(process, LATER_NS);
+    assert_int_equal(process->regime, PYR_RESTLESS);
+    glances(process, 1099, 40);
+    pyr_regime_keep(process, LATER_NS);
+    assert_int_equal(process->regime, PYR_LIVELY);
+    pyr_regime_keep(process, 2 * LATER_NS);
+    assert_int_equal(process->regime, PYR_CALM);
+    glances(process, 1099, 3);
+    pyr_regime_keep(process, 3 * LATER_NS);
+    assert_int_equal(process->regime, PYR_LIVELY);
 }
 
 static void surprises_keep_it_lively(void **state)
@@ -116,6 +133,7 @@ static void without_exact_ticks_it_is_never_restless(void **state)
     struct pyr_process *process = started(PYR_STACKTOP_POINTER);
     process->may_be_restless = false;
     process->regime = PYR_LIVELY;
+    assert_true(pyr_regime_looks(process));
     glances(process, 1000, 1);
     pyr_regime_keep(process, LATER_NS);
     assert_int_equal(process->regime, PYR_LIVELY);
@@ -124,7 +142,7 @@ static void without_exact_ticks_it_is_never_restless(void **state)
 static void a_choice_stands_for_a_while(void **state)
 {
     (void)state;
-    struct pyr_process *process = started(PYR_STACKTOP_INT);
+    struct pyr_process *process = started(PYR_STACKTOP_POINTER);
     glances(process, 1000, 0);
     pyr_regime_keep(process, START_NS + 1000000);
     assert_int_equal(process->regime, PYR_RESTLESS);
@@ -143,6 +161,7 @@ int main(void)
         cmocka_unit_test(few_glances_decide_nothing),
         cmocka_unit_test(what_tells_nothing_does_not_count),
         cmocka_unit_test(each_kind_of_frame_has_its_limits),
+        cmocka_unit_test(frames_that_say_enough_can_be_lively),
         cmocka_unit_test(surprises_keep_it_lively),
         cmocka_unit_test(what_was_torn_without_looks_does_not_make_it_restless),
         cmocka_unit_test(without_exact_ticks_it_is_never_restless),
