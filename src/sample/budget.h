@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#define PYR_BUDGET_SHARE 0.003   /* of one CPU; interrupts come on top of it */
-#define PYR_BUDGET_FLOOR_HZ 70.0 /* so many are always allowed: fewer would tell too little */
+#define PYR_BUDGET_SHARE 0.004   /* of one CPU; interrupts come on top of it */
+#define PYR_BUDGET_FLOOR_HZ 55.0 /* so many are always allowed: fewer would tell too little */
 
 /* Zeroed it allows everything, until it has measured. */
 struct pyr_budget {

@@ -91,7 +91,7 @@ static void await_glance(struct pyr_profiler *profiler, uint64_t begun_ns)
     int64_t took = (int64_t)(pyr_now_ns() - begun_ns);
     while (pyr_now_ns() - begun_ns < profiler->look_ns)
         ;
-    int64_t wanted = took + took / 2, usual = (int64_t)profiler->look_ns;
+    int64_t wanted = took + took / 4, usual = (int64_t)profiler->look_ns;
     usual += (wanted - usual) / LOOKS;
     profiler->look_ns = usual < LOOK_MAX_NS ? (uint64_t)usual : LOOK_MAX_NS;
 }

@@ -12,7 +12,7 @@ static const struct {
 } limits[] = {
     [PYR_STACKTOP_NONE] = {{0.03, 0.015}, {0.03, 0.015}},
     [PYR_STACKTOP_INT] = {{0.25, 0.15}, {0.25, 0.15}},
-    [PYR_STACKTOP_POINTER] = {{0.10, 0.05}, {0.60, 0.50}},
+    [PYR_STACKTOP_POINTER] = {{0.12, 0.08}, {0.60, 0.50}},
 };
 
 void pyr_regime_start(struct pyr_process *process, uint64_t now_ns)

@@ -12,7 +12,7 @@
 
 #include "sample/process.h"
 
-#define PYR_CALM_EXACT_HZ 70.0       /* of calm and lively processes: costs them a third of a percent */
+#define PYR_CALM_EXACT_HZ 55.0       /* of calm and lively processes: costs them less than half a percent */
 #define PYR_RESTLESS_EXACT_HZ 1000.0 /* what is asked for at most; see budget.h for what there is */
 
 #define PYR_REGIME_GLANCES 64u /* so many are judged by */
