@@ -124,6 +124,7 @@ int pyr_batch_prove(struct pyr_process *process, struct pyr_sampled *sampled, st
                     struct pyr_side after, uint64_t now_ns, uint32_t *node)
 {
     int rc = follow_both(process, sampled, before, after);
+    process->codes.only_seen_calls = process->regime == PYR_LIVELY && process->may_be_restless;
     return rc < 0 ? rc : pyr_sampled_resolve(sampled, &process->codes, false, now_ns, node);
 }
 

@@ -5,6 +5,7 @@
 #define REUSED_CHECKS 200u        /* at an address that was used again, trust begins after so many checks */
 #define HEADER_MAX 512
 #define CALLERS_MAX 65536u
+#define CALLS_MAX (1u << 20)
 #define BYTECODE_BYTES_MAX ((size_t)64 << 20) /* of all code of a process; what comes then has no opcodes */
 
 /* The names of a Python's instructions go into the recording, which thus needs no table to be read. */
@@ -36,6 +37,7 @@ void pyr_codes_release(struct pyr_codes *codes)
         pyr_bytecode_release(&PYR_VEC_AT(&codes->known, struct pyr_known_code, i)->bytecode);
     pyr_map_release(&codes->by_address);
     pyr_map_release(&codes->callers);
+    pyr_map_release(&codes->calls);
     if (codes->known.item_size)
         pyr_vec_release(&codes->known);
 }
@@ -166,6 +168,29 @@ bool pyr_codes_may_call(struct pyr_codes *codes, uint64_t instr)
         pyr_map_clear(&codes->callers);
     pyr_map_put(&codes->callers, instr, 1); /* else it is read again the next time */
     return true;
+}
+
+/* By the recording's numbers, since addresses are used again. */
+static uint64_t call_key(const struct pyr_known_code *caller, uint64_t instr, const struct pyr_known_code *callee)
+{
+    uint64_t codes = (uint64_t)caller->number << 32 | callee->number;
+    return codes * 0x9e3779b97f4a7c15u + (instr - caller->at);
+}
+
+void pyr_codes_saw_call(struct pyr_codes *codes, const struct pyr_known_code *caller, uint64_t instr,
+                        const struct pyr_known_code *callee)
+{
+    if (!caller || !callee)
+        return;
+    if (codes->calls.count >= CALLS_MAX)
+        pyr_map_clear(&codes->calls);
+    pyr_map_put(&codes->calls, call_key(caller, instr, callee), 1); /* without memory it is not known, and no more */
+}
+
+bool pyr_codes_knows_call(const struct pyr_codes *codes, const struct pyr_known_code *caller, uint64_t instr,
+                          const struct pyr_known_code *callee)
+{
+    return caller && callee && pyr_map_find(&codes->calls, call_key(caller, instr, callee));
 }
 
 uint8_t pyr_codes_opcode(const struct pyr_codes *codes, struct pyr_known_code *code, bool leaf, uint64_t now_ns,

@@ -35,6 +35,8 @@ struct pyr_codes {
     size_t bytecode_bytes;             /* kept of all code objects */
     struct pyr_map by_address;         /* to the place in `known` */
     struct pyr_map callers;            /* the addresses of instructions that were seen to be calls */
+    struct pyr_map calls;              /* those that were seen while the thread did not run, see below */
+    bool only_seen_calls;              /* what is read while the program runs has to be made of those */
     struct pyr_vec known;              /* of struct pyr_known_code */
 };
 
@@ -58,6 +60,15 @@ int pyr_codes_learn(struct pyr_codes *codes, uint64_t at, uint64_t now_ns);
  * say, but is not, most often cannot. True where frames say by themselves whether they wait for a call, and where the
  * version's instructions are not known. HOT: a read where it was not known to be one. */
 bool pyr_codes_may_call(struct pyr_codes *codes, uint64_t instr);
+
+/* A call is the instruction at which a caller stands and the code that it called. What a thread that did not run was
+ * seen to call is kept. Of what is read while it runs, where much changes, only such calls are believed: two reads a
+ * moment apart can make up a call, but not one of these. NULL, for code that is not known: nothing is kept, or known.
+ */
+void pyr_codes_saw_call(struct pyr_codes *codes, const struct pyr_known_code *caller, uint64_t instr,
+                        const struct pyr_known_code *callee);
+bool pyr_codes_knows_call(const struct pyr_codes *codes, const struct pyr_known_code *caller, uint64_t instr,
+                          const struct pyr_known_code *callee);
 
 /* The number of the instruction that a frame stands at, whose offset becomes that of its beginning; 0 if it cannot be
  * told. Of a leaf it is what is there at this instant; a caller's may have been read before in the same tick. HOT. */

@@ -221,13 +221,25 @@ static bool still_known(const struct pyr_sampled *sampled, const struct pyr_code
     return !link->code || (code && !pyr_known_code_doubtful(code, now_ns));
 }
 
-/* Frames that are neighbours, and not of the interpreter itself. */
-static bool calls(struct pyr_codes *codes, const struct pyr_link *caller, const struct pyr_link *callee)
+/* Whether what was read while the thread ran may be a call. `caller` is the next Python frame further out, and there
+ * may be frames of the interpreter itself in between. */
+static bool may_call(struct pyr_codes *codes, const struct pyr_link *caller, const struct pyr_link *callee,
+                     bool neighbours)
 {
-    if (!caller || !caller->code || !callee->code)
+    if (!caller || !callee->code)
         return true;
     const struct pyr_known_code *code = pyr_codes_find(codes, caller->code);
-    return !code || code->internal || pyr_codes_may_call(codes, caller->instr);
+    if (codes->only_seen_calls &&
+        !pyr_codes_knows_call(codes, code, caller->instr, pyr_codes_find(codes, callee->code)))
+        return false;
+    return !neighbours || !code || code->internal || pyr_codes_may_call(codes, caller->instr);
+}
+
+static void keep_call(struct pyr_codes *codes, const struct pyr_link *caller, const struct pyr_link *callee)
+{
+    if (caller && callee->code)
+        pyr_codes_saw_call(codes, pyr_codes_find(codes, caller->code), caller->instr,
+                           pyr_codes_find(codes, callee->code));
 }
 
 int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bool still, uint64_t now_ns,
@@ -243,17 +255,19 @@ int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bo
         struct look look = {still, i + 1 == seen->depth, now_ns};
         bool may_change = look.leaf && codes->opcodes; /* the same place, but perhaps specialised since */
         same = same && !may_change && still_known(sampled, codes, link, i, now_ns);
-        if (same) {
-            parent = sampled->nodes[i];
-            caller = link;
-            continue;
+        if (!same) {
+            sampled->known.depth = i; /* what follows is not known any more */
+            if (!still && !may_call(codes, caller, link, i > 0 && caller == link + 1))
+                return PYR_E_TORN;
+            rc = node_for(codes, link, parent, look, &sampled->nodes[i]);
+            if (rc == 0)
+                rc = pyr_chain_push(&sampled->known, link);
+            if (still)
+                keep_call(codes, caller, link);
         }
-        sampled->known.depth = i; /* what follows is not known any more */
-        rc = still || calls(codes, caller, link) ? node_for(codes, link, parent, look, &sampled->nodes[i]) : PYR_E_TORN;
-        caller = link;
-        if (rc == 0)
-            rc = pyr_chain_push(&sampled->known, link);
         parent = sampled->nodes[i];
+        if (link->code)
+            caller = link;
     }
     if (rc < 0)
         return rc;
