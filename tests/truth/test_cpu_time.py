@@ -123,7 +123,7 @@ def test_time_in_which_we_were_stopped(record):
     quality = report["quality"]
     assert quality["longest_gap_s"] == pytest.approx(1, abs=0.15)
     # Where the machine is busy, there are other gaps: no more than samples were missed.
-    assert 0.99 * quality["longest_gap_s"] <= quality["unobserved_s"] <= 0.2 + quality["deadlines_missed"] / 1000
+    assert 0.99 * quality["longest_gap_s"] <= quality["unobserved_s"] <= 0.3 + quality["deadlines_missed"] / 1000
     assert "no sample was taken" in recorded.report()
     (thread,) = report["processes"][0]["threads"]
     assert thread["seconds"] == pytest.approx(report["processes"][0]["sampled_s"], rel=0.01)
