@@ -7,7 +7,7 @@ import pytest
 
 from . import programs
 
-pytestmark = [pytest.mark.needs("run", "report", "dump", "attach"), pytest.mark.long(3)]
+pytestmark = [pytest.mark.needs("run", "report", "dump", "attach"), pytest.mark.long(2)]
 
 # `run(interpreter, text)` and `create(own)`, own: with a GIL of its own, where the version can.
 INTERPRETERS = '''

@@ -280,7 +280,7 @@ def name_of(frame):
     return frame.function.rpartition(".")[2] if not frame.function.endswith(">") else frame.function
 
 
-@pytest.mark.long
+@pytest.mark.long(2)
 def test_lines_of_callers(record, python):
     recorded = record(CALLERS + FAR + LONG + CALL_ALL)
     truth = {(name.rpartition(".")[2], line) for name, line in recorded.said}

@@ -6,7 +6,7 @@ import pytest
 
 from . import programs
 
-pytestmark = [pytest.mark.needs("run", "report", "attach"), pytest.mark.long]
+pytestmark = [pytest.mark.needs("run", "report", "attach"), pytest.mark.long(2)]
 
 USAGE = '''
     import resource
