@@ -33,6 +33,8 @@ struct pyr_worth {
 struct pyr_pace {
     double interval_ns;
     uint64_t seen;
+    unsigned gaps;    /* in a row */
+    uint64_t gaps_ns; /* by which they are longer */
 };
 
 /* A stretch of ticks that are worth the same: what passed, divided by how many they are. */

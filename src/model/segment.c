@@ -17,6 +17,7 @@
 #define GAP_MIN_NS 3000000u     /* at the highest rates ticks come in bursts */
 #define PACE_OVER 64.0          /* ticks that the usual interval is averaged over */
 #define PACE_KNOWN 16           /* intervals before one can be told from a gap */
+#define PACE_GAPS 4             /* so many gaps in a row are none: the rate is another one */
 
 static bool due(const struct pyr_live_process *process, uint64_t enough_ns)
 {
@@ -177,6 +178,15 @@ void pyr_segment_take_tick(struct pyr_live_process *process, const struct pyr_ev
             process->segment.quiet_ns = event->time_ns;
             process->segment.gaps_ns += since_ns;
         }
+        pace->gaps_ns += gap_ns;
+        if (++pace->gaps == PACE_GAPS) {
+            process->unobserved_ns -= pace->gaps_ns;
+            *pace = (struct pyr_pace){0};
+            return;
+        }
+    } else {
+        pace->gaps = 0;
+        pace->gaps_ns = 0;
     }
     double taken_ns = (double)since_ns > limit_ns ? limit_ns : (double)since_ns;
     pace->interval_ns += (taken_ns - pace->interval_ns) / PACE_OVER;
