@@ -138,6 +138,8 @@ static int take_thread(const struct exact *exact, struct pyr_sampled *sampled)
         return rc;
     if (rc == 0 && sampled->activity == PYR_RESTING)
         return 0; /* it has just gone to sleep: settled with the others that rest */
+    if (rc == 0 && pyr_chain_plausible(&sampled->seen))
+        pyr_sampled_keep_calls(sampled, &exact->process->codes);
     uint8_t flags = pyr_process_flags(exact->process, sampled);
     if (rc < 0) {
         flags |= PYR_UNRESOLVED;

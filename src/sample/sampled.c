@@ -235,13 +235,6 @@ static bool may_call(struct pyr_codes *codes, const struct pyr_link *caller, con
     return !neighbours || !code || code->internal || pyr_codes_may_call(codes, caller->instr);
 }
 
-static void keep_call(struct pyr_codes *codes, const struct pyr_link *caller, const struct pyr_link *callee)
-{
-    if (caller && callee->code)
-        pyr_codes_saw_call(codes, pyr_codes_find(codes, caller->code), caller->instr,
-                           pyr_codes_find(codes, callee->code));
-}
-
 int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bool still, uint64_t now_ns,
                         uint32_t *node)
 {
@@ -257,13 +250,13 @@ int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bo
         same = same && !may_change && still_known(sampled, codes, link, i, now_ns);
         if (!same) {
             sampled->known.depth = i; /* what follows is not known any more */
+            if (sampled->calls_kept > i)
+                sampled->calls_kept = i;
             if (!still && !may_call(codes, caller, link, i > 0 && caller == link + 1))
                 return PYR_E_TORN;
             rc = node_for(codes, link, parent, look, &sampled->nodes[i]);
             if (rc == 0)
                 rc = pyr_chain_push(&sampled->known, link);
-            if (still)
-                keep_call(codes, caller, link);
         }
         parent = sampled->nodes[i];
         if (link->code)
@@ -274,4 +267,19 @@ int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bo
     sampled->known.depth = seen->depth;
     *node = parent;
     return 0;
+}
+
+void pyr_sampled_keep_calls(struct pyr_sampled *sampled, struct pyr_codes *codes)
+{
+    const struct pyr_link *caller = NULL;
+    for (unsigned i = 0; i < sampled->known.depth; i++) {
+        const struct pyr_link *link = &sampled->known.links[i];
+        if (!link->code)
+            continue;
+        if (caller && i >= sampled->calls_kept)
+            pyr_codes_saw_call(codes, pyr_codes_find(codes, caller->code), caller->instr,
+                               pyr_codes_find(codes, link->code));
+        caller = link;
+    }
+    sampled->calls_kept = sampled->known.depth;
 }

@@ -36,7 +36,8 @@ struct pyr_sampled {
     bool surprised;              /* its frames were not where they were foreseen, at the last read that found them */
     uint32_t *nodes;             /* of known, same order */
     unsigned nodes_capacity;
-    uint32_t node; /* last written */
+    unsigned calls_kept; /* of known, from the root: their calls are in codes */
+    uint32_t node;       /* last written */
     uint8_t flags;
     bool written;
     bool gone;
@@ -67,5 +68,8 @@ int pyr_sampled_read_still(struct pyr_sampled *sampled, struct pyr_view view, co
  * unknown or replaced code makes it PYR_E_TORN (and is learnt for next time). */
 int pyr_sampled_resolve(struct pyr_sampled *sampled, struct pyr_codes *codes, bool still, uint64_t now_ns,
                         uint32_t *node);
+
+/* After a resolve of a stack that is certain by now: its calls are believed from now on. HOT: new ones only. */
+void pyr_sampled_keep_calls(struct pyr_sampled *sampled, struct pyr_codes *codes);
 
 #endif

@@ -5,13 +5,16 @@ import pytest
 
 pytestmark = pytest.mark.long(2)
 
-PEAK = """
+BEGIN = """
 import gc, sys, time
 def stop():
     print("at", flush=True)
     sys.stdin.readline()
 def build(count):
     return [("key %d" % number, [number, float(number)], {"n": "value %d" % number}) for number in range(count)]
+"""
+
+PEAK = BEGIN + """
 stop()
 for _ in range(ROUNDS):
     kept = build(120000)
@@ -53,13 +56,7 @@ def test_after_a_peak(ground, rounds, keep):
     assert our_after < after * 1.10 + 2e6
 
 
-IDLE = """
-import sys, time
-def stop():
-    print("at", flush=True)
-    sys.stdin.readline()
-def build(count):
-    return [("key %d" % number, [number, float(number)], {"n": "value %d" % number}) for number in range(count)]
+IDLE = BEGIN + """
 stop()
 for _ in range(5):  # the same memory again and again: it is kept
     kept = build(100000)

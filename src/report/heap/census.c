@@ -104,14 +104,20 @@ static int write_all(struct pyr_heap *heap, const struct pyr_census *census)
     return rc;
 }
 
-int pyr_heap_write_types_alone(struct pyr_heap *heap, unsigned limit)
+static int take(struct pyr_heap *heap, struct pyr_census *census)
 {
-    struct pyr_census census;
     int rc = pyr_heap_need_children(heap);
     if (rc < 0)
         return rc;
-    if (pyr_census_make(&census, heap->graph, &heap->children) < 0)
-        return pyr_heap_no_memory(heap);
+    return pyr_census_make(census, heap->graph, &heap->children) < 0 ? pyr_heap_no_memory(heap) : 0;
+}
+
+int pyr_heap_write_types_alone(struct pyr_heap *heap, unsigned limit)
+{
+    struct pyr_census census;
+    int rc = take(heap, &census);
+    if (rc < 0)
+        return rc;
     rc = write_types(heap, &census, limit);
     pyr_census_release(&census);
     return rc;
@@ -120,11 +126,9 @@ int pyr_heap_write_types_alone(struct pyr_heap *heap, unsigned limit)
 int pyr_heap_write_census(struct pyr_heap *heap)
 {
     struct pyr_census census;
-    int rc = pyr_heap_need_children(heap);
+    int rc = take(heap, &census);
     if (rc < 0)
         return rc;
-    if (pyr_census_make(&census, heap->graph, &heap->children) < 0)
-        return pyr_heap_no_memory(heap);
     rc = write_all(heap, &census);
     pyr_census_release(&census);
     return rc;
