@@ -130,15 +130,13 @@ static int take(const struct pyr_cmd *cmd, const struct source *source, const ch
     if (rc == 0) {
         rc = source->core ? pyr_heap_take_core(source->core, args->root, file, &options, &taken, &err)
                           : pyr_heap_take(source->pid, file, &options, &taken, &err);
-        pyr_signals_restore(&taking.signals);
+        if (taking.show)
+            fputs("\r\033[K", stderr);
+        if (rc == 0 && !args->quiet)
+            say_taken(&taken, file, source->core != NULL);
+        pyr_signals_restore(&taking.signals); /* ends here by a signal that came when all was written */
     }
-    if (taking.show)
-        fputs("\r\033[K", stderr);
-    if (rc < 0)
-        return pyr_say_failed(cmd, &err, rc);
-    if (!args->quiet)
-        say_taken(&taken, file, source->core != NULL);
-    return PYR_EXIT_DONE;
+    return rc < 0 ? pyr_say_failed(cmd, &err, rc) : PYR_EXIT_DONE;
 }
 
 static char *default_file(const struct source *source)
