@@ -181,7 +181,7 @@ def test_quiet_is_silent(pyrometer):
 
 def test_duration_ends_the_profiling_only(pyrometer):
     process = pyrometer.start("run", "-o", "r.pyro", "--duration", "200ms", "--python", sys.executable, "-c",
-                              "import time; time.sleep(1.5); raise SystemExit(6)")
+                              "import sys; sys.stdin.read(); raise SystemExit(6)", stdin=subprocess.PIPE)
     assert b"r.pyro" in process.stderr.readline()
     assert process.poll() is None
     process.communicate(timeout=20)
