@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { PATIENCE_MS = 30000 };
+
 struct shared *shared_new(void)
 {
     void *at = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -57,6 +59,12 @@ void child_kill(pid_t pid)
     waitpid(pid, NULL, 0);
 }
 
+void child_end(pid_t pid)
+{
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
 void pause_ms(long ms)
 {
     struct timespec left = {ms / 1000, ms % 1000 * 1000000};
@@ -73,7 +81,7 @@ int for_ever(void)
 
 void await_sleep(pid_t pid, const char *name)
 {
-    for (int i = 0, asleep = 0; i < 5000 && asleep < 10; i++) {
+    for (int i = 0, asleep = 0; i < PATIENCE_MS && asleep < 10; i++) {
         struct pyr_proc_stat stat;
         char comm[32] = {0};
         pause_ms(1);
@@ -84,7 +92,7 @@ void await_sleep(pid_t pid, const char *name)
 
 bool wait_until(atomic_long *value, long at_least)
 {
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < PATIENCE_MS; i++) {
         if (atomic_load(value) >= at_least)
             return true;
         pause_ms(1);

@@ -26,8 +26,9 @@ void shared_free(struct shared *shared);
 pid_t child_start(int (*body)(struct shared *shared), struct shared *shared);
 int child_wait(pid_t pid); /* its exit status, or minus the signal that killed it */
 void child_kill(pid_t pid);
+void child_end(pid_t pid); /* waits until it has ended, and leaves it a zombie */
 
-bool wait_until(atomic_long *value, long at_least); /* for five seconds */
+bool wait_until(atomic_long *value, long at_least); /* for thirty seconds */
 void pause_ms(long ms);
 int for_ever(void);
 

@@ -466,7 +466,8 @@ static void without_memory_the_process_itself_is_held(void **state)
 
 static void *sleep_for_ever(void *argument)
 {
-    (void)argument;
+    struct shared *s = argument;
+    atomic_fetch_add(&s->flag, 1);
     for_ever();
     return NULL;
 }
@@ -480,8 +481,10 @@ static int crowd(struct shared *s)
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 65536);
     for (int i = 0; i < SLEEPERS; i++)
-        if (pthread_create(&thread, &small, sleep_for_ever, NULL) != 0)
+        if (pthread_create(&thread, &small, sleep_for_ever, s) != 0)
             return 1;
+    while (atomic_load(&s->flag) < SLEEPERS)
+        pause_ms(1);
     return count_privately(s);
 }
 
@@ -616,12 +619,13 @@ static int sleep_long(struct shared *s)
 {
     atomic_store(&s->counter, 1);
     uint64_t begin_ns = pyr_now_ns();
-    int rc = nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    int rc = nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
     atomic_store(&s->signals, (long)(pyr_now_ns() - begin_ns));
     return rc == 0 ? 7 : 1;
 }
 
-/* The one thread there is must be lent; its sleep is not begun anew each time. */
+/* The one thread there is must be lent; its sleep is not begun anew each time: it would last as much longer as it had
+ * lasted until then. */
 static void a_sleep_lasts_no_longer(void **state)
 {
     (void)state;
@@ -629,12 +633,14 @@ static void a_sleep_lasts_no_longer(void **state)
     pid_t pid = child_start(sleep_long, s);
     assert_true(wait_until(&s->counter, 1));
     struct pyr_target *target = open_target(pid);
+    uint64_t begin_ns = pyr_now_ns(), last_ns = 0;
     for (int i = 0; i < 3; i++) {
-        pause_ms(100);
+        pause_ms(200);
+        last_ns = pyr_now_ns() - begin_ns;
         pyr_copy_close(make(target, &plain));
     }
     assert_int_equal(child_wait(pid), 7);
-    assert_in_range(atomic_load(&s->signals), 1000000000, 1500000000);
+    assert_in_range(atomic_load(&s->signals), 2000000000, 2000000000 + last_ns);
     pyr_target_close(target);
     shared_free(s);
 }

@@ -208,7 +208,7 @@ static void refuses_zombies_and_kernel_threads(void **state)
     struct pyr_err err;
     pid_t pid = child_start(wait_for_ever, s);
     kill(pid, SIGKILL);
-    pause_ms(50);
+    child_end(pid);
     assert_int_equal(pyr_target_open(&other, pid, &err), PYR_E_GONE);
     child_wait(pid);
     assert_int_equal(pyr_target_open(&other, -3, &err), PYR_E_MISUSE);

@@ -28,7 +28,7 @@ static void describes_a_zombie(void **state)
     (void)state;
     struct pyr_process_info info;
     pid_t pid = child_start(end_at_once, NULL);
-    pause_ms(50);
+    child_end(pid);
     assert_int_equal(pyr_process_info_read(&info, pid, NULL), 0);
     assert_int_equal(info.pid, pid);
     assert_int_equal(info.parent, getpid());
@@ -49,12 +49,24 @@ static int odd_shell(struct shared *s)
     return 1;
 }
 
+/* Its shell has begun the sleep. */
+static void await_child(pid_t pid)
+{
+    struct pyr_vec children = PYR_VEC(pid_t);
+    while (children.count == 0) {
+        assert_int_equal(pyr_process_children(pid, false, &children), 0);
+        pause_ms(1);
+    }
+    pyr_vec_release(&children);
+    await_sleep(pid, NULL);
+}
+
 static void escapes_the_command(void **state)
 {
     (void)state;
     struct pyr_process_info info;
     pid_t pid = child_start(odd_shell, NULL);
-    pause_ms(100);
+    await_child(pid);
     assert_int_equal(pyr_process_info_read(&info, pid, NULL), 0);
     assert_string_equal(info.command, "s\xc3\xa9 -c sleep 1000; : 1\\x0a2 \\xff\\x1b[31m \\xc2\\x9b");
     char *real = realpath("/bin/sh", NULL);
@@ -167,7 +179,7 @@ static void measures_usage(void **state)
     assert_in_range(peak >> 20, 64, 120);
     assert_in_range(cpu / 1000000, 50, 1000); /* the ended thread's included */
     kill(pid, SIGKILL);
-    pause_ms(50);
+    child_end(pid);
     assert_int_equal(pyr_process_usage(pid, &rss, &peak, &cpu), 0);
     assert_true(rss == 0 && cpu / 1000000 >= 50);
     child_wait(pid);
@@ -196,7 +208,7 @@ static void tells_that_it_became_another_program(void **state)
     uint64_t id[4];
     pid_t pid = child_start(execute_when_told, s);
     assert_true(wait_until(&s->flag, 1));
-    pause_ms(20);
+    await_sleep(pid, NULL); /* a signal before that would be lost on it */
     assert_int_equal(pyr_target_exec_id(pid, &id[0]), 0);
     assert_int_equal(pyr_target_exec_id(pid, &id[1]), 0);
     assert_true(id[0] == id[1]);
@@ -207,7 +219,7 @@ static void tells_that_it_became_another_program(void **state)
         assert_true(id[i] != id[i - 1]);
         kill(pid, SIGCONT);
     }
-    pause_ms(100);
+    await_sleep(pid, "sleep");
     assert_int_equal(pyr_target_exec_id(pid, &id[3]), 0);
     assert_true(id[3] != id[2]);
     child_kill(pid);

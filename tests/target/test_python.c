@@ -164,7 +164,7 @@ static void other_mount_namespace_is_read(void **state)
     pid_t pid = child_start(run_in_namespace, shared);
     for (int i = 0; i < 2000 && !atomic_load(&shared->flag) && kill(pid, 0) == 0; i++)
         pause_ms(1);
-    pause_ms(300);
+    await_sleep(pid, "python3");
     if (!atomic_load(&shared->flag)) {
         child_kill(pid);
         skip();

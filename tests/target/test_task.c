@@ -77,7 +77,7 @@ static void stat_is_read_behind_any_name(void **state)
     int cpu;
     pid_t pid = child_start(odd_name, s);
     assert_true(wait_until(&s->flag, 1));
-    pause_ms(20);
+    await_sleep(pid, NULL);
     assert_int_equal(pyr_task_open(&task, pid, pid), 0);
     assert_int_equal(pyr_task_state(&task, &letter, &cpu), 0);
     assert_int_equal(letter, 'S');
@@ -246,7 +246,7 @@ static void slices_prove_that_it_did_not_run(void **state)
     uint64_t before, after, ran;
     pid_t pid = child_start(wake_when_told, s);
     assert_true(wait_until(&s->flag, 1));
-    pause_ms(20);
+    await_sleep(pid, NULL);
     assert_int_equal(pyr_task_open(&task, pid, pid), 0);
     assert_int_equal(pyr_task_slices(&task, &before, &ran), 0);
     assert_true(before > 0 && ran > 0);
@@ -286,11 +286,11 @@ static void held_thread_stands_still(void **state)
     shared_free(s);
 }
 
-/* A loop that computes, and sleeps with a system call that the kernel restarts. */
+/* A loop that computes, and sleeps with a system call that the kernel restarts; until it is told to stop. */
 static int count_and_sleep(struct shared *s)
 {
-    uint64_t sum = 0;
-    for (uint64_t i = 0; i < 400; i++) {
+    uint64_t sum = 0, rounds = 0;
+    for (; !atomic_load(&s->stop); rounds++) {
         for (uint64_t k = 0; k < 5000; k++)
             sum = sum * 31 + k;
         if (nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL) < 0)
@@ -298,7 +298,7 @@ static int count_and_sleep(struct shared *s)
         atomic_fetch_add(&s->counter, 1);
     }
     uint64_t again = 0;
-    for (uint64_t i = 0; i < 400; i++)
+    for (uint64_t i = 0; i < rounds; i++)
         for (uint64_t k = 0; k < 5000; k++)
             again = again * 31 + k;
     return sum == again ? 0 : 1;
@@ -317,12 +317,12 @@ static void program_computes_the_same(void **state)
     struct pyr_err err;
     int held = 0;
     pid_t pid = child_start(count_and_sleep, s);
-    while (atomic_load(&s->counter) < 390)
-        if (pyr_task_hold(pid, &err) == 0) {
-            assert_int_equal(pyr_task_release(pid), 0);
-            let_run(held++);
-        }
-    assert_true(held > 100);
+    while (atomic_load(&s->counter) < 390 || held < 300) {
+        assert_int_equal(pyr_task_hold(pid, &err), 0);
+        assert_int_equal(pyr_task_release(pid), 0);
+        let_run(held++);
+    }
+    atomic_store(&s->stop, true);
     assert_int_equal(child_wait(pid), 0);
     shared_free(s);
 }
@@ -407,9 +407,11 @@ static void *short_life(void *argument)
     return NULL;
 }
 
+/* Until enough of them were held. */
 static int many_short_threads(struct shared *s)
 {
-    for (int i = 0; i < 300; i++) {
+    for (long i = 0; i < 300 || !atomic_load(&s->stop); i++) {
+        atomic_fetch_add(&s->signals, 4);
         pthread_t threads[4];
         for (int k = 0; k < 4; k++)
             pthread_create(&threads[k], NULL, short_life, s);
@@ -419,25 +421,26 @@ static int many_short_threads(struct shared *s)
     return 7;
 }
 
-static int hold_all_until_end(pid_t pid)
+static void hold_all_until_end(pid_t pid, struct shared *s, int enough)
 {
     struct pyr_err err;
-    int held = 0;
-    for (;;) {
+    for (int live = 1; live > 0;) {
         struct pyr_vec tids = PYR_VEC(pid_t);
-        int status = pyr_task_list(pid, &tids), live = 0;
+        int status = pyr_task_list(pid, &tids);
+        live = 0;
         for (size_t i = 0; i < tids.count; i++) {
             pid_t tid = *PYR_VEC_AT(&tids, pid_t, i);
             if (pyr_task_hold(tid, &err) < 0)
                 continue;
             live++;
             pyr_task_release(tid);
+            if (tid != pid && --enough == 0)
+                atomic_store(&s->stop, true);
         }
         pyr_vec_release(&tids);
-        held += live;
-        if (status < 0 || live == 0)
-            return held;
+        live = status < 0 ? 0 : live;
     }
+    assert_true(enough <= 0);
 }
 
 static void threads_end_while_held(void **state)
@@ -445,9 +448,9 @@ static void threads_end_while_held(void **state)
     (void)state;
     struct shared *s = shared_new();
     pid_t pid = child_start(many_short_threads, s);
-    assert_true(hold_all_until_end(pid) > 10);
+    hold_all_until_end(pid, s, 30);
     assert_int_equal(child_wait(pid), 7); /* its exit status is still there for us */
-    assert_int_equal(atomic_load(&s->counter), 1200);
+    assert_int_equal(atomic_load(&s->counter), atomic_load(&s->signals));
     shared_free(s);
 }
 
@@ -468,7 +471,7 @@ static void other_parents_get_the_exit_status(void **state)
         struct shared *s = shared_new();
         pid_t pid = child_start(parent_of_busy, s);
         assert_true(wait_until(&s->flag, 1));
-        assert_true(hold_all_until_end(atomic_load(&s->tid)) > 2);
+        hold_all_until_end(atomic_load(&s->tid), s, 3);
         assert_int_equal(child_wait(pid), 7);
         shared_free(s);
     }
