@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from .support import PROGRAMS, assert_free, end, functions_of, newest, one_line, read_line, samples_of, wait_for
+from .support import PROGRAMS, assert_free, end, functions_of, newest, one_line, samples_of, wait_for
+from .test_kill import ask, assert_right
 
 BUSY = """
 import time
@@ -52,10 +53,7 @@ def test_many_at_once_end_by_kill(tool):
         attached.kill()
         attached.wait()
     assert_free(program.pid)
-    program.stdin.write(b"how\n")
-    program.stdin.flush()
-    for part in read_line(program).split(" | "):
-        assert part.endswith(" right"), part
+    assert_right(ask(program), tolerated=2)  # of six that were killed in the middle of their stops: see test_kill
 
 
 def test_one_on_the_other(tool):

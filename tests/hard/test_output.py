@@ -153,8 +153,10 @@ def test_what_is_no_file_is_refused(tool, what):
         os.mkfifo(path)
         keeper = os.open(path, os.O_RDWR) if "reader" in what else None
     elif what == "socket":
+        folder = os.open(tool.directory, os.O_PATH)  # a socket's path has to be short
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
+            listener.bind(f"/proc/self/fd/{folder}/out")
+        os.close(folder)
     else:
         keeper, other = os.openpty()
         path = os.ttyname(other)
@@ -218,9 +220,11 @@ def test_directory_removed_meanwhile(tool):
 
 def test_two_recordings_into_one_file(tool):
     first, second = tool.python(SLEEPER), tool.python(SLEEPER)
-    attached = tool.start("attach", "-q", "--force", "--duration", "2s", "-o", "r.pyro", str(first.pid))
+    attached = tool.start("attach", "-q", "--force", "-o", "r.pyro", str(first.pid))
     wait_for((tool.directory / "r.pyro").exists, "the recording is begun")
     done = tool("attach", "--force", "--duration", "1s", "-o", "r.pyro", str(second.pid), status=1)
     assert "r.pyro" in one_line(done.stderr)
+    assert attached.poll() is None
+    attached.terminate()
     assert attached.wait(20) == 0
     assert list(samples_of(tool.report())) == [first.pid]
