@@ -278,7 +278,7 @@ interpreters.destroy(one)
 """
 
 
-SEEN = "import time; time.sleep(0.3)\n"  # one that ends at once may not be seen
+SEEN = "import time; time.sleep(1)\n"  # one that ends at once may not be seen
 
 
 def recorded(ground, *words, env=()):

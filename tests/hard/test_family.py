@@ -197,7 +197,8 @@ def test_daemon_outlives_the_program(tool):
 busy(0.2)
 if daemonise(): raise SystemExit(4)
 open("daemon", "w").write(str(os.getpid()))
-while not os.path.exists("over"): time.sleep(0.01)
+end = time.monotonic() + 60
+while time.monotonic() < end and not os.path.exists("over"): time.sleep(0.01)
 in_daemon(0.5)
 open("done", "w").close()
 """)

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import pythons
+from tests.hard.support import wait_for
 
 from . import core_file, programs
 
@@ -38,18 +39,24 @@ def work(count):
 started = threading.Event()
 threading.Thread(target=work, args=(5,), name="worker", daemon=True).start()
 started.wait()
-time.sleep(0.05)
 print("READY", flush=True)
 sys.stdin.readline()
 '''
 
 
 @pytest.fixture
-def held(start, tmp_path):
+def held(start, binary, tmp_path):
     """A process that stands still; given a folder, it may leave a core file there."""
     def hold(*folder, **options):
-        return start(programs.write(tmp_path / "records.py", PROGRAM), *folder, stdin=subprocess.PIPE, **options)
+        target = start(programs.write(tmp_path / "records.py", PROGRAM), *folder, stdin=subprocess.PIPE, **options)
+        wait_for(lambda: both_wait(binary, target.pid), "both threads wait")
+        return target
     return hold
+
+
+def both_wait(binary, pid):
+    done = subprocess.run([binary, "dump", "--json", str(pid)], capture_output=True, text=True, check=True, timeout=60)
+    return all(thread["idle"] and not thread["waits_gil"] for thread in json.loads(done.stdout)["threads"])
 
 
 def counts(binary, what, output, *options):

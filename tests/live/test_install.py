@@ -8,7 +8,7 @@ import pytest
 
 from conftest import ROOT
 
-pytestmark = pytest.mark.beside
+pytestmark = [pytest.mark.beside, pytest.mark.timeout(1500)]  # all of it is compiled
 
 
 AGENT = "data/share/pyrometer/libpyrometer-agent.so"
@@ -27,7 +27,7 @@ def network(tmp_path_factory):
 def wheel(network, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     done = subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT],
-                          capture_output=True, text=True, timeout=280)
+                          capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     wheels = list(folder.glob("*.whl"))
     assert len(wheels) == 1

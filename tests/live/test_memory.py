@@ -247,16 +247,16 @@ def daemonise():
     os.closerange(0, 4096)
     return False
 if daemonise():
-    if sys.argv[1] == "wait":
-        time.sleep(1.5)
-    else:
-        while not os.path.exists(sys.argv[2]):
-            time.sleep(0.01)
-        time.sleep(0.3)
+    while not os.path.exists(sys.argv[2] + (".done" if sys.argv[1] == "wait" else "")):
+        time.sleep(0.01)
+    time.sleep(0.3)
     raise SystemExit(5)
 own = [bytes(1000) for n in range(2000)]  # OWN
 open(sys.argv[2], "w").close()
-time.sleep(0.5 if sys.argv[1] == "wait" else 1.5)
+end = time.monotonic() + (60 if sys.argv[1] == "leave" else 0)
+while time.monotonic() < end and not os.path.exists(sys.argv[2] + ".over"):
+    time.sleep(0.01)
+time.sleep(0.3)
 if os.fork() == 0:  # its directory may be gone
     more = [bytes(1000) for n in range(2000)]
     os._exit(0)
@@ -280,6 +280,7 @@ def test_daemon(local, how):
     root = report["processes"][0]["pid"]
     (daemon,) = [pid for pid, blocks in held.items() if blocks]
     assert daemon != root and 2000 <= held[daemon] <= 2003
+    told.with_suffix(".over").touch()
     wait_for(told.with_suffix(".done").exists, "the daemon's end")
 
 
@@ -385,8 +386,8 @@ SLOW = """
 import os, sys, time
 open(sys.argv[1] + '.begun', 'w').write(str(os.getpid()))
 x = []
-end = time.monotonic() + 2
-while time.monotonic() < end:
+end = time.monotonic() + 60
+while not x or time.monotonic() < end and not os.path.exists(sys.argv[1] + '.enough'):
     x = [str(i) for i in range(2000)]
 if os.fork() == 0:
     os._exit(sum(map(len, x)) != 6890)
@@ -406,10 +407,11 @@ def test_files_go_when_pyrometer_is_killed(local, number):
     wait_for(local.left, "there is a file")
     process.send_signal(number)
     process.wait(timeout=60)  # the program has its streams still
-    wait_for(lambda: not local.left(), "the files go", seconds=5)
+    wait_for(lambda: not local.left(), "the files go")
     if number == signal.SIGKILL:
         assert not is_over(program)
-        wait_for(result.exists, "it ends")
+        result.with_name("result.enough").touch()
+        wait_for(lambda: result.exists() and result.read_text(), "it ends")
         assert result.read_text() == "6890 0"
     wait_for(lambda: is_over(program), "its end")
 
@@ -512,6 +514,7 @@ def test_duration_ends_the_counting_and_the_program_runs_on(local):
     process = local.start(script, result, options=["--duration", "500ms"])
     wait_for(lambda: not local.left() and local.file.exists() and local.file.stat().st_size > 1000, "the recording is complete")
     assert process.poll() is None
+    result.with_name("result.enough").touch()
     process.communicate(timeout=60)
     assert process.returncode == 0 and result.read_text() == "6890 0"
     assert local.report()["memory"]["peak_bytes"] > 0

@@ -17,7 +17,7 @@ def make(count):
 large = [bytearray(100_000) for _ in range(200)]
 shared = mmap.mmap(-1, 5 << 20)
 shared.write(b"x" * (5 << 20))
-waiting = [threading.Thread(target=time.sleep, args=(4,), daemon=True) for _ in range(8)]
+waiting = [threading.Thread(target=time.sleep, args=(600,), daemon=True) for _ in range(8)]
 for thread in waiting:
     thread.start()
 records = make(100_000)[::100]
