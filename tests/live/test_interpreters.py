@@ -132,7 +132,7 @@ def test_one_thread_one_stack(record, python, gil, where):
     assert found.pop(("work", "inner_spin")) == pytest.approx(2 / 3, abs=.1)
     assert found.pop(("work", "outer_spin")) == pytest.approx(1 / 3, abs=.1)
     assert sum(found.values()) < .1
-    assert recorded.function_seconds()["inner_sleep"] > .5
+    assert recorded.function_seconds()["inner_sleep"] > .5 - recorded.json()["quality"]["unobserved_s"]
     worker = sum(row["self_s"] for row in recorded.json("--thread", "MainThread" if where == "main" else "other")
                  ["functions"])
     assert worker == pytest.approx(recorded.said, rel=.15, abs=.1)

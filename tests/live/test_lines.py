@@ -367,11 +367,14 @@ def test_lines_of_leaves(record, python):
         marks = [(number, line.split("#> ")[1].split()) for number, line in enumerate(file, 1) if "#> " in line]
     own = [row for row in recorded.json()["lines"] if row["file"] == recorded.script]
     for number, (name, *loose) in marks:
-        rows = {row["line"]: row["self_s"] for row in own if row["function"].rpartition(".")[2] == name}
+        rows = {row["line"]: (row["self_s"], row["self_error_s"]) for row in own if row["function"].rpartition(".")[2] == name}
         if name == "<module>":
             rows = {line: seconds for line, seconds in rows.items() if line > 8}
-        hot = sum(seconds for line, seconds in rows.items() if line == number or loose and 0 <= number - line < 3)
-        assert rows and hot > 0.9 * sum(rows.values()) - 0.003, (name, number, rows)  # some have a dozen samples
+        other = {line: seconds for line, seconds in rows.items() if not (line == number or loose and 0 <= number - line < 3)}
+        # Some have a dozen samples, and on a busy machine one sample may stand for much.
+        known = sum(max(0, seconds - 3 * error) for seconds, error in other.values())
+        assert len(rows) > len(other), (name, number, rows)
+        assert known < 0.1 * sum(seconds for seconds, _ in rows.values()) + 0.003, (name, number, rows)
 
 
 def test_names_of_files(record, python):

@@ -102,7 +102,8 @@ def check(record, python, *options):
     names = {row["opcode"] for row in found["attributes"]}
     if python.info >= (3, 11):
         assert {"BINARY_OP_ADD_INT", "LOAD_ATTR_INSTANCE_VALUE"} <= names
-    return found, said
+    (thread,) = recorded.json()["processes"][0]["threads"]
+    return found, said, 3 * (0.25 / thread["on_cpu"]) ** 0.5
 
 
 # Line and call events: instrumented instructions stand in the code, behind some of which the length is not told.
@@ -111,7 +112,7 @@ monitor.use_tool_id(3, "test")
 for event in (monitor.events.LINE, monitor.events.CALL):
     monitor.register_callback(3, event, lambda *rest: None)
 monitor.set_events(3, monitor.events.LINE | monitor.events.CALL)
-for _ in range(200)""").replace("warm + 1.2", "warm + 0.8")
+for _ in range(200)""").replace("warm + 1.2", "warm + 0.8").replace("8000 * count", "2000 * count")
 
 
 @pytest.mark.long
@@ -133,7 +134,8 @@ def hottest(rows, figure):
     return max(rows, key=lambda row: row[figure])
 
 
-def check_times(found, said):
+def check_times(found, said, error):
+    """error: three standard errors, at most, of a share of the samples."""
     after = said["after"]
     iterates, = [int(offset) for offset, row in after["far"].items() if row[0].startswith("FOR_ITER")]
     assert after["far"][str(iterates - 2)][0].startswith("EXTENDED_ARG")
@@ -144,6 +146,6 @@ def check_times(found, said):
     assert above["total_s"] == pytest.approx(inner["total_s"], rel=0.1)
     all_s = said["seconds"]["leaf"] + said["seconds"]["inner"] + said["seconds"]["far"]
     found_s = far["self_s"] + leaf["self_s"] + above["total_s"]
-    assert leaf["self_s"] / found_s == pytest.approx(said["seconds"]["leaf"] / all_s, abs=0.1)
-    assert far["self_s"] / found_s == pytest.approx(said["seconds"]["far"] / all_s, abs=0.1)
+    assert leaf["self_s"] / found_s == pytest.approx(said["seconds"]["leaf"] / all_s, abs=0.05 + error)
+    assert far["self_s"] / found_s == pytest.approx(said["seconds"]["far"] / all_s, abs=0.05 + error)
     assert all(row["self_s"] < 0.05 * found_s for row in found["calls"] if row is not leaf)
