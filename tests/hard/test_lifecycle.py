@@ -175,9 +175,9 @@ def test_python_becomes_something_else(tool):
 
 
 def test_what_was_attached_to_is_told_when_it_has_ended(tool):
-    program = tool.python(BUSY + "print('READY', flush=True)\nbusy(0.5)")
+    program = tool.python(BUSY + "print('READY', flush=True)\nbusy(1.2)")
     tool("attach", "-q", "-o", "a.pyro", str(program.pid), timeout=20)
-    assert "busy(0.5)" in tool.report("a.pyro")["run"]["command"][0]
+    assert "busy(1.2)" in tool.report("a.pyro")["run"]["command"][0]
 
 
 def test_something_else_becomes_python(tool):

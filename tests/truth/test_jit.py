@@ -1,8 +1,6 @@
 """The truth programs with CPython's JIT on, where a Python has it: stacks, callers' lines and shares are as true as without;
 how much ran compiled, and so may have an earlier innermost line, is told."""
 import json
-import os
-import signal
 import subprocess
 import time
 
@@ -64,19 +62,11 @@ def test_no_impossible_stack(binary, pyrometer, start, tmp_path, program, jit, r
 @pytest.mark.long(2)
 @pytest.mark.parametrize("name", ["mixed", "phases"])
 def test_shares(binary, pyrometer, start, tmp_path, name, jit, record_property):
-    target = start(oracle.PROGRAMS / (name + ".py"), str(test_truth.LIFE_S), env=ON)
-    time.sleep(1)
-    profile = test_truth.Profile(binary, target, tmp_path / "a.pyro", 2000, test_truth.SHARES_S, "auto")
-    os.kill(target.pid, signal.SIGUSR1)
-    waited_ns = test_truth.cpu_wait_ns(target.pid)
-    time.sleep(test_truth.SHARES_S)
-    waited_ns = test_truth.cpu_wait_ns(target.pid) - waited_ns
-    os.kill(target.pid, signal.SIGTERM)
-    truth = json.loads(target.line())["shares"]
-    profile.finish(60)
-    result, stacks, figures = test_truth.judge(pyrometer, profile.recording, name, [], record_property)
-    shares = check.judge_shares(oracle.Oracle(name), stacks, truth, test_truth.independent(figures),
-                                waited_ns / (test_truth.SHARES_S * 1e9))
+    def profile(file):
+        target = start(oracle.PROGRAMS / (name + ".py"), str(test_truth.LIFE_S), env=ON)
+        time.sleep(1)
+        return test_truth.profile_shares(binary, pyrometer, target, file, name, 2000, record_property)
+    shares, result = test_truth.within_errors(profile, tmp_path)
     assert shares["distance"] <= shares["limit"], "\n".join(check.describe_shares(shares))
     assert result["impossible"] <= known_impossible(result), "\n".join(check.describe_stacks(result))
 
