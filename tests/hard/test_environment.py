@@ -74,7 +74,8 @@ def test_threads_that_rest_cost_little(tool):
 
 def look_at_each(pid):
     """Seconds of CPU that reading what the kernel counts of each thread takes here."""
-    files = [os.open(f"/proc/{pid}/task/{tid}/schedstat", os.O_RDONLY) for tid in threads(pid)]
+    tids = threads(pid)
+    files = [os.open(f"/proc/{pid}/task/{tid}/schedstat", os.O_RDONLY) for tid in tids[:200]]  # few: ours may be limited
     used = []
     for _ in range(20):
         begun = time.thread_time()
@@ -83,7 +84,7 @@ def look_at_each(pid):
         used.append(time.thread_time() - begun)
     for file in files:
         os.close(file)
-    return statistics.median(used)
+    return statistics.median(used) * len(tids) / len(files)
 
 
 def test_dump_of_thousand_threads(tool):
