@@ -44,7 +44,7 @@ def test_what_tracemalloc_says(ground, env):
 
 
 KINDS = """
-import asyncio, ctypes, mmap, sys, threading
+import asyncio, ctypes, mmap, sys, threading, time
 from pyrometer import memory
 
 libc = ctypes.PyDLL(None) # which keeps the GIL
@@ -111,6 +111,8 @@ def in_thread():
 @quiet
 def beside():
     ready.wait()
+    while not go._cond._waiters:  # it is at its last line
+        time.sleep(0.01)
     block = bytes(5000000)
     del block  # DEL
 
