@@ -29,16 +29,19 @@ try:
 except ImportError:
     import _xxsubinterpreters as interpreters
 INSIDE = """
-import sys, time
-stats, wait = sys._debugmallocstats, time.sleep
-keep = [bytes(n % 200) for n in range(20_000)]
+import os, sys, time
+stats, tell, wait = sys._debugmallocstats, os.write, time.sleep
+keep = [bytes(n %% 200) for n in range(20_000)]
 del keep[::2]
 stats()
+tell(%d, b"x")
 wait(1000)
 """
-threading.Thread(target=interpreters.run_string, args=(interpreters.create(), INSIDE), daemon=True).start()
+import os
+told, tell = os.pipe()
+threading.Thread(target=interpreters.run_string, args=(interpreters.create(), INSIDE % tell), daemon=True).start()
 ''' + LEAVE_GAPS + '''
-time.sleep(0.5)
+os.read(told, 1)
 print("READY", flush=True)
 stats()
 wait()
