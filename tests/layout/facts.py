@@ -147,13 +147,26 @@ def in_collection(phase, info):
         time.sleep(600)
 
 
+def rests(thread):
+    """Whether it slept all the while, though it could have had the GIL. Where the kernel cannot be asked, for long."""
+    task = "/proc/self/task/%d/" % thread.native_id
+    try:
+        before = open(task + "schedstat").read()
+        time.sleep(0.1)
+        return open(task + "stat").read().rpartition(")")[2].split()[0] == "S" and open(task + "schedstat").read() == before
+    except OSError:
+        time.sleep(0.5)
+        return True
+
+
 THREAD = threading.Thread(target=outermost, daemon=True)
 THREAD.start()
 while "innermost" not in [frame["name"] for frame in of_thread(THREAD.ident)["frames"]] or \
         of_thread(THREAD.ident)["frames"][0]["name"] != "acquire" and \
         of_thread(THREAD.ident)["frames"][0]["name"] != "wait":
     time.sleep(0.01)
-time.sleep(0.2)
+while not rests(THREAD):
+    pass
 SAID = json.dumps(facts(THREAD))
 if MODE == "collect":
     gc.callbacks.append(in_collection)

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from tests.hard.support import wait_for
+
 from .reader import ROOT, Reader
 
 FACTS = pathlib.Path(__file__).with_name("facts.py")
@@ -173,14 +175,18 @@ def test_gil_has_a_holder(examine):
     """A thread that computes has the GIL in most looks; another hardly ever."""
     facts, reader = examine("busy")
     main, held = reader.thread(facts["main"]), 0
+    wait_for(lambda: holds_gil(reader, main), "it has written that it is ready")
     for _ in range(50):
-        if reader.has("runtime.tstate_current"):
-            held += reader.field(reader.layout["runtime"], "runtime.tstate_current") == main
-        else:
-            gil = reader.field(reader.main_interpreter(), "interp.gil")
-            held += reader.field(gil, "gil.locked", 4) == 1 and reader.field(gil, "gil.last_holder") == main
+        held += holds_gil(reader, main)
         time.sleep(0.002)
     assert held > 40
+
+
+def holds_gil(reader, thread):
+    if reader.has("runtime.tstate_current"):
+        return reader.field(reader.layout["runtime"], "runtime.tstate_current") == thread
+    gil = reader.field(reader.main_interpreter(), "interp.gil")
+    return reader.field(gil, "gil.locked", 4) == 1 and reader.field(gil, "gil.last_holder") == thread
 
 
 def test_gil_is_free(examine):
