@@ -73,7 +73,7 @@ def test_children(record):
     assert root in processes and set(pids.values()) <= set(processes)
     assert all(processes[pid]["parent"] == root for pid in pids.values())
     grandchild, = [p for p in processes.values() if p["parent"] == pids["in_grandchild"]]
-    assert data["run"]["cpu_s"] == pytest.approx(used_s, rel=0.05, abs=0.1)
+    assert data["run"]["cpu_s"] == pytest.approx(used_s, rel=0.05, abs=0.3)  # each as it was read last
     for name in WAYS:
         pid = grandchild["pid"] if name == "in_grandchild" else pids[name]
         one = recorded.json("--pid", pid, "--mode", "cpu")
