@@ -187,7 +187,9 @@ def test_contended_gil(start, tmp_path, pyrometer, python):
     assert all(seen[name] == IDLE for name in ("sleeps 0", "waits_for_lock 1", "MainThread")), seen
     computing = [seen[f"computes {number}"] for number in (2, 3, 4)]
     assert 0.6 < sum(has_gil for _, has_gil, _ in computing) <= 1.05
-    assert 1.3 < sum(waits for _, _, waits in computing) < 2.3
+    waits = sum(waits for _, _, waits in computing)
+    beside_holder = max(0, sum(can_run for can_run, _, _ in computing) - 1)  # on a busy machine: woken, and waiting for a CPU
+    assert 1.3 - beside_holder < waits < 2.3
     dumped = [json.loads(pyrometer("dump", target.pid, "--json").stdout)["threads"] for _ in range(3)]
     waiting = sum(thread["waits_gil"] and thread["idle"] for threads in dumped for thread in threads)
     assert waiting >= 1
