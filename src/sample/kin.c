@@ -5,7 +5,7 @@
 
 #define MEMBERS_MAX 4096
 #define SCANS 4u      /* a process has its number some time before it is among its parent's children */
-#define SCAN_REST 20u /* times as long as a scan took, none is made */
+#define SCAN_REST 20u /* times the CPU time that a scan took, none is made */
 #define SCAN_ALL_NS 1000000000u
 #define SCAN_ALL_REST 200u /* each of a thousand threads has children of its own */
 #define NEWBORN_MAX 16384  /* numbers given out between two scans that are looked at */
@@ -93,19 +93,20 @@ static bool scan_due(struct pyr_family *family)
     return true;
 }
 
+/* What a scan took is its CPU time: on a busy machine so much passes meanwhile that it would rest for seconds. */
 int pyr_family_find(struct pyr_family *family, uint64_t now_ns)
 {
     if (now_ns < family->scan_after_ns || !scan_due(family))
         return 0;
-    uint64_t begun_ns = pyr_now_ns();
+    uint64_t begun_ns = pyr_thread_cpu_ns();
     bool all = now_ns >= family->scan_all_ns || !family->last_pid;
     int rc = all ? find_children(family, now_ns) : 0;
-    uint64_t took_ns = pyr_now_ns() - begun_ns;
+    uint64_t took_ns = pyr_thread_cpu_ns() - begun_ns;
     if (all)
         family->scan_all_ns = now_ns + (took_ns * SCAN_ALL_REST > SCAN_ALL_NS ? took_ns * SCAN_ALL_REST : SCAN_ALL_NS);
     if (rc == 0 && family->last_pid)
         rc = find_newborn(family, now_ns);
     family->begun = true;
-    family->scan_after_ns = now_ns + (pyr_now_ns() - begun_ns - took_ns) * SCAN_REST;
+    family->scan_after_ns = now_ns + (pyr_thread_cpu_ns() - begun_ns - took_ns) * SCAN_REST;
     return rc;
 }
