@@ -427,6 +427,10 @@ def make_library():
     keep.append([library_io(), library_database(), loop.run_until_complete(library_tasks()), library_streams(), library_system(), library_functions()])
 
 
+def never_called():
+    pass
+
+
 def make_sizes():
     """What CPython's own test_sys sizes, beside what is above."""
     def inner():
@@ -450,6 +454,10 @@ def make_sizes():
         values += [int | str]
     if sys.version_info >= (3, 11):
         values += [BaseExceptionGroup("x", [ValueError(1)]), ExceptionGroup("x", [ValueError([])]), inner.__code__.co_positions(), inner.__code__.co_lines()]
+    if sys.version_info >= (3, 14):  # a word that is never set: it may hold anything, such as the address of this
+        no_object = array.array("Q", [1, id(bytes), 77_777] + [0] * 10_000)
+        keep.append((no_object, never_called.__code__))
+        ctypes.c_uint64.from_address(id(never_called.__code__) + 184).value = no_object.buffer_info()[0]
     waiting = queue.SimpleQueue()
     for number in range(30):
         waiting.put(number)

@@ -111,6 +111,7 @@ def check_whole(walk):
     assert walk.facts["torn"] <= 2 and walk.facts["dangling"] == 0
     assert all(to in walk.objects for item in walk.objects.values() for to, _, _ in item.edges)
     assert all(item.type in walk.types for item in walk.objects.values())
+    assert not [item for item in walk.objects.values() if item.length == 77_777]
     contents = collections.defaultdict(set)
     for item in walk.objects.values():
         if item.content and walk.types[item.type][1] == "str" and item.length < 40:

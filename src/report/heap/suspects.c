@@ -249,12 +249,17 @@ static void put_where(struct pyr_heap *heap, uint32_t object, FILE *out)
         fprintf(out, " of length %s", pyr_heap_count(count, length));
 }
 
-/* How an object is come to from the one before it: of those that are alike it is the same. */
+/* How an object is come to from the one before it, or from outside: of those that are alike it is the same. */
 static void copy_step(struct pyr_heap *heap, uint32_t object, char step[64])
 {
     enum pyr_name_state state = PYR_NAME_PLAIN;
     uint32_t from = heap->paths.from[object];
-    snprintf(step, 64, "%s", from < PYR_GRAPH_ROOT ? pyr_heap_step(heap, from, object, &state) : "");
+    const struct pyr_graph_root *root = from < PYR_GRAPH_ROOT ? NULL : pyr_paths_root(&heap->paths, object);
+    const char *name = from < PYR_GRAPH_ROOT ? pyr_heap_step(heap, from, object, &state)
+                       : root && root->row != PYR_GRAPH_HELD
+                           ? pyr_heap_text(heap, heap->snapshot->root_rows[root->row].name)
+                           : "";
+    snprintf(step, 64, "%s", name);
 }
 
 struct alike {
@@ -325,7 +330,9 @@ static void put_many(struct pyr_heap *heap, const struct pyr_suspect *suspect, F
         fprintf(out, ", most of them in `%s`", pyr_heap_path(heap, referrer));
     } else if (suspect->entry != PYR_SNAPSHOT_NONE) {
         struct alike alike = count_alike(heap, suspect->entry);
-        if (alike.count > 1)
+        if (alike.count == suspect->entries)
+            fputs(", such as ", out);
+        else if (alike.count > 1)
             fprintf(out, ", %s of that by %s such as ", pyr_heap_bytes(figure, alike.retained),
                     pyr_heap_count(count, alike.count));
         else
