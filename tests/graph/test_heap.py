@@ -190,6 +190,21 @@ def test_lines_share_what_is_kept(tmp_path):
     assert suspect["allocated_at"] == "app.py:3" and suspect["allocated_share"] == pytest.approx(0.6)
 
 
+def test_a_block_of_a_free_list_does_not_name_its_line(tmp_path):
+    """A dict may lie in a block that another line has allocated; the str below it cannot."""
+    h = Heap()
+    stale, own = h.site("library.py", "before", 1), h.site("app.py", "keep", 7)
+    entries = [h.dict({"text": h.str(f"{i}", size=500)}) for i in range(50)]
+    for entry in entries:
+        entry.facts["site"] = stale
+    for text in h.objects:
+        if text.type_name == "str":
+            text.facts["site"] = own
+    h.module("app", KEPT=h.list(entries))
+    path = h.write(tmp_path / "x.pyroheap")
+    assert "50 entries of `dict`, allocated at app.py:7.\n" in run("heap", path, "--suspects").stdout
+
+
 def test_cycles_of_several_lines(tmp_path):
     h = Heap()
     node, lines = h.type("app", "Node"), [h.site("app.py", "make", line) for line in (5, 6)]

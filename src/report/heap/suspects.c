@@ -78,7 +78,7 @@ static int add_one(struct pyr_heap *heap, struct many *many, uint32_t object)
     suspect->entries++;
     if (suspect->entry == PYR_SNAPSHOT_NONE || retained[object] > retained[suspect->entry])
         suspect->entry = object;
-    return heap->snapshot->site ? pyr_site_vote_add(&many->vote, heap->snapshot->site[object], retained[object]) : 0;
+    return heap->snapshot->site ? pyr_site_vote_kept(&many->vote, heap->graph, &heap->children, object) : 0;
 }
 
 static int gather(struct pyr_heap *heap, uint32_t type, struct many *plain, struct many *imported)
