@@ -266,7 +266,7 @@ struct alike {
     uint64_t count, retained;
 };
 
-/* Of the biggest objects that no single one keeps: those of the type of one, which are come to as that is. */
+/* Of the biggest objects that no single one keeps: those of the type of one that are come to as that is. */
 static struct alike count_alike(struct pyr_heap *heap, uint32_t object)
 {
     uint32_t big[ALIKE_MAX];
@@ -330,13 +330,12 @@ static void put_many(struct pyr_heap *heap, const struct pyr_suspect *suspect, F
         fprintf(out, ", most of them in `%s`", pyr_heap_path(heap, referrer));
     } else if (suspect->entry != PYR_SNAPSHOT_NONE) {
         struct alike alike = count_alike(heap, suspect->entry);
-        if (alike.count == suspect->entries)
-            fputs(", such as ", out);
-        else if (alike.count > 1)
+        bool is_most = alike.count < suspect->entries && alike.retained > suspect->retained / 2;
+        if (is_most && alike.count > 1)
             fprintf(out, ", %s of that by %s such as ", pyr_heap_bytes(figure, alike.retained),
                     pyr_heap_count(count, alike.count));
         else
-            fputs(", the biggest of them ", out);
+            fputs(is_most ? ", most of it by " : ", such as ", out);
         put_where(heap, suspect->entry, out);
     }
 }
