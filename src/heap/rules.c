@@ -35,7 +35,7 @@ static const struct type_rule rules[] = {
     {.name = "weakref.ReferenceType", .edges = edges_weakref},
     {.name = "weakref.ProxyType", .edges = edges_weakref},
     {.name = "weakref.CallableProxyType", .edges = edges_weakref},
-    {.name = "array.array", .measure = size_array},
+    {.name = "array.array", .measure = size_array, .ignored = W(24)}, /* its data */
     {.name = "functools._lru_cache_wrapper", .edges = edges_lru},
     {.name = "memoryview", .ignored = ~W(24)},
     {.name = "numpy.ndarray", .edges = edges_ndarray, .measure = size_ndarray, .names = NAMES_DTYPE},
