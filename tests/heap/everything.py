@@ -350,6 +350,8 @@ def library_streams():
     memo.dump([[i] for i in range(100)])
     undone = pickle.Unpickler(io.BytesIO(pickle.dumps([1, [2]])))
     undone.load()
+    named = pickle.Unpickler(io.BytesIO(pickle.dumps([2.5, [1]], 0)), encoding="latin-1", errors="replace")
+    named.load()
     parser = xml.parsers.expat.ParserCreate()
     parser.StartElementHandler = lambda name, attributes: None
     tree = xml.etree.ElementTree.XMLParser()
@@ -359,7 +361,7 @@ def library_streams():
         xml.etree.ElementTree.SubElement(element, "child").text = "text"
     unzip = zlib.decompressobj()
     unzip.decompress(zlib.compress(b"text" * 100)[:20])
-    return [memo, undone, parser, tree, element, element.iter(), unzip, zlib.compressobj(), bz2.BZ2Compressor(), bz2.BZ2Decompressor(),
+    return [memo, undone, named, parser, tree, element, element.iter(), unzip, zlib.compressobj(), bz2.BZ2Compressor(), bz2.BZ2Decompressor(),
             lzma.LZMACompressor(), lzma.LZMADecompressor(), hashlib.sha256(b"x"), hashlib.md5(), hashlib.blake2b(), hashlib.sha3_256(),
             hmac.new(b"k", b"m", "sha256"), codecs.getincrementalencoder("utf-8")(), codecs.getincrementaldecoder("shift_jis")(),
             csv.writer(io.StringIO()), csv.reader(["a,b"], "excel"), json.scanner.make_scanner(json.JSONDecoder()), json.JSONDecoder(),
