@@ -248,9 +248,10 @@ static int check_numbers(struct state *state, uint32_t object, const struct pyr_
     return bytes > needed ? note(state, PYR_WASTE_NUMBERS, object, kind, bytes, bytes - needed) : 0;
 }
 
+/* Instances that differ in length, as those of subclasses of int, cannot have slots. */
 static bool is_class(const struct pyr_snapshot_type_row *type)
 {
-    return type->instance_dict && type->flags & TYPE_IS_MADE && !(type->flags & TYPE_IS_FIXED);
+    return type->instance_dict && !type->item_size && type->flags & TYPE_IS_MADE && !(type->flags & TYPE_IS_FIXED);
 }
 
 struct instance {

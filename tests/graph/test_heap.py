@@ -163,6 +163,8 @@ def test_slots_save_what_attributes_take_beside_an_instance(tmp_path):
     for i, each in enumerate(points):
         for name in ("x", "y", "z")[:2 + (i > 4)]:
             each.refer("attribute", heap.str(name), name)
+    number = heap.type("app", "Number", 1, 4)
+    heap.module("numbers", SOME=heap.list([heap.object(number, 200) for _ in range(10)]))
     errors = []
     for _ in range(10):
         each = heap.object(error, 104)
@@ -174,6 +176,7 @@ def test_slots_save_what_attributes_take_beside_an_instance(tmp_path):
     assert (row["count"], row["bytes"], row["saved_bytes"]) == (10, 10 * 96, 10 * (96 - 32 - 3 * 8))
     row = kind_of(found, "instances", "app.Error")
     assert (row["count"], row["saved_bytes"]) == (10, 10 * (104 + 184 - (104 - 16 + 8)))
+    assert not {"app.Number", "int"} & {row["type"] for row in found["containers"]}
     assert "numbers" not in {row["kind"] for row in found["containers"]}
 
 
