@@ -190,6 +190,14 @@ void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t s
     return block;
 }
 
+void *pyr_count_first(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
+{
+    pyr_site_save(heap, site);
+    site->allocated_blocks++;
+    site->allocated_bytes += size;
+    return block;
+}
+
 static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record, uint32_t instruction)
 {
     uint32_t number = heap->site_count;
