@@ -55,7 +55,8 @@ struct pyr_cached_site {
 struct pyr_site_index {
     struct pyr_nodes keys;   /* the sites of the code that is alive, by key */
     struct pyr_nodes codes;  /* the code objects that are alive, by address */
-    struct pyr_nodes placed; /* all sites, by code record and instruction */
+    struct pyr_nodes placed; /* all sites without a caller, by code record and instruction */
+    struct pyr_nodes spots;  /* where stacks are kept: the same pairs, whatever called them */
     struct pyr_nodes texts;  /* all texts, by content */
 };
 
