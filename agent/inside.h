@@ -51,7 +51,8 @@ static inline int32_t pyr_int_in(const void *base, int32_t offset)
     return *(const int32_t *)((const char *)base + offset);
 }
 
-#if defined(__x86_64__) && defined(__SEG_FS)
+/* AddressSanitizer takes an offset in a segment for an address. */
+#if defined(__x86_64__) && defined(__SEG_FS) && !defined(__SANITIZE_ADDRESS__)
 static inline void *pyr_tls_at(intptr_t offset)
 {
     return *(void *const __seg_fs *)offset; /* NOLINT(performance-no-int-to-ptr) */

@@ -62,6 +62,9 @@ static void read_rss(struct pyr_watched_heap *heap, uint64_t time_ns)
         heap->rss_bytes = rss;
     else
         return;
+    /* What an interpreter still has while it is torn down explains nothing that a user could do something about. */
+    if (heap->head.at_main_end && heap->residents.last.done)
+        return;
     pyr_residents_look(&heap->residents, heap->reader, &heap->head, heap->pid, rss, time_ns, &heap->budget->looks_ns);
 }
 

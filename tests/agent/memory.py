@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 import pythons
 from . import memory_file
@@ -14,6 +15,21 @@ AGENT = pathlib.Path(os.environ.get("PYROMETER_AGENT", pythons.ROOT / "build" / 
                                     "libpyrometer-agent.so"))
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 TIMEOUT_S = 120
+
+
+def traced_lines(answer):
+    """{(file, line): (bytes, blocks)} of what driver.py prints."""
+    split = ((key.rpartition(":"), row) for key, row in answer["lines"].items())
+    return {(file, int(line)): tuple(row) for (file, _, line), row in split}
+
+
+def settled(pid):
+    """Waits until it sleeps: what reading its stdin allocates is done then."""
+    for _ in range(1000):
+        with open(f"/proc/{pid}/stat") as file:
+            if file.read().rpartition(")")[2].split()[0] == "S":
+                return
+        time.sleep(0.002)
 
 
 class Ground:
@@ -63,6 +79,7 @@ class Ground:
         try:
             line = process.stdout.readline()
             assert line.strip() == b"READY", (line, process.stderr.read())
+            settled(process.pid)
             yield process
         finally:
             process.stdin.close()
@@ -79,9 +96,7 @@ class Ground:
         done = self.run("-X", "tracemalloc=1", *words, agent=False)
         assert done.returncode == 0, done.stderr.decode()
         answer = json.loads(done.stdout)
-        split = (key.rpartition(":") for key in answer["lines"])
-        return {(file, int(line)): tuple(answer["lines"][f"{file}:{line}"]) for file, _, line in split}, answer["live"], \
-            answer["peak"]
+        return traced_lines(answer), answer["live"], answer["peak"]
 
     def traced_stacks(self, *words):
         """The same by stack: {((file, line), …), innermost first: (bytes, blocks)}."""

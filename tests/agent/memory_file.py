@@ -177,6 +177,9 @@ class MemoryFile:
     def figures_by_number(self):
         """(site, Figures): the private heap, and the raw domain."""
         yield from self.direct_by_number(RAW)
+        yield from self.heap_by_number()
+
+    def heap_by_number(self):
         for number, site in enumerate(self.sites):
             blocks, size, freed_blocks, freed, temporary_blocks, temporary, saved, *_ = site
             live = blocks - freed_blocks - temporary_blocks, size - freed - temporary

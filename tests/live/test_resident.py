@@ -67,3 +67,22 @@ def test_parts_are_what_the_program_knows_of_itself(place):  # noqa: F811
     check_pools(looks["last"], size_class(said["slot_bytes"]))
     shown = place.report("-f", "memory")
     assert "RSS explained" in shown and "resident memory, the sum of these parts" in shown
+
+
+ENDING = '''
+import time
+class Large:
+    def __init__(self):
+        self.kept = [bytearray(1000) for _ in range(20_000)]
+    def __del__(self, sleep=time.sleep):
+        self.kept.clear()  # the interpreter is being torn down
+        sleep(2)
+large = Large()
+time.sleep(0.5)
+'''
+
+
+def test_the_end_of_the_interpreter_is_not_explained(place):  # noqa: F811
+    report = place.run(place.write(ENDING))
+    last = next(row for row in report["memory"]["resident"] if row["moment"] == "last")
+    assert last["asked_for"]["large_blocks"] > 15_000_000

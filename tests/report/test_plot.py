@@ -64,7 +64,7 @@ def test_functions_have_brackets():
 
 def test_functions_are_found_by_their_last_names():
     seconds, halves = brackets("plain", functions="<module>")
-    assert list(seconds) == ["_module_"] and len(halves) == 1
+    assert list(seconds) == ["<module>"] and len(halves) == 1
     assert "'nix'" in failure("plain", "plot", functions="parse,nix")[1]
     assert "'odule>'" in failure("plain", "plot", functions="odule>")[1]
     assert "up to 8 functions" in failure("plain", "plot", functions=",".join("abcdefghi"))[1]
@@ -73,6 +73,8 @@ def test_functions_are_found_by_their_last_names():
 
 def test_names_are_no_markup():
     drawn("hostile")
+    texts, _ = drawn("hostile", functions="</script><b>&amp;")
+    assert any(text.startswith("[ ] </script><b>&amp;, ") for text in texts)
 
 
 def test_nothing_known():
