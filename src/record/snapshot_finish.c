@@ -426,9 +426,10 @@ static int check_part(struct finish *finish, const struct pyr_snapshot_writer *p
                             : 0;
 }
 
-static int add_part(struct finish *finish, const struct pyr_snapshot_writer *writer)
+static int add_part(struct finish *finish, struct pyr_snapshot_writer *writer)
 {
     struct part part = {.writer = writer, .first_chunk = finish->chunks};
+    pyr_snapshot_writer_put_waiting(writer);
     finish->objects += writer->written;
     finish->edges += writer->edges;
     finish->chunks += writer->chunks.count;

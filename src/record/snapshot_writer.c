@@ -117,42 +117,50 @@ static bool is_pair(const struct pyr_snapshot_edge *edge, size_t left)
            !edge[1].label;
 }
 
-static int add_run(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_run *run)
+static bool is_same_run(const struct pyr_snapshot_run *a, const struct pyr_snapshot_run *b)
 {
-    struct pyr_vec *runs = &writer->runs;
-    struct pyr_snapshot_run *last = runs->count ? PYR_VEC_AT(runs, struct pyr_snapshot_run, runs->count - 1) : NULL;
-    if (last && last->kind == run->kind && last->second == run->second && last->label == run->label) {
-        last->count++;
-        return 0;
-    }
-    return pyr_vec_push(runs, run) ? 0 : PYR_E_NOMEM;
+    return a->kind == b->kind && a->second == b->second && a->label == b->label;
+}
+
+/* Of the edge there, and the next one if they are a pair. */
+static struct pyr_snapshot_run run_at(const struct pyr_snapshot_edge *edge, size_t left)
+{
+    return (struct pyr_snapshot_run){.count = 1,
+                                     .label = edge->label,
+                                     .kind = (uint16_t)edge->kind,
+                                     .second = is_pair(edge, left) ? (uint16_t)edge[1].kind : PYR_RUN_SINGLE};
 }
 
 static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
 {
+    struct pyr_snapshot_run last = {0};
     writer->runs.count = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct pyr_snapshot_run run = {
-            .count = 1, .label = edges[i].label, .kind = (uint16_t)edges[i].kind, .second = PYR_RUN_SINGLE};
-        if (is_pair(&edges[i], count - i))
-            run.second = (uint16_t)edges[++i].kind;
-        if (add_run(writer, &run) < 0)
+    for (size_t i = 0; i < count;) {
+        struct pyr_snapshot_run run = run_at(&edges[i], count - i);
+        i += run.second == PYR_RUN_SINGLE ? 1 : 2;
+        if (last.count && is_same_run(&last, &run)) {
+            last.count++;
+            continue;
+        }
+        if (last.count && !pyr_vec_push(&writer->runs, &last))
             return PYR_E_NOMEM;
+        last = run;
     }
-    return 0;
+    return !last.count || pyr_vec_push(&writer->runs, &last) ? 0 : PYR_E_NOMEM;
 }
 
-/* Cheaper than a good hash, and good enough for what is only asked first. */
+/* Cheaper than a good hash, and good enough for what is only asked first: no multiplication waits for another. */
 static size_t recent_place(const void *bytes, size_t size)
 {
+    static const uint64_t odd[] = {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93,
+                                   0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3, 0x589965cc75374cc3};
     uint64_t mixed = size, word;
     size_t words = size / sizeof word < 8 ? size / sizeof word : 8;
     for (size_t i = 0; i < words; i++) {
         memcpy(&word, (const uint8_t *)bytes + i * sizeof word, sizeof word);
-        mixed = (mixed ^ word) * 0x9e3779b97f4a7c15;
-        mixed ^= mixed >> 32;
+        mixed += (word ^ word >> 32) * odd[i];
     }
-    return mixed % PYR_SNAPSHOT_RECENT;
+    return (mixed ^ mixed >> 29) * odd[0] >> 32 & (PYR_SNAPSHOT_RECENT - 1);
 }
 
 static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
@@ -351,15 +359,38 @@ static void take_in(void *context, const uint8_t *bytes, size_t size)
     }
 }
 
+/* ---- within one thread ---- */
+
+/* An object may come later than it was given: until some others were, so that where its text would be known is read
+ * meanwhile. */
+static int put_later(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object)
+{
+    struct pyr_snapshot_waiting *waiting = &writer->waiting[writer->waited++ % PYR_SNAPSHOT_WAITING];
+    int rc = waiting->object.new_text_size ? put_object(writer, &waiting->object, NULL, 0) : writer->status;
+    waiting->object = *object;
+    waiting->object.new_text = memcpy(waiting->text, object->new_text, object->new_text_size);
+    pyr_snapshot_texts_expect(&writer->texts, waiting->text, object->new_text_size);
+    return rc;
+}
+
+void pyr_snapshot_writer_put_waiting(struct pyr_snapshot_writer *writer)
+{
+    for (size_t i = 0; i < PYR_SNAPSHOT_WAITING; i++) {
+        struct pyr_snapshot_waiting *waiting = &writer->waiting[i];
+        if (waiting->object.new_text_size)
+            put_object(writer, &waiting->object, NULL, 0);
+        waiting->object.new_text_size = 0;
+    }
+}
+
 int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
                                const struct pyr_snapshot_edge *edges, size_t count)
 {
     size_t size = count < PYR_HANDOVER_CHUNK ? given_size(count, object->new_text_size) : SIZE_MAX;
-    if (!writer->handover) {
-        if (object->new_text_size)
-            pyr_snapshot_texts_expect(&writer->texts, object->new_text, object->new_text_size);
-        return put_object(writer, object, edges, count);
-    }
+    if (!writer->handover)
+        return object->new_text_size && object->new_text_size <= PYR_SNAPSHOT_TEXT_MAX && !count
+                   ? put_later(writer, object)
+                   : put_object(writer, object, edges, count);
     if (size > PYR_HANDOVER_CHUNK) { /* nothing is gained by copying large ones */
         pyr_handover_wait(writer->handover);
         return put_object(writer, object, edges, count);
