@@ -48,7 +48,7 @@ static bool is_likely(struct walk *walk, const struct pyr_mirror_region *region,
     }
     if (type->is_metatype && !walk_type(walk, at))
         return false;
-    return !type->is_gc || !walk_word(walk, at - GC_HEAD); /* it is in no list */
+    return !type->is_gc || !walk_word(walk, at - GC_HEAD) || collector_is_linked(walk, at);
 }
 
 bool walk_guess(struct walk *walk, uint64_t at)
