@@ -312,6 +312,18 @@ static void fill_facts(struct finish *finish)
         facts->edges_dangling += finish->dangling[i];
 }
 
+struct copying {
+    uint8_t *to;
+    const uint8_t *from;
+};
+
+static void copy_part(void *context, unsigned part, size_t from, size_t to)
+{
+    (void)part;
+    const struct copying *copying = context;
+    memcpy(copying->to + from, copying->from + from, to - from);
+}
+
 static int fill_texts(struct finish *finish)
 {
     uint8_t *to = rows_of(finish, PYR_SECTION_TEXT_BYTES);
@@ -320,7 +332,7 @@ static int fill_texts(struct finish *finish)
         const void *texts = pyr_spill_map(spill);
         if (!texts)
             return fail(finish, spill->problem);
-        memcpy(to, texts, spill->size);
+        pyr_parallel(spill->size, copy_part, &(struct copying){to, texts});
         munmap((void *)texts, spill->size);
         to += spill->size;
     }

@@ -131,7 +131,27 @@ static struct pyr_snapshot_run run_at(const struct pyr_snapshot_edge *edge, size
                                      .second = is_pair(edge, left) ? (uint16_t)edge[1].kind : PYR_RUN_SINGLE};
 }
 
-static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
+/* A hash that is cheaper than a good one, and good enough for what is only asked first. Of fields: as bytes they could
+ * not be had from the processor before all that was written of them is in its cache. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    return (hash ^ word ^ word >> 31) * 0x9e3779b97f4a7c15;
+}
+
+static size_t place_of(uint64_t hash)
+{
+    return hash >> 40 & (PYR_SNAPSHOT_RECENT - 1);
+}
+
+static bool add_run(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_run *run, uint64_t *hash)
+{
+    uint64_t kinds = run->kind | (uint64_t)run->second << 16;
+    *hash = mix(*hash, (run->count | (uint64_t)run->label << 32) + (kinds << 20));
+    return pyr_vec_push(&writer->runs, run);
+}
+
+static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count,
+                     uint64_t *hash)
 {
     struct pyr_snapshot_run last = {0};
     writer->runs.count = 0;
@@ -142,30 +162,17 @@ static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapsh
             last.count++;
             continue;
         }
-        if (last.count && !pyr_vec_push(&writer->runs, &last))
+        if (last.count && !add_run(writer, &last, hash))
             return PYR_E_NOMEM;
         last = run;
     }
-    return !last.count || pyr_vec_push(&writer->runs, &last) ? 0 : PYR_E_NOMEM;
-}
-
-/* Cheaper than a good hash, and good enough for what is only asked first: no multiplication waits for another. */
-static size_t recent_place(const void *bytes, size_t size)
-{
-    static const uint64_t odd[] = {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93,
-                                   0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3, 0x589965cc75374cc3};
-    uint64_t mixed = size, word;
-    size_t words = size / sizeof word < 8 ? size / sizeof word : 8;
-    for (size_t i = 0; i < words; i++) {
-        memcpy(&word, (const uint8_t *)bytes + i * sizeof word, sizeof word);
-        mixed += (word ^ word >> 32) * odd[i];
-    }
-    return (mixed ^ mixed >> 29) * odd[0] >> 32 & (PYR_SNAPSHOT_RECENT - 1);
+    return !last.count || add_run(writer, &last, hash) ? 0 : PYR_E_NOMEM;
 }
 
 static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
 {
-    if (make_runs(writer, edges, count) < 0)
+    uint64_t hash = 0;
+    if (make_runs(writer, edges, count, &hash) < 0)
         return PYR_E_NOMEM;
     int is_new;
     size_t size = writer->runs.count * sizeof(struct pyr_snapshot_run);
@@ -174,7 +181,7 @@ static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_sna
         struct pyr_snapshot_run plain = {.count = (uint32_t)count, .second = PYR_RUN_SINGLE};
         return pyr_intern_put(&writer->shapes, &plain, sizeof plain, NULL);
     }
-    uint32_t *recent = &writer->recent_shapes[recent_place(writer->runs.items, size)];
+    uint32_t *recent = &writer->recent_shapes[place_of(hash)];
     const struct pyr_interned *known = *recent ? pyr_intern_get(&writer->shapes, *recent - 1) : NULL;
     if (known && known->size == size && (!size || memcmp(known->bytes, writer->runs.items, size) == 0))
         return *recent - 1;
@@ -200,6 +207,19 @@ int64_t pyr_snapshot_writer_type_row(struct pyr_snapshot_writer *writer, uint64_
     return pyr_map_put(&writer->type_rows, address, (uint64_t)number) < 0 ? PYR_E_NOMEM : number;
 }
 
+static uint64_t hash_of(const struct pyr_snapshot_form *form)
+{
+    uint64_t few = form->type | (uint64_t)form->shape << 24 | (uint64_t)form->generation << 48;
+    return mix(few + ((uint64_t)form->flags << 56), form->size + 0xd6e8feb86659fd93 * form->length) ^
+           0xa0761d6478bd642f * form->capacity;
+}
+
+static bool is_same_form(const struct pyr_snapshot_form *a, const struct pyr_snapshot_form *b)
+{
+    return a->size == b->size && a->length == b->length && a->capacity == b->capacity && a->type == b->type &&
+           a->shape == b->shape && a->generation == b->generation && a->flags == b->flags;
+}
+
 static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
                        const struct pyr_snapshot_edge *edges, size_t count)
 {
@@ -214,8 +234,8 @@ static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snap
                                      .shape = (uint32_t)shape,
                                      .generation = object->generation,
                                      .flags = object->flags};
-    size_t place = recent_place(&form, sizeof form);
-    if (writer->recent_forms[place].used && memcmp(&writer->recent_forms[place].form, &form, sizeof form) == 0)
+    size_t place = place_of(hash_of(&form));
+    if (writer->recent_forms[place].used && is_same_form(&writer->recent_forms[place].form, &form))
         return writer->recent_forms[place].number;
     int64_t number = pyr_intern_put(&writer->forms, &form, sizeof form, NULL);
     if (number >= 0) {
