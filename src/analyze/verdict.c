@@ -13,7 +13,8 @@
 #define GIL_WANTED_SHARE 0.25 /* … and this share of the time somebody did */
 #define CPU_SHARE 0.65
 #define IO_SHARE 0.35
-#define BUSY_SHARE 0.05 /* of the time it waited for a CPU: worth saying */
+#define BUSY_SHARE 0.05      /* of the time it waited for a CPU: worth saying */
+#define IDLE_HOLD_SHARE 0.25 /* of the time the GIL was held though no thread could run: worth saying */
 #define TICKS_ENOUGH 20
 
 const char *pyr_bound_name(enum pyr_bound bound)
@@ -103,8 +104,12 @@ static void explain_bound(struct pyr_verdict *verdict)
     case PYR_BOUND_IO:
         snprintf(text, size,
                  "no thread was on a CPU, or could have been, for %.0f %% of the time: it waited for input, output, "
-                 "locks or timers",
-                 100 - cpu - queued);
+                 "locks or timers%s",
+                 100 - cpu - queued,
+                 verdict->gil_held - verdict->on_cpu - verdict->waiting_for_cpu < IDLE_HOLD_SHARE
+                     ? ""
+                     : ", with the GIL held, which other threads wait for: code in C does not give it back, or the "
+                       "process is stopped");
         break;
     case PYR_BOUND_MIXED:
         snprintf(text, size, "a thread was on a CPU for %.0f %% of the time, and for the rest all waited", cpu);

@@ -148,10 +148,11 @@ static void write_samples(struct pyr_report *report, const struct pyr_sample_sum
                 "too fast to be read as the program runs.\n",
                 sums->only);
     if (quality->deadlines_missed)
-        fprintf(report->out, "  %" PRIu64 " samples came too late and were left out.\n", quality->deadlines_missed);
+        fprintf(report->out, "  Samples that came too late and were left out: %" PRIu64 ".\n",
+                quality->deadlines_missed);
     write_gaps(report);
     if (quality->samples_failed)
-        fprintf(report->out, "  %" PRIu64 " samples could not be read.\n", quality->samples_failed);
+        fprintf(report->out, "  Samples that could not be read: %" PRIu64 ".\n", quality->samples_failed);
 }
 
 void pyr_text_quality(struct pyr_report *report)

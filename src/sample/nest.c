@@ -77,8 +77,8 @@ static void word_piece(uint64_t *to, uint64_t from, struct iovec *local, struct 
     *remote = (struct iovec){(void *)(uintptr_t)from, sizeof *to};
 }
 
-/* The words of a thread state that are wanted: its id, where the innermost frame is, and what lies on the C stack. They
- * are near enough to each other for one piece. */
+/* The words of a thread state that are wanted: its id, whose it is, where the innermost frame is, and what lies on the
+ * C stack. They are near enough to each other for one piece. */
 struct span {
     int32_t frame, start;
     uint32_t size;
@@ -87,7 +87,8 @@ struct span {
 static struct span span_of(const struct pyr_layout *layout)
 {
     int32_t frame = PYR_HAS(layout, tstate_cframe) ? layout->tstate_cframe : layout->tstate_frame;
-    const int32_t words[] = {layout->tstate_unique_id, layout->tstate_on_stack, layout->tstate_executor};
+    const int32_t words[] = {layout->tstate_unique_id, layout->tstate_thread_id, layout->tstate_native_thread_id,
+                             layout->tstate_on_stack, layout->tstate_executor};
     int32_t start = frame, last = frame;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (words[i] == PYR_ABSENT)
@@ -129,6 +130,16 @@ unsigned pyr_nest_pieces(struct pyr_nest *nest, const struct pyr_layout *layout,
     return n;
 }
 
+/* Up to 3.11 a thread state has the numbers of the thread that made it, until its own has begun. */
+static bool is_its_thread(const struct pyr_nested *nested, const struct pyr_layout *layout, struct span span)
+{
+    const uint8_t *words = nested->anchor.span;
+    if (pyr_word_at(words, layout->tstate_thread_id - span.start) != nested->state.ident)
+        return false;
+    return !PYR_HAS(layout, tstate_native_thread_id) ||
+           (pid_t)pyr_word_at(words, layout->tstate_native_thread_id - span.start) == nested->state.native_id;
+}
+
 static int leaf_of(struct pyr_nested *nested, const struct pyr_layout *layout)
 {
     struct pyr_anchor *anchor = &nested->anchor;
@@ -137,6 +148,8 @@ static int leaf_of(struct pyr_nested *nested, const struct pyr_layout *layout)
     if (span.size <= sizeof anchor->span) {
         anchor->unique_id = pyr_word_at(anchor->span, layout->tstate_unique_id - span.start);
         anchor->words[0] = pyr_word_at(anchor->span, span.frame - span.start);
+        if (!is_its_thread(nested, layout, span))
+            return PYR_E_GONE;
         if (PYR_HAS(layout, tstate_on_stack))
             anchor->on_stack = pyr_word_at(anchor->span, layout->tstate_on_stack - span.start);
         if (PYR_HAS(layout, tstate_executor))

@@ -11,7 +11,7 @@ static const struct {
     struct limits lively, restless;
 } limits[] = {
     [PYR_STACKTOP_NONE] = {{0.03, 0.015}, {0.03, 0.015}},
-    [PYR_STACKTOP_INT] = {{0.25, 0.15}, {0.25, 0.15}},
+    [PYR_STACKTOP_INT] = {{0.12, 0.08}, {0.60, 0.50}},
     [PYR_STACKTOP_POINTER] = {{0.12, 0.08}, {0.60, 0.50}},
 };
 
@@ -26,7 +26,7 @@ void pyr_regime_start(struct pyr_process *process, uint64_t now_ns)
 
 bool pyr_regime_looks(const struct pyr_process *process)
 {
-    return !process->may_be_restless || process->python.layout.stacktop_kind == PYR_STACKTOP_POINTER;
+    return !process->may_be_restless || process->python.layout.stacktop_kind != PYR_STACKTOP_NONE;
 }
 
 /* The mean of the first glances, then one that forgets. */

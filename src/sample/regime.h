@@ -21,7 +21,7 @@
 void pyr_regime_start(struct pyr_process *process, uint64_t now_ns);
 
 /* Whether it can be lively, and so is looked at before a glance. With glances alone always: they fail less often then.
- * Beside exact ticks the frames have to say enough for what is proved to be true where much changes: from 3.14 on. */
+ * Beside exact ticks the frames have to say enough for what is proved to be true where much changes: from 3.11 on. */
 bool pyr_regime_looks(const struct pyr_process *process);
 
 /* How a glance at an active thread ended: 0 or PYR_E_TORN; other results tell nothing. */

@@ -165,6 +165,19 @@ VERDICTS = {
 }
 
 
+# PyDLL calls without giving the GIL back.
+HOLDS = """
+import ctypes
+ctypes.PyDLL(None).usleep(800000)
+"""
+
+
+def test_verdict_of_c_code_that_keeps_the_gil(record):
+    verdict = record(HOLDS + "tell(0)").json()["verdict"]
+    assert verdict["bound"] == "IO-bound" and "with the GIL held" in verdict["because"], verdict
+    assert "GIL held" not in record("time.sleep(0.8)\ntell(0)").json()["verdict"]["because"]
+
+
 @pytest.mark.parametrize("bound", VERDICTS)
 def test_verdict(record, bound):
     verdict = record(textwrap.dedent(VERDICTS[bound]) + "\ntell(0)").json()["verdict"]

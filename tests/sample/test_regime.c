@@ -55,44 +55,41 @@ static void looks(struct pyr_process *process, unsigned count)
         pyr_regime_note_look(process, false);
 }
 
-static void each_kind_of_frame_has_its_limits(void **state)
+static void frames_that_say_little_are_calm_or_restless(void **state)
 {
     (void)state;
-    static const struct {
-        enum pyr_stacktop_kind kind;
-        unsigned calm_each, restless_each; /* one in so many is torn */
-    } cases[] = {{PYR_STACKTOP_NONE, 100, 20}, {PYR_STACKTOP_INT, 10, 3}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pyr_process *process = started(cases[i].kind);
-        assert_false(pyr_regime_looks(process));
-        glances(process, 999, cases[i].restless_each);
-        pyr_regime_keep(process, LATER_NS);
-        assert_int_equal(process->regime, PYR_RESTLESS);
-        glances(process, 1099, cases[i].calm_each);
-        pyr_regime_keep(process, LATER_NS);
-        assert_int_equal(process->regime, PYR_CALM);
-        glances(process, 1099, cases[i].restless_each);
-        pyr_regime_keep(process, 2 * LATER_NS);
-        assert_int_equal(process->regime, PYR_RESTLESS);
-    }
+    struct pyr_process *process = started(PYR_STACKTOP_NONE);
+    assert_false(pyr_regime_looks(process));
+    glances(process, 999, 20);
+    pyr_regime_keep(process, LATER_NS);
+    assert_int_equal(process->regime, PYR_RESTLESS);
+    glances(process, 1099, 100);
+    pyr_regime_keep(process, LATER_NS);
+    assert_int_equal(process->regime, PYR_CALM);
+    glances(process, 1099, 20);
+    pyr_regime_keep(process, 2 * LATER_NS);
+    assert_int_equal(process->regime, PYR_RESTLESS);
 }
 
 static void frames_that_say_enough_can_be_lively(void **state)
 {
     (void)state;
-    struct pyr_process *process = started(PYR_STACKTOP_POINTER);
-    assert_true(pyr_regime_looks(process));
-    glances(process, 1000, 1);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_RESTLESS);
-    glances(process, 1099, 40);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_LIVELY);
-    pyr_regime_keep(process, 2 * LATER_NS);
-    assert_int_equal(process->regime, PYR_CALM);
-    glances(process, 1099, 3);
-    pyr_regime_keep(process, 3 * LATER_NS);
-    assert_int_equal(process->regime, PYR_LIVELY);
+    static const enum pyr_stacktop_kind kinds[] = {PYR_STACKTOP_INT, PYR_STACKTOP_POINTER};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct pyr_process *process = started(kinds[i]);
+        assert_true(pyr_regime_looks(process));
+        glances(process, 1000, 1);
+        pyr_regime_keep(process, LATER_NS);
+        assert_int_equal(process->regime, PYR_RESTLESS);
+        glances(process, 1099, 40);
+        pyr_regime_keep(process, LATER_NS);
+        assert_int_equal(process->regime, PYR_LIVELY);
+        pyr_regime_keep(process, 2 * LATER_NS);
+        assert_int_equal(process->regime, PYR_CALM);
+        glances(process, 1099, 3);
+        pyr_regime_keep(process, 3 * LATER_NS);
+        assert_int_equal(process->regime, PYR_LIVELY);
+    }
 }
 
 static void surprises_keep_it_lively(void **state)
@@ -160,7 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_glances_decide_nothing),
         cmocka_unit_test(what_tells_nothing_does_not_count),
-        cmocka_unit_test(each_kind_of_frame_has_its_limits),
+        cmocka_unit_test(frames_that_say_little_are_calm_or_restless),
         cmocka_unit_test(frames_that_say_enough_can_be_lively),
         cmocka_unit_test(surprises_keep_it_lively),
         cmocka_unit_test(what_was_torn_without_looks_does_not_make_it_restless),
