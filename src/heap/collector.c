@@ -242,6 +242,13 @@ static uint64_t counts_of(struct walk *walk, const struct collector *collector, 
     return rings ? newest_counts(walk, rings, generation) : 0;
 }
 
+/* The permanent list is no generation. */
+void collector_count_followed(struct walk *walk)
+{
+    if (walk->sweep->list_head && walk->sweep->list < GENERATIONS)
+        walk->facts->generations[collector_generation(walk, walk->sweep->list)].objects += walk->followed;
+}
+
 void collector_facts(struct walk *walk, const struct collector *collector)
 {
     const struct pyr_layout *layout = walk->layout;

@@ -276,6 +276,9 @@ bool collector_is_linked(struct walk *walk, uint64_t at);
 /* The list of an object with such a head that is not marked, or PYR_SNAPSHOT_UNTRACKED. Finds its neighbours. */
 unsigned collector_follow(struct walk *walk, uint64_t at);
 
+/* When all are given: how many there were. */
+void collector_count_followed(struct walk *walk);
+
 /* Marks what the other lists hold, so that it is found in its list only. */
 void collector_mark(struct walk *walk, struct collector *collector);
 

@@ -213,8 +213,7 @@ static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr
         rc = walk_roots(walk, interps);
     if (rc == 0)
         rc = sweep_give_all(walk);
-    if (rc == 0 && walk->sweep->list_head)
-        walk->facts->generations[collector_generation(walk, walk->sweep->list)].objects += walk->followed;
+    collector_count_followed(walk);
     return rc;
 }
 
