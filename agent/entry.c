@@ -108,15 +108,16 @@ static bool walked_place(struct place *place, size_t size)
     return site != PYR_SITE_NO_FRAME;
 }
 
-/* NULL: it is not in the cache. */
-static ALWAYS_INLINE const struct pyr_cached_site *cached_site(const void *frame, enum pyr_chain chain)
+/* False: it is not in the cache. */
+static ALWAYS_INLINE bool cached_tag(const void *frame, enum pyr_chain chain, uint32_t *tag)
 {
     uint64_t key = pyr_key_of(frame, chain);
-    const struct pyr_cached_site *slot = pyr_cache_slot(&pyr_main_heap, key, chain == PYR_CHAIN_OBJECT);
-    if (PYR_LIKELY(slot->key == key))
-        return slot;
-    slot = pyr_cache_beside(&pyr_main_heap, slot);
-    return slot->key == key ? slot : NULL;
+    size_t place = pyr_cache_place(key, chain == PYR_CHAIN_OBJECT);
+    if (PYR_UNLIKELY(pyr_cache_at(&pyr_main_heap, place)->key != key) &&
+        pyr_cache_at(&pyr_main_heap, place ^= PYR_CACHE_BESIDE)->key != key)
+        return false;
+    *tag = pyr_cache_at(&pyr_main_heap, place)->tag;
+    return true;
 }
 
 /* While a frame is not complete, what it allocates belongs to the one that called it. Coroutines and generators begin
@@ -129,9 +130,8 @@ static bool callers_place(struct place *place)
         return false;
     while (frame && pyr_cache_skips(&pyr_main_heap, pyr_key_of(frame, chain)))
         frame = pyr_previous_of(frame, chain);
-    const struct pyr_cached_site *slot = frame ? cached_site(frame, chain) : NULL;
-    *place = (struct place){&pyr_main_heap, slot ? slot->tag : 0};
-    return slot != NULL;
+    place->heap = &pyr_main_heap;
+    return frame && cached_tag(frame, chain, &place->tag);
 }
 
 /* False: another way has to be gone. Which interpreter this is need not be asked: those with a GIL of their own run
@@ -147,11 +147,7 @@ static ALWAYS_INLINE bool common_place(struct place *place, enum pyr_access acce
     place->heap = &pyr_main_heap;
     if (stacks)
         return pyr_chain_find(frame, chain, &place->tag);
-    const struct pyr_cached_site *slot = cached_site(frame, chain);
-    if (PYR_UNLIKELY(!slot))
-        return false;
-    place->tag = slot->tag;
-    return true;
+    return PYR_LIKELY(cached_tag(frame, chain, &place->tag));
 }
 
 /* ---- malloc ---- */
@@ -216,8 +212,8 @@ static ALWAYS_INLINE void *pool_malloc(struct pyr_pool *pool, struct place place
 {
     void *block = pool->free;
     pool->free = *(void **)block;
-    pool->used++;
-    *pyr_tag_at(pool, block) = pyr_recent_add(place.heap, place.tag, block) | pyr_tag_rest(size);
+    pool->left++;
+    *pyr_tag_at(pool, block) = pyr_recent_add(place.heap, place.tag, block) | place.heap->rest_of[size];
     return pyr_count_allocated(place.heap, place.tag, size, block);
 }
 
@@ -230,7 +226,7 @@ static NOINLINE void *small_malloc(struct place place, size_t size)
 /* Up to PYR_SMALL_MAX. */
 static ALWAYS_INLINE void *place_malloc(struct place place, size_t size)
 {
-    struct pyr_pool *pool = place.heap->pools[place.heap->class_of[size]];
+    struct pyr_pool *pool = place.heap->pools[size];
     return PYR_LIKELY(pool->free) ? pool_malloc(pool, place, size) : small_malloc(place, size ? size : 1);
 }
 
@@ -294,7 +290,7 @@ static ALWAYS_INLINE void small_free(struct pyr_pool *pool, void *block)
 {
     *(void **)block = pool->free;
     pool->free = block;
-    if (PYR_UNLIKELY(--pool->used == pool->alarm))
+    if (PYR_UNLIKELY(--pool->left == 0))
         pyr_pool_alarm(pool);
 }
 
@@ -329,6 +325,13 @@ static NOINLINE void rare_free(void *block)
     c_free(block);
 }
 
+/* Its site changes for the first time since the peak. */
+static NOINLINE void first_free(struct pyr_pool *pool, void *block, uint32_t tag)
+{
+    small_uncount(pool, tag, block);
+    small_free(pool, block);
+}
+
 static void heap_free(void *context, void *block)
 {
     (void)context;
@@ -340,6 +343,10 @@ static void heap_free(void *context, void *block)
     uint32_t tag = *pyr_tag_at(pool, block);
     if (!is_plain(tag)) {
         odd_free(pool, block, tag);
+        return;
+    }
+    if (PYR_UNLIKELY(!pyr_site_of_tag(&pyr_main_heap, tag)->saved)) {
+        first_free(pool, block, tag);
         return;
     }
     small_uncount(pool, tag, block);
@@ -512,7 +519,7 @@ static void *mark_malloc(void *context, size_t size)
         return PyMem_RawMalloc(size);
     void *block = pool->free;
     pool->free = *(void **)block;
-    pool->used++;
+    pool->left++;
     *pyr_tag_at(pool, block) = PYR_TAG_MARK | pyr_stacks.mark_site << PYR_TAG_SITE_SHIFT | pyr_tag_rest(size);
     return block;
 }
@@ -582,6 +589,7 @@ ENTRIES(object_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_OBJECT)
 ENTRIES(object_call, PYR_ACCESS_CALL, PYR_CHAIN_OBJECT)
 ENTRIES(cframe_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_CFRAME)
 ENTRIES(cframe_tls, PYR_ACCESS_TLS, PYR_CHAIN_CFRAME)
+ENTRIES(usual_cframe_global, PYR_ACCESS_GLOBAL, PYR_CHAIN_USUAL_CFRAME)
 ENTRIES(cframe_call, PYR_ACCESS_CALL, PYR_CHAIN_CFRAME)
 ENTRIES(direct_tls, PYR_ACCESS_TLS, PYR_CHAIN_DIRECT)
 ENTRIES(direct_call, PYR_ACCESS_CALL, PYR_CHAIN_DIRECT)
@@ -591,6 +599,7 @@ static const struct pyr_py_allocator *const allocators[][3] = {
     [PYR_CHAIN_OBJECT] = {[PYR_ACCESS_CALL] = object_call, [PYR_ACCESS_GLOBAL] = object_global},
     [PYR_CHAIN_CFRAME] =
         {[PYR_ACCESS_CALL] = cframe_call, [PYR_ACCESS_GLOBAL] = cframe_global, [PYR_ACCESS_TLS] = cframe_tls},
+    [PYR_CHAIN_USUAL_CFRAME] = {[PYR_ACCESS_CALL] = cframe_call, [PYR_ACCESS_GLOBAL] = usual_cframe_global},
     [PYR_CHAIN_DIRECT] = {[PYR_ACCESS_CALL] = direct_call, [PYR_ACCESS_TLS] = direct_tls},
     [PYR_CHAIN_USUAL] = {[PYR_ACCESS_CALL] = direct_call, [PYR_ACCESS_TLS] = usual_tls},
 };

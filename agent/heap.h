@@ -55,7 +55,8 @@ struct pyr_cached_site {
 struct pyr_site_index {
     struct pyr_nodes keys;   /* the sites of the code that is alive, by key */
     struct pyr_nodes codes;  /* the code objects that are alive, by address */
-    struct pyr_nodes placed; /* all sites, by code record and instruction */
+    struct pyr_nodes placed; /* all sites without a caller, by code record and instruction */
+    struct pyr_nodes spots;  /* where stacks are kept: the same pairs, whatever called them */
     struct pyr_nodes texts;  /* all texts, by content */
 };
 
@@ -82,10 +83,11 @@ struct pyr_heap {
     struct pyr_heap_file *file;
     const void *interpreter;
     uint32_t site_count;
-    /* pyr_class_of, as a table: one load is less than eight instructions. Size 0 has a class that has no pool. */
+    /* By size, for a load is less than working it out: the first pool to allocate from, pyr_tag_rest, pyr_class_of. The
+     * last pool's next, and none, is pyr_no_pool. Size 0 has a class that has no pool. */
+    struct pyr_pool *pools[PYR_SMALL_MAX + 1];
+    uint32_t rest_of[PYR_SMALL_MAX + 1];
     uint8_t class_of[PYR_SMALL_MAX + 1];
-    struct pyr_pool
-        *pools[PYR_CLASSES + 1]; /* the first of those to allocate from; the last's next, and none, is pyr_no_pool */
     /* The blocks that were allocated last. A block's tag names the place that it got here. As long as its address
      * stands there, fewer than PYR_HEAP_RECENT allocations came after it: had a later block of the same address got the
      * place, that one's tag would name it, and it would be that one that is freed. */
@@ -114,13 +116,26 @@ extern PYR_OWN struct pyr_heap pyr_main_heap;
 extern PYR_OWN struct pyr_pool pyr_no_pool; /* has no block, ever */
 
 /* Addresses of instructions need no mixing: those of different functions differ in their low bits as it is. Where a key
- * holds an index, that is mixed in. */
+ * holds an index, that is mixed in. In units of half a slot: so much is what an address, in units of two bytes, is to
+ * be multiplied by. */
+static inline size_t pyr_cache_place(uint64_t key, bool has_index)
+{
+    uint64_t mixed = has_index ? key << 1 ^ key >> 39 : key;
+    return mixed & 2 * (PYR_CACHE_SLOTS - 1);
+}
+
+static inline struct pyr_cached_site *pyr_cache_at(struct pyr_heap *heap, size_t place)
+{
+    _Static_assert(sizeof(struct pyr_cached_site) == 16, "two units of a place");
+    return (struct pyr_cached_site *)(void *)((char *)heap->cache + 8 * place);
+}
+
 static inline struct pyr_cached_site *pyr_cache_slot(struct pyr_heap *heap, uint64_t key, bool has_index)
 {
-    _Static_assert(sizeof(struct pyr_cached_site) == 16, "an address, in units of two bytes, times eight is an offset");
-    uint64_t mixed = has_index ? key << 1 ^ key >> 39 : key;
-    return (struct pyr_cached_site *)(void *)((char *)heap->cache + 8 * (mixed & 2 * (PYR_CACHE_SLOTS - 1)));
+    return pyr_cache_at(heap, pyr_cache_place(key, has_index));
 }
+
+enum { PYR_CACHE_BESIDE = 2 }; /* what two places of a pair differ by */
 
 static inline struct pyr_cached_site *pyr_cache_beside(struct pyr_heap *heap, const struct pyr_cached_site *slot)
 {
@@ -150,7 +165,7 @@ struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class);
 /* A request is refused for want of memory: from now on the last pools may be taken. */
 void pyr_pools_refused(struct pyr_heap *heap);
 
-/* `used` has fallen to `alarm`. */
+/* `left` has fallen to 0. */
 void pyr_pool_alarm(struct pyr_pool *pool);
 
 /* ---- counting ---- */
@@ -168,6 +183,12 @@ static inline struct pyr_heap_site *pyr_site_at(const struct pyr_heap *heap, uin
 {
     _Static_assert(sizeof(struct pyr_heap_site) == 4 << PYR_TAG_SITE_SHIFT, "a tag tells a site's offset");
     return (struct pyr_heap_site *)(void *)((char *)heap->sites + 4 * (size_t)tag);
+}
+
+/* Of a block's tag, but for flags. */
+static inline struct pyr_heap_site *pyr_site_of_tag(const struct pyr_heap *heap, uint32_t tag)
+{
+    return pyr_site_at(heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT));
 }
 
 /* What it holds. */
@@ -215,15 +236,31 @@ static inline bool pyr_recent_has(const struct pyr_heap *heap, uint32_t tag, con
  * only rises nothing is saved. Returns the block, so that it can be the last thing to call. */
 void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block);
 
+/* A site's first block since a maximum. Returns the block, likewise. */
+void *pyr_count_first(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block);
+
+/* True if there was less room: then there is none now, but what is missing. The compiler would load, subtract and
+ * store: that is an instruction more, and one that waits. */
+static inline bool pyr_headroom_lower(struct pyr_heap *heap, uint64_t by)
+{
+#ifdef __x86_64__
+    bool below;
+    __asm__("subq %2, %0" : "+m"(heap->headroom), "=@ccc"(below) : "r"(by));
+    return below;
+#else
+    return __builtin_sub_overflow(heap->headroom, by, &heap->headroom);
+#endif
+}
+
 /* Returns the block. */
 static inline __attribute__((always_inline)) void *pyr_count_allocated(struct pyr_heap *heap, uint32_t tag, size_t size,
                                                                        void *block)
 {
     struct pyr_heap_site *site = pyr_site_at(heap, tag);
-    if (PYR_UNLIKELY(__builtin_sub_overflow(heap->headroom, size, &heap->headroom)))
+    if (PYR_UNLIKELY(pyr_headroom_lower(heap, size)))
         return pyr_count_peak(heap, site, size, block);
     if (PYR_UNLIKELY(!site->saved))
-        pyr_site_save(heap, site);
+        return pyr_count_first(heap, site, size, block);
     PYR_IN_PLACE();
     site->allocated_blocks++;
     site->allocated_bytes += size;
@@ -233,11 +270,11 @@ static inline __attribute__((always_inline)) void *pyr_count_allocated(struct py
 /* `tag`: the block's, but for flags. */
 static inline void pyr_count_freed(struct pyr_heap *heap, uint32_t tag, const void *block, size_t size)
 {
-    struct pyr_heap_site *site = pyr_site_at(heap, tag & ~(PYR_TAG_REST | PYR_TAG_RECENT));
-    heap->headroom += size;
+    struct pyr_heap_site *site = pyr_site_of_tag(heap, tag);
     if (PYR_UNLIKELY(!site->saved))
         pyr_site_save(heap, site);
     PYR_IN_PLACE();
+    heap->headroom += size;
     if (pyr_recent_has(heap, tag, block)) {
         site->temporary_blocks++;
         site->temporary_bytes += size;

@@ -105,6 +105,10 @@ static void copy_offsets(struct pyr_inside *inside)
         layout->frame_instr == PYR_USUAL_FRAME_INSTR && layout->frame_previous == PYR_USUAL_FRAME_PREVIOUS &&
         layout->frame_frame_obj == PYR_USUAL_FRAME_OBJECT)
         inside->chain = PYR_CHAIN_USUAL;
+    if (inside->chain == PYR_CHAIN_CFRAME && inside->access == PYR_ACCESS_GLOBAL &&
+        layout->tstate_cframe == PYR_USUAL_TSTATE_CFRAME && layout->cframe_current_frame == PYR_USUAL_CFRAME_FRAME &&
+        layout->frame_instr == PYR_USUAL_FRAME_INSTR)
+        inside->chain = PYR_CHAIN_USUAL_CFRAME;
     inside->tstate_interp = layout->tstate_interp;
     inside->tstate_frame = layout->tstate_frame;
     inside->tstate_cframe = layout->tstate_cframe;

@@ -10,10 +10,11 @@
 
 /* From the thread state to the innermost frame, and what in a frame tells the instruction. */
 enum pyr_chain {
-    PYR_CHAIN_OBJECT, /* frame objects: code and index */
-    PYR_CHAIN_CFRAME, /* interpreter frames, by way of the cframe: address */
-    PYR_CHAIN_DIRECT, /* interpreter frames: address */
-    PYR_CHAIN_USUAL,  /* the same, where the offsets are those of layout/usual.h */
+    PYR_CHAIN_OBJECT,       /* frame objects: code and index */
+    PYR_CHAIN_CFRAME,       /* interpreter frames, by way of the cframe: address */
+    PYR_CHAIN_USUAL_CFRAME, /* the same, where the offsets are those of layout/usual.h */
+    PYR_CHAIN_DIRECT,       /* interpreter frames: address */
+    PYR_CHAIN_USUAL,        /* the same, likewise */
 };
 
 /* Where the current thread state is. */
@@ -74,9 +75,10 @@ static inline __attribute__((always_inline)) void *pyr_tstate(enum pyr_access ac
 /* NULL: no Python code runs. */
 static inline __attribute__((always_inline)) void *pyr_frame_of(const void *tstate, enum pyr_chain chain)
 {
-    if (chain == PYR_CHAIN_CFRAME) {
+    if (chain == PYR_CHAIN_CFRAME)
         return pyr_at(pyr_at(tstate, pyr_inside.tstate_cframe), pyr_inside.cframe_frame);
-    }
+    if (chain == PYR_CHAIN_USUAL_CFRAME)
+        return pyr_at(pyr_at(tstate, PYR_USUAL_TSTATE_CFRAME), PYR_USUAL_CFRAME_FRAME);
     return pyr_at(tstate, chain == PYR_CHAIN_USUAL ? PYR_USUAL_TSTATE_FRAME : pyr_inside.tstate_frame);
 }
 
@@ -94,8 +96,8 @@ static inline __attribute__((always_inline)) uint64_t pyr_key_of(const void *fra
         uint64_t index = (uint32_t)(pyr_int_in(frame, pyr_inside.frame_instr) + 1);
         return (uint64_t)(uintptr_t)pyr_code_of(frame) >> 4 | index << 43;
     }
-    return (uint64_t)(uintptr_t)pyr_at(frame,
-                                       chain == PYR_CHAIN_USUAL ? PYR_USUAL_FRAME_INSTR : pyr_inside.frame_instr);
+    bool usual = chain == PYR_CHAIN_USUAL || chain == PYR_CHAIN_USUAL_CFRAME;
+    return (uint64_t)(uintptr_t)pyr_at(frame, usual ? PYR_USUAL_FRAME_INSTR : pyr_inside.frame_instr);
 }
 
 /* The frame that called it; NULL: none. */

@@ -9,7 +9,7 @@ static struct pyr_node *node_at(const struct pyr_nodes *nodes, uint32_t number)
     return pyr_nodes_at(nodes, number);
 }
 
-static uint32_t *bucket_of(const struct pyr_nodes *nodes, uint64_t hash)
+static uint32_t *bucket_of(const struct pyr_nodes *nodes, uint32_t hash)
 {
     return (uint32_t *)nodes->buckets.at + (hash & (nodes->bucket_count - 1));
 }
@@ -50,7 +50,7 @@ static uint32_t new_number(struct pyr_nodes *nodes)
         nodes->dropped = node_at(nodes, number)->next;
         return number;
     }
-    if (nodes->top == UINT32_MAX - 1 || !pyr_vector_reserve(&nodes->items, ((size_t)nodes->top + 2) * nodes->stride))
+    if (nodes->top == PYR_NODES_MAX || !pyr_vector_reserve(&nodes->items, ((size_t)nodes->top + 2) * nodes->stride))
         return 0;
     return ++nodes->top;
 }
@@ -63,7 +63,7 @@ uint32_t pyr_nodes_add(struct pyr_nodes *nodes, uint64_t hash)
     if (!number)
         return 0;
     memset(pyr_nodes_at(nodes, number), 0, nodes->stride);
-    node_at(nodes, number)->hash = hash;
+    node_at(nodes, number)->hash = (uint32_t)hash;
     chain(nodes, number);
     nodes->used++;
     return number;
@@ -88,7 +88,7 @@ void pyr_nodes_release(struct pyr_nodes *nodes)
     *nodes = (struct pyr_nodes){.stride = nodes->stride};
 }
 
-static uint32_t with_hash(const struct pyr_nodes *nodes, uint32_t number, uint64_t hash)
+static uint32_t with_hash(const struct pyr_nodes *nodes, uint32_t number, uint32_t hash)
 {
     while (number && node_at(nodes, number)->hash != hash)
         number = node_at(nodes, number)->next;
@@ -97,7 +97,8 @@ static uint32_t with_hash(const struct pyr_nodes *nodes, uint32_t number, uint64
 
 uint32_t pyr_nodes_first(const struct pyr_nodes *nodes, uint64_t hash)
 {
-    return nodes->bucket_count ? with_hash(nodes, *bucket_of(nodes, hash), hash) : 0;
+    uint32_t low = (uint32_t)hash;
+    return nodes->bucket_count ? with_hash(nodes, *bucket_of(nodes, low), low) : 0;
 }
 
 uint32_t pyr_nodes_next(const struct pyr_nodes *nodes, uint32_t number)

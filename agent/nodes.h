@@ -8,9 +8,11 @@
 #include <stdint.h>
 
 struct pyr_node {
-    uint64_t hash;
+    uint32_t hash; /* its low bits */
     uint32_t next; /* in the bucket, or in the list of dropped ones */
 };
+
+#define PYR_NODES_MAX (UINT32_MAX >> 1) /* numbers have 31 bits */
 
 struct pyr_nodes {
     struct pyr_vector items, buckets;
@@ -30,7 +32,7 @@ void pyr_nodes_drop(struct pyr_nodes *nodes, uint32_t number);
 /* All of them: then there are none, of the same stride. */
 void pyr_nodes_release(struct pyr_nodes *nodes);
 
-/* All with that hash: for (n = first(…); n; n = next(…)). */
+/* All with that hash, and maybe others: for (n = first(…); n; n = next(…)). */
 uint32_t pyr_nodes_first(const struct pyr_nodes *nodes, uint64_t hash);
 uint32_t pyr_nodes_next(const struct pyr_nodes *nodes, uint32_t number);
 

@@ -26,23 +26,43 @@ static const uint64_t idle_ns = 500u * 1000 * 1000;   /* what is free for so lon
 void pyr_pools_init(struct pyr_heap *heap)
 {
     heap->spare.allowed = SPARE_MIN;
-    for (uint32_t class = 0; class <= PYR_CLASSES; class ++)
-        heap->pools[class] = &pyr_no_pool;
+    heap->pools[0] = &pyr_no_pool;
     heap->class_of[0] = PYR_CLASSES;
-    for (uint32_t size = 1; size <= PYR_SMALL_MAX; size++)
+    for (uint32_t size = 1; size <= PYR_SMALL_MAX; size++) {
+        heap->pools[size] = &pyr_no_pool;
+        heap->rest_of[size] = pyr_tag_rest(size);
         heap->class_of[size] = (uint8_t)pyr_class_of(size);
+    }
 }
 
 /* ---- lists of pools that have room ---- */
 
+static uint32_t largest_of(uint32_t class)
+{
+    return (class / 2 + 1) * PYR_CLASS_STEP - (class % 2 ? TAG_BYTES : 0);
+}
+
+static struct pyr_pool *first_of(const struct pyr_heap *heap, uint32_t class)
+{
+    return heap->pools[largest_of(class)];
+}
+
+/* For each size of its class. */
+static void first_set(struct pyr_heap *heap, uint32_t class, struct pyr_pool *pool)
+{
+    uint32_t largest = largest_of(class), sizes = class % 2 ? PYR_CLASS_STEP - TAG_BYTES : TAG_BYTES;
+    for (uint32_t n = 0; n < sizes; n++)
+        heap->pools[largest - n] = pool;
+}
+
 static void pool_link(struct pyr_pool *pool)
 {
-    struct pyr_pool **head = &pool->heap->pools[pool->class];
-    pool->next = *head;
+    struct pyr_pool *first = first_of(pool->heap, pool->class);
+    pool->next = first;
     pool->previous = NULL;
-    if (*head != &pyr_no_pool)
-        (*head)->previous = pool;
-    *head = pool;
+    if (first != &pyr_no_pool)
+        first->previous = pool;
+    first_set(pool->heap, pool->class, pool);
 }
 
 static void pool_unlink(struct pyr_pool *pool)
@@ -50,7 +70,7 @@ static void pool_unlink(struct pyr_pool *pool)
     if (pool->previous)
         pool->previous->next = pool->next;
     else
-        pool->heap->pools[pool->class] = pool->next;
+        first_set(pool->heap, pool->class, pool->next);
     if (pool->next != &pyr_no_pool)
         pool->next->previous = pool->previous;
 }
@@ -154,8 +174,8 @@ static void pool_give(struct pyr_pool *pool);
 static void give_empty(struct pyr_heap *heap)
 {
     for (uint32_t class = 0; class < PYR_CLASSES; class ++) {
-        struct pyr_pool *pool = heap->pools[class];
-        if (pool == &pyr_no_pool || pool->used > 0)
+        struct pyr_pool *pool = first_of(heap, class);
+        if (pool == &pyr_no_pool || pool->left > 0)
             continue;
         pool_unlink(pool);
         pool_give(pool);
@@ -337,8 +357,8 @@ static struct pyr_pool *pool_new(struct pyr_heap *heap, uint32_t class)
     pool->free = NULL;
     pool->fresh = 0;
     pool_shape(pool, class);
-    pool->used = 0;
-    pool->alarm = 0;
+    pool->left = 0;
+    pool->kept = 0;
     pool_link(pool);
     return pool;
 }
@@ -361,9 +381,12 @@ static bool pool_carve(struct pyr_pool *pool)
 
 /* A pool that has been full comes back when so many blocks are free again. Back for each of them, where a program frees
  * as many blocks as it allocates most would be the only one of their pool, and go this way. */
-static uint32_t room_to_return(uint32_t used)
+static void pool_full(struct pyr_pool *pool)
 {
-    return used > ROOM_PART ? used / ROOM_PART : 1;
+    uint32_t used = pool->left, room = used > ROOM_PART ? used / ROOM_PART : 1;
+    pool_unlink(pool);
+    pool->left = room;
+    pool->kept = used - room;
 }
 
 /* It looks, too: a program that has had its peak may do little from then on, and empty no more pools. */
@@ -371,13 +394,12 @@ struct pyr_pool *pyr_pool_refill(struct pyr_heap *heap, uint32_t class)
 {
     look(heap);
     for (;;) {
-        struct pyr_pool *pool = heap->pools[class];
+        struct pyr_pool *pool = first_of(heap, class);
         if (pool == &pyr_no_pool && !(pool = pool_new(heap, class)))
             return NULL;
         if (pool->free || pool_carve(pool))
             return pool;
-        pool_unlink(pool);
-        pool->alarm = pool->used - room_to_return(pool->used);
+        pool_full(pool);
     }
 }
 
@@ -390,11 +412,12 @@ static bool is_kept(const struct pyr_pool *pool)
 
 void pyr_pool_alarm(struct pyr_pool *pool)
 {
-    struct pyr_pool *first = pool->heap->pools[pool->class];
-    if (pool->alarm) {
-        pool->alarm = 0;
+    struct pyr_pool *first = first_of(pool->heap, pool->class);
+    if (pool->kept) {
+        pool->left = pool->kept;
+        pool->kept = 0;
         pool_link(pool);
-        if (first == &pyr_no_pool || first->used > 0)
+        if (first == &pyr_no_pool || first->left > 0)
             return;
         pool = first;
     } else if (is_kept(pool)) {

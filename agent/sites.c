@@ -20,22 +20,28 @@ enum { FRAMES_MAX = 64 };
 struct site_key {
     struct pyr_node node;
     uint32_t site; /* in stacks mode: spot */
-    uint32_t next_of_code;
+    uint32_t next_of_code : 31;
+    uint32_t cached : 1; /* may be found through the cache */
     uint64_t key;
-    bool cached; /* may be found through the cache */
 };
 
 struct live_code {
     struct pyr_node node;
     uint32_t record; /* in the texts */
-    uint32_t first_key;
+    uint32_t first_key : 31;
+    uint32_t ours : 1; /* its end is told to us: no other interpreter has it */
     const void *code;
-    bool ours; /* its end is told to us: no other interpreter has it */
 };
 
+/* A place is a code record and an instruction: those of a site are told by the site itself. */
 struct placed_site {
     struct pyr_node node;
-    uint32_t site, record, instruction;
+    uint32_t site;
+};
+
+struct spot {
+    struct pyr_node node;
+    uint32_t record, instruction;
 };
 
 static bool has_index(void)
@@ -48,6 +54,7 @@ void pyr_sites_init(struct pyr_heap *heap)
     heap->index.keys.stride = sizeof(struct site_key);
     heap->index.codes.stride = sizeof(struct live_code);
     heap->index.placed.stride = sizeof(struct placed_site);
+    heap->index.spots.stride = sizeof(struct spot);
     struct pyr_cached_site *slot = pyr_cache_slot(heap, 0, has_index());
     slot->key = pyr_cache_beside(heap, slot)->key = no_key;
 }
@@ -190,6 +197,14 @@ void *pyr_count_peak(struct pyr_heap *heap, struct pyr_heap_site *site, size_t s
     return block;
 }
 
+void *pyr_count_first(struct pyr_heap *heap, struct pyr_heap_site *site, size_t size, void *block)
+{
+    pyr_site_save(heap, site);
+    site->allocated_blocks++;
+    site->allocated_bytes += size;
+    return block;
+}
+
 static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record, uint32_t instruction)
 {
     uint32_t number = heap->site_count;
@@ -206,45 +221,49 @@ static uint32_t site_new(struct pyr_heap *heap, uint32_t caller, uint32_t record
     return number;
 }
 
-/* The same code made anew is the same place. Its number among the placed ones; 0: out of memory. */
-static uint32_t place(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
+/* The same code made anew is the same place. */
+static uint32_t site_placed(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
 {
     struct pyr_nodes *placed = &heap->index.placed;
     uint64_t hash = pyr_mix(record, instruction);
     uint32_t n = pyr_nodes_first(placed, hash);
     for (; n; n = pyr_nodes_next(placed, n)) {
-        const struct placed_site *at = pyr_nodes_at(placed, n);
-        if (at->record == record && at->instruction == instruction)
-            return n;
+        uint32_t known = ((const struct placed_site *)pyr_nodes_at(placed, n))->site;
+        if (heap->sites[known].code == record && heap->sites[known].instruction == instruction)
+            return known;
     }
     if (!(n = pyr_nodes_add(placed, hash)))
-        return 0;
-    struct placed_site *at = pyr_nodes_at(placed, n);
-    at->site = PYR_SITE_OTHER;
-    at->record = record;
-    at->instruction = instruction;
-    return n;
-}
-
-static uint32_t site_placed(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
-{
-    uint32_t n = place(heap, record, instruction);
-    struct placed_site *at = pyr_nodes_at(&heap->index.placed, n);
-    if (n && at->site == PYR_SITE_OTHER)
-        at->site = site_new(heap, PYR_SITE_NO_FRAME, record, instruction);
-    return n ? at->site : PYR_SITE_OTHER;
+        return PYR_SITE_OTHER;
+    uint32_t site = site_new(heap, PYR_SITE_NO_FRAME, record, instruction);
+    if (site == PYR_SITE_OTHER)
+        pyr_nodes_drop(placed, n);
+    else
+        ((struct placed_site *)pyr_nodes_at(placed, n))->site = site;
+    return site;
 }
 
 /* Spots have numbers of their own, behind those of the reserved sites. */
 static uint32_t spot_placed(struct pyr_heap *heap, uint32_t record, uint32_t instruction)
 {
-    uint32_t n = place(heap, record, instruction);
-    return n ? n - 1 + PYR_SITES_RESERVED : PYR_SITE_OTHER;
+    struct pyr_nodes *spots = &heap->index.spots;
+    uint64_t hash = pyr_mix(record, instruction);
+    uint32_t n = pyr_nodes_first(spots, hash);
+    for (; n; n = pyr_nodes_next(spots, n)) {
+        const struct spot *at = pyr_nodes_at(spots, n);
+        if (at->record == record && at->instruction == instruction)
+            return n - 1 + PYR_SITES_RESERVED;
+    }
+    if (!(n = pyr_nodes_add(spots, hash)))
+        return PYR_SITE_OTHER;
+    struct spot *at = pyr_nodes_at(spots, n);
+    at->record = record;
+    at->instruction = instruction;
+    return n - 1 + PYR_SITES_RESERVED;
 }
 
 uint32_t pyr_site_new(struct pyr_heap *heap, uint32_t caller, uint32_t spot)
 {
-    const struct placed_site *at = pyr_nodes_at(&heap->index.placed, spot + 1 - PYR_SITES_RESERVED);
+    const struct spot *at = pyr_nodes_at(&heap->index.spots, spot + 1 - PYR_SITES_RESERVED);
     return site_new(heap, caller, at->record, at->instruction);
 }
 
@@ -335,7 +354,7 @@ static uint32_t key_learn(struct pyr_heap *heap, const void *frame, uint64_t key
     /* What is in the main heap's cache must be the main interpreter's: several may run static code at once. */
     known->cached = live->ours || pyr_inside.layout.gil_kind != PYR_GIL_INTERP;
     known->next_of_code = live->first_key;
-    live->first_key = n;
+    live->first_key = n & PYR_NODES_MAX;
     return n;
 }
 

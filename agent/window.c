@@ -10,7 +10,7 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-enum { PAGE = 4096, STEP = 64 << 10 };
+enum { PAGE = 4096, STEP = 16 << 10 };
 
 /* A full file system answers the first touch of a page with SIGBUS. The kernel writing there for us gets EFAULT. */
 static bool backed(char *at, size_t bytes)

@@ -35,7 +35,7 @@ static int give_pool(struct walk *walk, uint64_t arena, unsigned number, bool fr
     memcpy(&pool, bytes, sizeof pool);
     if (!free) {
         pool_row.block_size = pyr_pool_size(&pool);
-        pool_row.used = pool.used;
+        pool_row.used = pyr_pool_used(&pool);
         pool_row.total = pool.end / pool_row.block_size;
     }
     if (pool_row.used > pool_row.total || pool.end > PYR_POOL_BYTES)

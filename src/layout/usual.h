@@ -8,6 +8,9 @@ enum {
     PYR_USUAL_FRAME_PREVIOUS = 8,
     PYR_USUAL_FRAME_OBJECT = 48,
     PYR_USUAL_FRAME_INSTR = 56,
+    /* The same where frames are reached by way of the thread's cframe, and the thread state is a global. */
+    PYR_USUAL_TSTATE_CFRAME = 56,
+    PYR_USUAL_CFRAME_FRAME = 8,
 };
 
 #endif

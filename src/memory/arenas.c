@@ -28,17 +28,17 @@ static bool is_sound(const struct pyr_pool *pool)
 {
     uint32_t size = pyr_pool_size(pool);
     return size % PYR_CLASS_STEP == 0 && size / PYR_CLASS_STEP < PYR_SIZE_CLASSES && pool->end <= PYR_POOL_BYTES &&
-           pool->fresh <= pool->end && pool->used <= pool->end / size;
+           pool->fresh <= pool->end && pyr_pool_used(pool) <= pool->end / size;
 }
 
 static void count_class(struct pyr_arenas *arenas, const struct pyr_pool *pool)
 {
     uint32_t size = pyr_pool_size(pool), total = pool->end / size;
     struct pyr_resident_class *row = &arenas->classes[size / PYR_CLASS_STEP];
-    uint32_t eighth = total ? pool->used * PYR_RESIDENT_EIGHTHS / total : 0;
+    uint32_t eighth = total ? pyr_pool_used(pool) * PYR_RESIDENT_EIGHTHS / total : 0;
     row->block_size = size;
     row->pools++;
-    row->used += pool->used;
+    row->used += pyr_pool_used(pool);
     row->total += total;
     row->eighths[eighth < PYR_RESIDENT_EIGHTHS ? eighth : PYR_RESIDENT_EIGHTHS - 1]++;
 }
@@ -49,11 +49,11 @@ static void add_pool(struct pyr_arenas *arenas, const struct pyr_pool *pool, uin
         arenas->parts[PYR_RESIDENT_FREE] += bytes; /* torn: it was being made */
         return;
     }
-    uint64_t used = (uint64_t)pool->used * pyr_pool_size(pool), there = used < bytes ? used : bytes;
+    uint64_t used = (uint64_t)pyr_pool_used(pool) * pyr_pool_size(pool), there = used < bytes ? used : bytes;
     arenas->parts[PYR_RESIDENT_BLOCKS] += there;
     arenas->parts[PYR_RESIDENT_FREE] += bytes - there;
     count_class(arenas, pool);
-    if (!pool->used || used * NEARLY_EMPTY > PYR_POOL_BYTES)
+    if (!pyr_pool_used(pool) || used * NEARLY_EMPTY > PYR_POOL_BYTES)
         return;
     arenas->pinned_pools++;
     arenas->pinned_used_bytes += used;
@@ -140,7 +140,7 @@ static bool mark_free(struct pool_copy *copy)
         copy->free[offset / size] = 1;
         memcpy(&at, copy->bytes + offset, sizeof at);
     }
-    return free + copy->pool.used == fresh;
+    return free + pyr_pool_used(&copy->pool) == fresh;
 }
 
 static bool site_of(const struct pool_copy *copy, uint32_t block, uint32_t *site)
@@ -170,10 +170,10 @@ static struct pyr_site_pins *row_of(struct pyr_arenas *arenas, uint32_t site)
 
 static void add_pins(struct pyr_arenas *arenas, struct pool_copy *copy, uint64_t free_bytes)
 {
-    if (!copy_pool(arenas, copy) || !copy->pool.used || !mark_free(copy))
+    if (!copy_pool(arenas, copy) || !pyr_pool_used(&copy->pool) || !mark_free(copy))
         return;
     uint32_t size = pyr_pool_size(&copy->pool);
-    double each = (double)free_bytes / copy->pool.used;
+    double each = (double)free_bytes / pyr_pool_used(&copy->pool);
     for (uint32_t block = 0; block < copy->pool.fresh / size; block++) {
         uint32_t site;
         struct pyr_site_pins *row = copy->free[block] || !site_of(copy, block, &site) ? NULL : row_of(arenas, site);

@@ -35,10 +35,10 @@ struct pyr_heap;
  * A block's tag is at tags + pyr_tag_offset. Where at least four bytes of each block are slack, it is in them: the last
  * four of the block. Else the tags are an array at the end of the pool. */
 struct pyr_pool {
-    void *free;     /* list of free blocks, through their first words */
-    uint32_t used;  /* blocks in use */
-    uint32_t alarm; /* what `used` falls to when something must be done: 0; in a pool that was full, and is in no list,
-                       what gives it room enough to be worth a place there */
+    void *free;    /* list of free blocks, through their first words */
+    uint32_t left; /* blocks in use that may be freed before something must be done */
+    uint32_t kept; /* blocks in use besides: none but in a pool that was full, and is in no list. When so few are in use
+                      it has room enough to be worth a place there */
     char *tags;
     uint32_t tag_step; /* what a byte of a block adds to the offset of a tag, times 2^PYR_TAG_STEP_SHIFT, rounded up */
     uint32_t unused;
@@ -70,6 +70,11 @@ _Static_assert(sizeof(struct pyr_pool) == 64 && sizeof(struct pyr_heap_arena) ==
 static inline uint32_t pyr_tag_offset(const struct pyr_pool *pool, uint32_t offset)
 {
     return offset * pool->tag_step >> PYR_TAG_STEP_SHIFT;
+}
+
+static inline uint32_t pyr_pool_used(const struct pyr_pool *pool)
+{
+    return pool->left + pool->kept;
 }
 
 static inline uint32_t pyr_pool_size(const struct pyr_pool *pool)

@@ -19,7 +19,7 @@
 #define PYR_HEAP_FILE_SUFFIX ".memory"
 
 enum {
-    PYR_HEAP_FILE_VERSION = 5,
+    PYR_HEAP_FILE_VERSION = 6,
     PYR_HEAP_FILE_HEADER = 4096,
     /* Sites that are not an instruction. */
     PYR_SITE_NO_FRAME = 0, /* no Python code runs: the interpreter starts or ends, or a thread of C */

@@ -110,7 +110,7 @@ class MemoryFile:
             header = HEADER.unpack(file.read(HEADER.size))
             for name, value in zip(NAMES, header):
                 setattr(self, name, value)
-            assert self.magic == b"\x89PYRMEM\n" and self.version == 5 and self.site_size == SITE.size, path
+            assert self.magic == b"\x89PYRMEM\n" and self.version == 6 and self.site_size == SITE.size, path
             self.python = self.python.rstrip(b"\0").decode()
             self.text_base_name = self.text_base_name.rstrip(b"\0").decode()
             file.seek(self.sites_at)

@@ -37,13 +37,13 @@ static void heap_open(void)
 
 static char *take(size_t size)
 {
-    struct pyr_pool *pool = heap.pools[heap.class_of[size]];
+    struct pyr_pool *pool = heap.pools[size];
     if (!pool->free)
         pool = pyr_pool_refill(&heap, pyr_class_of(size));
     assert_non_null(pool);
     char *block = pool->free;
     pool->free = *(void **)block;
-    pool->used++;
+    pool->left++;
     return block;
 }
 
@@ -52,7 +52,7 @@ static void give(char *block)
     struct pyr_pool *pool = pyr_pool_of(block);
     *(void **)block = pool->free;
     pool->free = block;
-    if (--pool->used == pool->alarm)
+    if (--pool->left == 0)
         pyr_pool_alarm(pool);
 }
 
