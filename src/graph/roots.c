@@ -63,6 +63,15 @@ static bool is_stale(const struct pyr_snapshot *snapshot, const uint32_t *known,
            !is_held(snapshot, known, root->object);
 }
 
+/* Caches of the interpreter have what they do not own: functions by their version, types, values of attributes. That is
+ * kept alive by nothing, if all of its references are known to be others'. */
+static bool is_cached(const struct pyr_snapshot *snapshot, uint32_t row)
+{
+    const struct pyr_snapshot_root_row *root = &snapshot->root_rows[row];
+    return root->kind == PYR_ROOT_INTERPRETER && !pyr_snapshot_string(snapshot, root->name).size &&
+           pyr_snapshot_form(snapshot, root->object)->generation != PYR_SNAPSHOT_UNTRACKED;
+}
+
 /* The namespace of a module is that module's, also while its frame runs. */
 static void leave_to_modules(const struct pyr_snapshot *snapshot, uint32_t *known)
 {
@@ -85,7 +94,7 @@ static int add_told(struct pyr_graph *graph, uint32_t *known, bool doubtful)
             bool immortal = pyr_snapshot_form(snapshot, object)->flags & PYR_SNAPSHOT_IMMORTAL;
             bool doubt = must_be_counted(kind) && !immortal && !is_held(snapshot, known, object);
             if (snapshot->root_rows[row].kind != kind || known[object] == IS_ROOT || doubt != doubtful ||
-                is_stale(snapshot, known, row))
+                is_stale(snapshot, known, row) || (doubt && is_cached(snapshot, row)))
                 continue;
             if (add(graph, known, object, row) < 0)
                 return PYR_E_NOMEM;

@@ -2,6 +2,8 @@
 
 #include "base/alloc.h"
 
+#include <string.h>
+
 int pyr_site_vote_add(struct pyr_site_vote *vote, uint32_t site, uint64_t bytes)
 {
     vote->total += bytes;
@@ -13,6 +15,62 @@ int pyr_site_vote_add(struct pyr_site_vote *vote, uint32_t site, uint64_t bytes)
     *known += bytes;
     return 0;
 }
+
+/* ---- what an object keeps ---- */
+
+static bool is_free_listed(const struct pyr_snapshot *snapshot, uint32_t type)
+{
+    static const char *const names[] = {"dict",    "list",   "tuple",         "float",   "int",
+                                        "slice",   "method", "frame",         "complex", "builtin_function_or_method",
+                                        "Context", "range",  "range_iterator"};
+    const struct pyr_snapshot_type_row *row = &snapshot->type_rows[type];
+    struct pyr_snapshot_string name = pyr_snapshot_string(snapshot, row->name);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (name.size == strlen(names[i]) && memcmp(name.bytes, names[i], name.size) == 0)
+            return pyr_snapshot_string(snapshot, row->module).size == strlen("builtins");
+    return false;
+}
+
+static int prepare(struct pyr_site_vote *vote, const struct pyr_snapshot *snapshot)
+{
+    if (vote->free_listed)
+        return 0;
+    vote->below = PYR_VEC(uint32_t);
+    vote->free_listed = pyr_alloc(snapshot->types * sizeof *vote->free_listed);
+    for (uint32_t i = 0; vote->free_listed && i < snapshot->types; i++)
+        vote->free_listed[i] = is_free_listed(snapshot, i);
+    return vote->free_listed ? 0 : PYR_E_NOMEM;
+}
+
+static int wait_for_children(struct pyr_site_vote *vote, const struct pyr_children *children, uint32_t object)
+{
+    for (uint32_t c = children->at[object]; c < children->at[object + 1]; c++)
+        if (!pyr_vec_push(&vote->below, &children->list[c]))
+            return PYR_E_NOMEM;
+    return 0;
+}
+
+int pyr_site_vote_kept(struct pyr_site_vote *vote, const struct pyr_graph *graph, const struct pyr_children *children,
+                       uint32_t object)
+{
+    const struct pyr_snapshot *snapshot = graph->snapshot;
+    uint64_t before = vote->total;
+    int rc = prepare(vote, snapshot);
+    if (rc == 0 && vote->free_listed[pyr_graph_type(graph, object)])
+        rc = wait_for_children(vote, children, object);
+    while (rc == 0 && vote->below.count) {
+        uint32_t at = *PYR_VEC_AT(&vote->below, uint32_t, vote->below.count - 1);
+        vote->below.count--;
+        rc = wait_for_children(vote, children, at);
+        if (rc == 0 && !vote->free_listed[pyr_graph_type(graph, at)])
+            rc = pyr_site_vote_add(vote, snapshot->site[at], pyr_graph_size(graph, at));
+    }
+    if (rc == 0 && vote->total == before)
+        rc = pyr_site_vote_add(vote, snapshot->site[object], graph->retained[object]);
+    return rc;
+}
+
+/* ---- lines ---- */
 
 uint32_t *pyr_site_lines_make(const struct pyr_snapshot *snapshot)
 {
@@ -86,5 +144,7 @@ int pyr_site_vote_result(const struct pyr_site_vote *vote, const uint32_t *site_
 void pyr_site_vote_release(struct pyr_site_vote *vote)
 {
     pyr_map_release(&vote->bytes);
+    pyr_vec_release(&vote->below);
+    pyr_free(vote->free_listed);
     *vote = (struct pyr_site_vote){0};
 }

@@ -3,6 +3,8 @@
 #define PYR_GRAPH_SITE_VOTE_H
 
 #include "base/map.h"
+#include "base/vec.h"
+#include "graph/children.h"
 #include "record/snapshot_reader.h"
 
 #include <stdint.h>
@@ -11,6 +13,8 @@
 struct pyr_site_vote {
     struct pyr_map bytes; /* by row of the snapshot's sites + 1 */
     uint64_t total;       /* also of objects whose site is not known */
+    bool *free_listed;    /* by type */
+    struct pyr_vec below; /* of uint32_t: while the objects below one are gone over */
 };
 
 struct pyr_site_share {
@@ -23,6 +27,11 @@ struct pyr_site_share {
 uint32_t *pyr_site_lines_make(const struct pyr_snapshot *snapshot);
 
 int pyr_site_vote_add(struct pyr_site_vote *vote, uint32_t site, uint64_t bytes); /* site: row + 1, or 0. PYR_E_NOMEM */
+
+/* The line of an object, for all that it keeps. If it is of a type whose blocks Python's free lists keep, its line may
+ * be that of an object before it: then what is below it votes, each for its own bytes. PYR_E_NOMEM */
+int pyr_site_vote_kept(struct pyr_site_vote *vote, const struct pyr_graph *graph, const struct pyr_children *children,
+                       uint32_t object);
 int pyr_site_vote_result(const struct pyr_site_vote *vote, const uint32_t *site_lines, struct pyr_site_share *share);
 void pyr_site_vote_release(struct pyr_site_vote *vote);
 

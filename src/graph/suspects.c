@@ -61,7 +61,7 @@ static int vote_site(const struct hunt *hunt, uint32_t i, struct pyr_suspect *su
     for (uint32_t c = hunt->children->at[i]; rc == 0 && snapshot->site && c < hunt->children->at[i + 1]; c++) {
         uint32_t child = hunt->children->list[c];
         if (pyr_graph_type(hunt->graph, child) == suspect->entries_type)
-            rc = pyr_site_vote_add(&vote, snapshot->site[child], hunt->graph->retained[child]);
+            rc = pyr_site_vote_kept(&vote, hunt->graph, hunt->children, child);
     }
     if (rc == 0)
         rc = pyr_site_vote_result(&vote, hunt->graph->site_lines, &suspect->site);

@@ -14,6 +14,8 @@
 
 enum {
     SLOTS_HEAD = 32,
+    PLAIN_HEAD_MAX = 56, /* of an instance whose bases have no structures of their own */
+    DICT_HEAD = 64,
     ARRAY_HEAD = 80,
     WORD = 8,
     NUMBERS_MIN = 8,   /* shorter lists are not worth an array */
@@ -37,8 +39,10 @@ struct state {
     uint64_t *least;       /* by form: the smallest size of its type for as much; 0: it has no room */
     uint8_t *is_value;     /* by type: enum value */
     bool *is_array;        /* by type: NumPy's */
+    uint32_t dict_type;    /* NONE: there is none */
     struct pyr_map values; /* of the array at hand */
     bool *is_list;         /* by type */
+    uint64_t *slots;       /* by type: the most attributes that an instance has */
     uint64_t *owned;       /* one bit per object: an instance's own dict */
 };
 
@@ -71,6 +75,8 @@ static void learn_types(struct state *state)
                                                               : VALUE_OTHER;
         state->is_array[i] = is_named(snapshot, i, "numpy", "ndarray");
         state->is_list[i] = is_builtin(snapshot, i, "list");
+        if (is_builtin(snapshot, i, "dict"))
+            state->dict_type = i;
     }
 }
 
@@ -114,6 +120,12 @@ static int by_type_and_length(const void *a, const void *b, void *context)
     return x->length > y->length ? -1 : x->length < y->length;
 }
 
+/* Its keys are those of a class: no dict of a program's own can be so. */
+static bool has_shared_keys(const struct state *state, const struct pyr_snapshot_form *form)
+{
+    return form->length && form->type == state->dict_type && state->shapes[form->shape].plain;
+}
+
 /* From the longest of a type to the shortest: the least size so far is enough for as much. */
 static int learn_forms(struct state *state)
 {
@@ -122,7 +134,8 @@ static int learn_forms(struct state *state)
     if (!order)
         return PYR_E_NOMEM;
     for (uint32_t i = 0; i < snapshot->forms; i++)
-        if (snapshot->form_rows[i].capacity != PYR_SNAPSHOT_NO_COUNT)
+        if (snapshot->form_rows[i].capacity != PYR_SNAPSHOT_NO_COUNT &&
+            !has_shared_keys(state, &snapshot->form_rows[i]))
             order[count++] = i;
     qsort_r(order, count, sizeof *order, by_type_and_length, (void *)snapshot->form_rows);
     uint64_t least = 0;
@@ -202,14 +215,14 @@ static int note(struct state *state, uint32_t kind, uint32_t object, uint64_t ke
 
 static int check_room(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
 {
-    uint64_t least = state->least[state->graph->snapshot->form[object]];
+    uint64_t least = state->least[state->graph->snapshot->form[object]]; /* 0: there is none to compare with */
     if (form->capacity == PYR_SNAPSHOT_NO_COUNT || form->length == PYR_SNAPSHOT_NO_COUNT)
         return 0;
     if (form->length == 0)
         return note(state, PYR_WASTE_EMPTY, object, 0, form->size, form->size);
     if (state->is_list[form->type] && form->capacity > form->length)
         return note(state, PYR_WASTE_ROOM, object, 0, form->size, (form->capacity - form->length) * WORD);
-    if (form->capacity > form->length && least < form->size)
+    if (form->capacity > form->length && least && least < form->size)
         return note(state, PYR_WASTE_ROOM, object, 0, form->size, form->size - least);
     return 0;
 }
@@ -226,37 +239,70 @@ static int check_numbers(struct state *state, uint32_t object, const struct pyr_
     for (uint32_t e = from; e < to; e++) {
         uint32_t item = snapshot->edge[e];
         unsigned own = item == PYR_SNAPSHOT_NONE ? 0 : state->is_value[pyr_graph_type(state->graph, item)];
-        if (!own || own == VALUE_STR || (kind && own != kind))
+        uint64_t size = own ? pyr_graph_size(state->graph, item) : 0;
+        if (!own || own == VALUE_STR || (kind && own != kind) || (own == VALUE_INT && size > INT_MAX_SIZE))
             return 0;
         kind = own;
-        if (snapshot->references[item] == 1)
-            bytes += pyr_graph_size(state->graph, item);
+        bytes += snapshot->references[item] == 1 ? size : 0;
     }
     return bytes > needed ? note(state, PYR_WASTE_NUMBERS, object, kind, bytes, bytes - needed) : 0;
 }
 
+/* Instances that differ in length, as those of subclasses of int, cannot have slots. */
 static bool is_class(const struct pyr_snapshot_type_row *type)
 {
-    return type->instance_dict && type->flags & TYPE_IS_MADE && !(type->flags & TYPE_IS_FIXED);
+    return type->instance_dict && !type->item_size && type->flags & TYPE_IS_MADE && !(type->flags & TYPE_IS_FIXED);
 }
 
-static int check_instance(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
+struct instance {
+    uint64_t bytes, attributes;
+};
+
+/* With its dict, and the block of its attributes. False: it is none that could have __slots__. */
+static bool look_at_instance(const struct state *state, uint32_t object, const struct pyr_snapshot_form *form,
+                             struct instance *instance)
 {
     const struct pyr_snapshot *snapshot = state->graph->snapshot;
     const struct shape_facts *facts = shape_of(state, object);
     uint32_t dict = own_dict(state, object);
-    uint64_t attributes = facts->attributes, bytes = form->size;
+    uint64_t beside = form->capacity == PYR_SNAPSHOT_NO_COUNT ? 0 : form->capacity * WORD;
     if (!is_class(&snapshot->type_rows[form->type]) || !facts->plain || form->flags & PYR_SNAPSHOT_TYPE ||
         form->length != PYR_SNAPSHOT_NO_COUNT)
-        return 0;
-    if (dict != PYR_SNAPSHOT_NONE) {
-        if (snapshot->references[dict] > 1)
-            return 0; /* someone else has it too: it is used as a dict */
-        bytes += pyr_graph_size(state->graph, dict);
-        attributes += shape_of(state, dict)->attributes + shape_of(state, dict)->pairs;
+        return false;
+    *instance = (struct instance){form->size + beside, facts->attributes};
+    if (dict == PYR_SNAPSHOT_NONE)
+        return true;
+    if (snapshot->references[dict] > 1)
+        return false; /* someone else has it too: it is used as a dict */
+    uint64_t size = pyr_graph_size(state->graph, dict), values = size > DICT_HEAD ? size - DICT_HEAD : 0;
+    bool is_beside = !shape_of(state, dict)->pairs; /* the dict counts them as well */
+    instance->bytes += size - (!is_beside ? 0 : values < beside ? values : beside);
+    instance->attributes += shape_of(state, dict)->attributes + shape_of(state, dict)->pairs;
+    return true;
+}
+
+/* Each instance has a slot for what any instance of its class has. */
+static void learn_instances(struct state *state)
+{
+    struct instance instance;
+    for (uint32_t i = 0; i < state->graph->objects; i++) {
+        const struct pyr_snapshot_form *form = pyr_snapshot_form(state->graph->snapshot, i);
+        if (look_at_instance(state, i, form, &instance) && instance.attributes > state->slots[form->type])
+            state->slots[form->type] = instance.attributes;
     }
-    uint64_t needed = SLOTS_HEAD + WORD * attributes;
-    return bytes > needed ? note(state, PYR_WASTE_INSTANCES, object, 0, bytes, bytes - needed) : 0;
+}
+
+/* What a base in C has stays; the words for a dict and for weak references go. */
+static int check_instance(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
+{
+    struct instance instance;
+    if (!look_at_instance(state, object, form, &instance))
+        return 0;
+    uint64_t head = form->size <= PLAIN_HEAD_MAX ? SLOTS_HEAD : form->size - 2 * WORD;
+    uint64_t needed = head + WORD * state->slots[form->type];
+    return instance.bytes > needed
+               ? note(state, PYR_WASTE_INSTANCES, object, 0, instance.bytes, instance.bytes - needed)
+               : 0;
 }
 
 static int check_record(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
@@ -414,18 +460,21 @@ static int learn(struct state *state)
     state->is_value = pyr_alloc(snapshot->types * sizeof *state->is_value);
     state->is_array = pyr_alloc(snapshot->types * sizeof *state->is_array);
     state->is_list = pyr_alloc(snapshot->types * sizeof *state->is_list);
+    state->slots = pyr_alloc(snapshot->types * sizeof *state->slots);
     state->owned = pyr_alloc(((size_t)snapshot->objects / 64 + 1) * sizeof *state->owned);
-    if (!state->shapes || !state->least || !state->is_value || !state->is_list || !state->is_array || !state->owned)
+    if (!state->shapes || !state->least || !state->is_value || !state->is_list || !state->is_array || !state->slots ||
+        !state->owned)
         return PYR_E_NOMEM;
     learn_types(state);
     learn_shapes(state);
     mark_owned(state);
+    learn_instances(state);
     return learn_forms(state);
 }
 
 int pyr_waste_find(struct pyr_vec *wastes, const struct pyr_graph *graph)
 {
-    struct state state = {.graph = graph, .wastes = wastes};
+    struct state state = {.graph = graph, .wastes = wastes, .dict_type = PYR_SNAPSHOT_NONE};
     *wastes = PYR_VEC(struct pyr_waste);
     int rc = learn(&state);
     for (uint32_t i = 0; rc == 0 && i < graph->objects; i++)
@@ -437,6 +486,7 @@ int pyr_waste_find(struct pyr_vec *wastes, const struct pyr_graph *graph)
     pyr_free(state.is_list);
     pyr_free(state.is_array);
     pyr_map_release(&state.values);
+    pyr_free(state.slots);
     pyr_free(state.owned);
     if (rc < 0) {
         pyr_vec_release(wastes);

@@ -11,7 +11,7 @@
     X(EMPTY, "empty", "None, or made when it is first needed, in their place")                                         \
     X(ROOM, "room for more than there is", "the smallest of its type here that holds as much")                         \
     X(NUMBERS, "lists of only floats or only ints", "array.array")                                                     \
-    X(INSTANCES, "instances with a dict", "__slots__")                                                                 \
+    X(INSTANCES, "instances without __slots__", "__slots__")                                                           \
     X(RECORDS, "dicts of the same keys", "a class with __slots__")                                                     \
     X(WIDE, "arrays of a dtype wider than their values", "a narrower dtype")                                           \
     X(OBJECTS, "arrays of objects that are all of one type", "a dtype of its own")

@@ -3,6 +3,8 @@
 #include "heap/sweep.h"
 #include "pyobj/type.h"
 
+#define ITEMS_GUESSED_MAX (1ull << 36) /* of what is only guessed to be an object */
+
 enum {
     PART = 1 << 16, /* items read at a time */
     ITEMS_MAX = 1 << 30,
@@ -36,11 +38,26 @@ static bool trust(struct walk *walk, uint64_t at)
     return true;
 }
 
+/* Its count is no word of something else, such as a pointer, and not 0; where it would end there is memory. */
+static bool is_plausible(struct walk *walk, uint64_t at, const struct type *type)
+{
+    uint64_t count = walk_word(walk, at + (uint64_t)walk->layout->object_refcnt), size = type->basic_size;
+    if (!(uint32_t)count || (count >> 32 & 0xffff))
+        return false;
+    if (type->flags & (PYR_TYPE_TUPLE | PYR_TYPE_BYTES | PYR_TYPE_UNICODE)) {
+        uint64_t items = walk_word(walk, at + (uint64_t)walk->layout->varobject_size);
+        if (items > ITEMS_GUESSED_MAX)
+            return false;
+        size += items * (type->flags & PYR_TYPE_TUPLE ? 8 : 1);
+    }
+    return pyr_mirror_region(&walk->mirror, at + size - 1) != NULL;
+}
+
 /* What is only guessed to be an object has to look more like one. */
 static bool is_likely(struct walk *walk, const struct pyr_mirror_region *region, uint64_t at)
 {
     const struct type *type = walk_type_of(walk, at);
-    if (!type)
+    if (!type || !is_plausible(walk, at, type))
         return false;
     if (type->is_gc && collector_is_linked(walk, at))
         return true;

@@ -175,16 +175,18 @@ void edges_generator(struct walk *walk, uint64_t at, const struct type *base)
 /* The collector knows nothing of code objects: all that it has is hidden. */
 void edges_code(struct walk *walk, uint64_t at, const struct type *base)
 {
-    uint32_t end = (uint32_t)walk->layout->code_size;
+    const struct pyr_layout *layout = walk->layout;
+    const uint32_t weak_list = (uint32_t)layout->code_weakreflist;
+    /* 3.11 has its bytes behind it; else there are numbers and pointers of others, and words that are never set. */
+    const uint32_t end = weak_list + (PYR_HAS(layout, code_adaptive) && !PYR_HAS(layout, code_cached) ? 2 : 0) * WORD;
     for (uint32_t offset = 16; offset + WORD <= end; offset += WORD) {
-        if ((int64_t)offset == walk->layout->code_weakreflist)
+        if (offset == weak_list || (int64_t)offset == layout->code_cell2arg)
             continue;
         uint64_t word = walk_word(walk, at + offset);
         if (word && word % 8 == 0)
             walk_maybe_edge(walk, word, PYR_EDGE_MEMBER | PYR_EDGE_HIDDEN, type_label(base, offset));
     }
-    uint64_t cached =
-        PYR_HAS(walk->layout, code_cached) ? walk_word(walk, at + (uint64_t)walk->layout->code_cached) : 0;
+    uint64_t cached = PYR_HAS(layout, code_cached) ? walk_word(walk, at + (uint64_t)layout->code_cached) : 0;
     for (uint64_t i = 0; cached && i < 4; i++) /* its bytes, and three tuples of names */
         walk_maybe_edge(walk, walk_word(walk, cached + i * WORD), PYR_EDGE_OTHER | PYR_EDGE_HIDDEN, 0);
 }

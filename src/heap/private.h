@@ -217,7 +217,7 @@ pyr_snapshot_text code_variable(struct walk *walk, uint64_t code, uint64_t index
 measure size_list, size_dict, size_set, size_odict, size_deque, size_str, size_bytes, size_bytearray, size_int,
     size_tuple, size_type, size_code, size_frame, size_generator, size_array, size_struct, size_decimal, size_buffered,
     size_bytesio, size_element, size_combinations, size_permutations, size_product, size_ndarray, size_number,
-    size_simple_queue, size_ctypes_dict, size_ctypes_type;
+    size_simple_queue, size_ctypes_dict, size_ctypes_type, size_pickler, size_unpickler;
 
 uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
 /* Bytes before an object in its block: the collector's head, and what some versions keep there of an instance. */

@@ -35,7 +35,7 @@ static const struct type_rule rules[] = {
     {.name = "weakref.ReferenceType", .edges = edges_weakref},
     {.name = "weakref.ProxyType", .edges = edges_weakref},
     {.name = "weakref.CallableProxyType", .edges = edges_weakref},
-    {.name = "array.array", .measure = size_array},
+    {.name = "array.array", .measure = size_array, .ignored = W(24)}, /* its data */
     {.name = "functools._lru_cache_wrapper", .edges = edges_lru},
     {.name = "memoryview", .ignored = ~W(24)},
     {.name = "numpy.ndarray", .edges = edges_ndarray, .measure = size_ndarray, .names = NAMES_DTYPE},
@@ -79,7 +79,7 @@ static const struct type_rule rules[] = {
     {.name = "types.GenericAlias"},
     {.name = "types.SimpleNamespace"},
     {.name = "builtin_method"},
-    {.name = "itertools.accumulate"},
+    {.name = "itertools.accumulate", .ignored = W(48)}, /* the module's state */
     {.name = "itertools.chain"},
     {.name = "itertools.combinations", .measure = size_combinations},
     {.name = "itertools.combinations_with_replacement", .measure = size_combinations},
@@ -87,7 +87,7 @@ static const struct type_rule rules[] = {
     {.name = "itertools.cycle"},
     {.name = "itertools.dropwhile"},
     {.name = "itertools.filterfalse"},
-    {.name = "itertools.groupby", .ignored = W(56)}, /* its group is not its own */
+    {.name = "itertools.groupby", .ignored = W(56) | W(64)}, /* its group is not its own, nor the module's state */
     {.name = "itertools.islice"},
     {.name = "itertools.permutations", .measure = size_permutations},
     {.name = "itertools.product", .measure = size_product},
@@ -123,6 +123,8 @@ static const struct type_rule measures[] = {
     {.name = "_io.BytesIO", .measure = size_bytesio},
     {.name = "xml.etree.ElementTree.Element", .measure = size_element},
     {.name = "_queue.SimpleQueue", .measure = size_simple_queue},
+    {.name = "_pickle.Pickler", .measure = size_pickler},
+    {.name = "_pickle.Unpickler", .measure = size_unpickler},
     {.name = "StgDict", .measure = size_ctypes_dict},
     {.name = "_ctypes.CType_Type", .measure = size_ctypes_type},
 };

@@ -16,6 +16,8 @@ enum {
     DEQUE_BLOCK_SIZE = 528,
     DEQUE_LEFT_INDEX = 40,
     ODICT_NODE_SIZE = 32,
+    VALUES_OR_DICT = -24, /* of an instance, before it */
+    VALUES_BESIDE_DICT = -32,
 };
 #define TYPE_PRE_HEADER (PYR_TYPE_MANAGED_DICT | 1ull << 3)
 
@@ -254,10 +256,47 @@ uint64_t walk_prefix(struct walk *walk, uint64_t at, const struct type *type)
     return size;
 }
 
+/* The attributes of an instance, where they are beside it without a dict: in words, as sys.getsizeof leaves them out.
+ * A block of values that is apart begins with the order in which they were set, and tells how long that part is; how
+ * many values follow is what the class had room for at that time, or has now. */
+static uint64_t attribute_words(struct walk *walk, uint64_t at, const struct type *type)
+{
+    const struct pyr_layout *layout = walk->layout;
+    uint64_t values = 0;
+    switch (layout->managed_dict_kind) {
+    case PYR_MANAGED_DICT_INLINE: {
+        const uint8_t *header =
+            type->flags & PYR_TYPE_INLINE_VALUES ? walk_bytes(walk, at + type->basic_size, 1) : NULL;
+        return header && *header ? (*header + 7u) / 8 + 1 + *header : 0;
+    }
+    case PYR_MANAGED_DICT_TAGGED:
+        values = walk_word(walk, at + (uint64_t)VALUES_OR_DICT);
+        values = values & 1 ? values + 1 : 0;
+        break;
+    case PYR_MANAGED_DICT_TWO_WORDS:
+        values = walk_word(walk, at + (uint64_t)VALUES_BESIDE_DICT);
+        break;
+    default:
+        break;
+    }
+    uint64_t keys = values ? walk_word(walk, type->at + (uint64_t)layout->heaptype_cached_keys) : 0;
+    const uint8_t *before = keys ? walk_bytes(walk, values - 1, 1) : NULL;
+    if (!before || *before < 8 || *before % 8)
+        return 0;
+    uint64_t order = *before, room = walk_word(walk, keys + (uint64_t)layout->dictkeys_usable) +
+                                     walk_word(walk, keys + (uint64_t)layout->dictkeys_nentries);
+    room = room > order - 2 ? order - 2 : room + 9 < order ? order - 9 : room;
+    return order / 8 + room;
+}
+
 uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
 {
     uint64_t size =
         type->measure->measure ? type->measure->measure(walk, at, type, object) : size_plain(walk, at, type);
+    if (object->capacity == PYR_SNAPSHOT_NO_COUNT && (type->flags & PYR_TYPE_MANAGED_DICT) && type->is_class) {
+        uint64_t words = attribute_words(walk, at, type);
+        object->capacity = words ? words : PYR_SNAPSHOT_NO_COUNT;
+    }
     return size + walk_prefix(walk, at, type);
 }
 

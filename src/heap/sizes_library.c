@@ -1,6 +1,7 @@
 /* Types of the standard library's C modules that count what lies outside of their structures, as their __sizeof__ does.
  * All but object->size is left alone. */
 #include "heap/private.h"
+#include "pyobj/type.h"
 
 enum {
     PARTS_MAX = 1 << 16,
@@ -20,6 +21,12 @@ enum {
     BYTESIO_BYTES = 16,
     BUFFERED_FIRST = 64, /* before it there is something else */
     QUEUE_ROOM = 48,
+    PICKLER_MEMO = 16,
+    PICKLER_MEMBERS_END = 64,
+    MEMO_ROOM = 16, /* of its table; an entry has a key and a number */
+    MEMO_SIZE = 32,
+    MEMO_ENTRY = 16,
+    UNPICKLER_MEMO = 24,
     DICT_SIZE = 48,
     INFO_LENGTH = 24, /* what ctypes knows of a type: behind the type from 3.13 on, behind a dict before */
     INFO_ELEMENTS = 48,
@@ -116,7 +123,7 @@ uint64_t size_simple_queue(struct walk *walk, uint64_t at, const struct type *ty
     return type->basic_size + (room < 1ull << 40 ? room * 8 : 0);
 }
 
-/* ---- ctypes ---- */
+/* ---- pickle ---- */
 
 static uint64_t text_size(struct walk *walk, uint64_t at)
 {
@@ -126,6 +133,54 @@ static uint64_t text_size(struct walk *walk, uint64_t at)
         size++;
     return at ? size + 1 : 0;
 }
+
+/* With its memo, and the bytes that it writes to: the only ones among its members. */
+uint64_t size_pickler(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
+{
+    uint64_t size = type->basic_size, memo = walk_word(walk, at + PICKLER_MEMO);
+    uint64_t room = memo ? walk_word(walk, memo + MEMO_ROOM) : 0;
+    (void)object;
+    size += memo && room < 1ull << 40 ? MEMO_SIZE + room * MEMO_ENTRY : 0;
+    for (uint64_t offset = PICKLER_MEMO + 8; offset <= PICKLER_MEMBERS_END; offset += 8) {
+        uint64_t member = walk_word(walk, at + offset);
+        const struct type *of = member ? walk_type_of(walk, member) : NULL;
+        if (of && (of->flags & PYR_TYPE_BYTES))
+            return size + of->basic_size + walk_word(walk, member + (uint64_t)walk->layout->varobject_size);
+    }
+    return size;
+}
+
+/* Where it keeps the line that it reads, and its encoding: after that how errors are handled, its marks, how many there
+ * are, and room for how many. Its structure has changed within versions; each has a size of its own. */
+static const struct unpickler {
+    uint64_t size, line, encoding;
+} unpicklers[] = {{264, 144, 216}, {272, 152, 224}, {296, 152, 240}, {304, 160, 248}};
+
+static const struct unpickler *unpickler_of(const struct type *type)
+{
+    for (size_t i = 0; i < sizeof unpicklers / sizeof *unpicklers; i++)
+        if (unpicklers[i].size == type->solid->basic_size)
+            return &unpicklers[i];
+    return NULL;
+}
+
+uint64_t size_unpickler(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object)
+{
+    const struct unpickler *own = unpickler_of(type);
+    uint64_t memo = walk_word(walk, at + UNPICKLER_MEMO), room = walk_word(walk, at + UNPICKLER_MEMO + 8);
+    uint64_t marks = own ? walk_word(walk, at + own->encoding + 16) : 0;
+    uint64_t marks_room = marks ? walk_word(walk, at + own->encoding + 32) : 0;
+    (void)object;
+    if (!own || room >= 1ull << 40 || marks_room >= 1ull << 40) {
+        walk->size_short = true;
+        return type->basic_size;
+    }
+    return type->basic_size + (memo ? room * 8 : 0) + marks_room * 8 +
+           text_size(walk, walk_word(walk, at + own->line)) + text_size(walk, walk_word(walk, at + own->encoding)) +
+           text_size(walk, walk_word(walk, at + own->encoding + 8));
+}
+
+/* ---- ctypes ---- */
 
 /* Of the description: a text, how many dimensions, their sizes; and of what each field is, ended by NULL. */
 static uint64_t size_info(struct walk *walk, uint64_t format, uint64_t length, uint64_t elements)

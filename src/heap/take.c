@@ -118,6 +118,15 @@ static void note_walk(struct take *take, uint64_t walk_ns)
 
 /* ---- the steps ---- */
 
+/* What a copy cannot be had for, it can be stopped for. */
+static int tell_of_stopping(const struct take *take, int rc, struct pyr_err *err)
+{
+    if (take->options->or_stopped || !err || (rc != PYR_E_LIMIT && rc != PYR_E_UNSUPPORTED))
+        return rc;
+    const struct pyr_err why = *err;
+    return pyr_err_set(err, rc, "%s. Without a copy it can be stopped while it is read: --stop", why.text);
+}
+
 static int make_copy(struct take *take, struct pyr_err *err)
 {
     const struct pyr_copy_options options = {
@@ -126,7 +135,7 @@ static int make_copy(struct take *take, struct pyr_err *err)
     if (rc == 0)
         rc = pyr_python_detect(&take->python, take->target, err);
     if (rc == 0)
-        rc = pyr_copy_make(&take->copy, take->target, &options, err);
+        rc = tell_of_stopping(take, pyr_copy_make(&take->copy, take->target, &options, err), err);
     take->facts.taken_ns = pyr_wall_ns();
     if (rc == PYR_E_AGAIN && take->seen_collecting)
         return pyr_err_set(err, rc,

@@ -157,7 +157,9 @@ static int parse_literal(struct parser *parser, struct pyr_query_value value)
 static int parse_aggregate(struct parser *parser, uint8_t function, uint16_t at)
 {
     int node = new_node(parser, PYR_OP_AGGREGATE, at), argument = PYR_QUERY_NO_NODE;
-    int rc = node < 0 ? node : need_symbol(parser, "(");
+    int rc = node < 0 ? node : take_symbol(parser, "(");
+    if (rc == 0)
+        rc = expected(parser, "( after the name of a function, as in count(),");
     if (rc > 0 && function == PYR_COUNT && at_symbol(parser, "*"))
         rc = next(parser);
     else if (rc > 0 && !(function == PYR_COUNT && at_symbol(parser, ")")))

@@ -44,9 +44,9 @@ class Heap:
         self.next += (size + 15) // 16 * 16
         return address
 
-    def type(self, module, name, instance_dict=0):
+    def type(self, module, name, instance_dict=0, item_size=0):
         full = name if module == "builtins" else f"{module}.{name}"
-        self.types[full] = (self.take(400), module, name, instance_dict)
+        self.types[full] = (self.take(400), module, name, instance_dict, item_size)
         return full
 
     def object(self, type_name, size, **facts):
@@ -99,8 +99,8 @@ class Heap:
 
     def describe(self):
         yield ("facts", self.pid, "3.14.0", "python app.py", self.pause_ns, self.taken_ns)
-        for address, module, name, instance_dict in self.types.values():
-            yield ("type", address, module, name, 16, 0, 512 if instance_dict else 0, instance_dict)
+        for address, module, name, instance_dict, item_size in self.types.values():
+            yield ("type", address, module, name, 16, item_size, 512 if instance_dict else 0, instance_dict)
             yield ("object", address, self.types["type"][0], 400, "-", "-", 0, 0, 0, 2, IMMORTAL | STATIC | TYPE, name)
             yield ("root", ROOTS["static"], "", "", address)
         for o in self.objects:

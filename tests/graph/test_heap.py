@@ -96,6 +96,90 @@ def test_what_is_imported_is_the_last_suspect(tmp_path):
     assert others[0]["text"].endswith("which no single object keeps: mostly classes and the namespaces of modules")
 
 
+def imports(heap):
+    for i in range(60):
+        heap.module(f"framework.part{i}", text=heap.str(f"code {i}", size=20_000))
+
+
+def first_sentence(heap, path):
+    return json.loads(run("heap", heap.write(path), "--json").stdout)["suspects"][0]["text"]
+
+
+def test_what_many_threads_keep_is_told_from_namespaces_and_added_up(tmp_path):
+    """Each of them keeps less than a tenth, in a dict of its own; namespaces are dicts, too."""
+    heap = Heap()
+    imports(heap)
+    for n in range(4):
+        history = heap.list([heap.str(f"{n} {i}", size=2000) for i in range(30 + n)])
+        values = heap.dict({"history": history})
+        thread = heap.dict([(heap.str("_thread._local"), values)])
+        heap.root("thread", thread, f'thread {n} "worker-{n}"', "dict")
+    heap.root("frame", heap.dict({"x": heap.str("other", size=900)}), "main (app.py:3)", "options")
+    assert first_sentence(heap, tmp_path / "x.pyroheap").endswith(
+        "are kept by 5 objects of `dict`, which no single object keeps, 248 KiB of that by 4 such as "
+        "`<thread 3 \"worker-3\">.dict['_thread._local']['history']`, a list of length 33")
+
+
+def test_many_that_c_holds_are_said_to_be(tmp_path):
+    heap = Heap()
+    imports(heap)
+    page = heap.type("app", "Page")
+    for i in range(300):
+        heap.object(page, 2000).extra = 1
+    assert first_sentence(heap, tmp_path / "x.pyroheap").endswith(
+        "300 objects of `app.Page`, which no single object keeps, held from outside of Python's objects, such as by C code")
+
+
+def test_many_that_two_indexes_hold_are_told_with_one_of_them(tmp_path):
+    heap = Heap()
+    imports(heap)
+    page = heap.type("app", "Page")
+    pages = [heap.object(page, 2000) for i in range(300)]
+    for name in ("site", "index"):
+        heap.module(name, PAGES=heap.list(pages))
+    text = first_sentence(heap, tmp_path / "x.pyroheap")
+    assert "300 objects of `app.Page`, which no single object keeps, most of them in `site.PAGES`" in text
+
+
+def test_what_only_a_cache_of_the_interpreter_has_is_garbage(tmp_path):
+    """Such as functions by their version: it does not count. What has a reference more is held."""
+    heap = Heap()
+    functions = [heap.object("function", 160, text=name) for name in ("forgotten", "held")]
+    for function in functions:
+        function.refer("other", function)
+        heap.root("interpreter", function, "interpreter 0")
+        function.referrers -= 1  # the field has none
+    functions[1].extra = 1
+    path = heap.write(tmp_path / "x.pyroheap")
+    rows = json.loads(run("heap", path, "--json", "--query", "select text, garbage from function order by text").stdout)["rows"]
+    assert rows == [["forgotten", True], ["held", False]]
+
+
+def test_slots_save_what_attributes_take_beside_an_instance(tmp_path):
+    """Each has a slot for what any other has; a base in C stays; of ints that do not fit there is no array."""
+    heap = Heap()
+    point, error = heap.type("app", "Point", 1), heap.type("app", "Error", 1)
+    points = [heap.object(point, 48, capacity=6) for _ in range(10)]  # 48 bytes beside it
+    for i, each in enumerate(points):
+        for name in ("x", "y", "z")[:2 + (i > 4)]:
+            each.refer("attribute", heap.str(name), name)
+    number = heap.type("app", "Number", 1, 4)
+    heap.module("numbers", SOME=heap.list([heap.object(number, 200) for _ in range(10)]))
+    errors = []
+    for _ in range(10):
+        each = heap.object(error, 104)
+        errors.append(each.refer("dict", heap.dict({"code": heap.str("c")}, size=184)))
+    heap.module("app", POINTS=heap.list(points), ERRORS=heap.list(errors),
+                WIDE=heap.list([heap.object("int", 40) for _ in range(20)]))
+    found = json.loads(run("heap", heap.write(tmp_path / "x.pyroheap"), "--json").stdout)
+    row = kind_of(found, "instances", "app.Point")
+    assert (row["count"], row["bytes"], row["saved_bytes"]) == (10, 10 * 96, 10 * (96 - 32 - 3 * 8))
+    row = kind_of(found, "instances", "app.Error")
+    assert (row["count"], row["saved_bytes"]) == (10, 10 * (104 + 184 - (104 - 16 + 8)))
+    assert not {"app.Number", "int"} & {row["type"] for row in found["containers"]}
+    assert "numbers" not in {row["kind"] for row in found["containers"]}
+
+
 def test_lines_share_what_is_kept(tmp_path):
     """What most bytes were allocated at, not most objects; of what nobody knows the line of, a part."""
     h = Heap()
@@ -107,6 +191,21 @@ def test_lines_share_what_is_kept(tmp_path):
     assert "107 entries of `app.Blob`, 60 % of that allocated at app.py:3.\n" in run("heap", path, "--suspects").stdout
     suspect = json.loads(run("heap", path, "--json").stdout)["suspects"][0]
     assert suspect["allocated_at"] == "app.py:3" and suspect["allocated_share"] == pytest.approx(0.6)
+
+
+def test_a_block_of_a_free_list_does_not_name_its_line(tmp_path):
+    """A dict may lie in a block that another line has allocated; the str below it cannot."""
+    h = Heap()
+    stale, own = h.site("library.py", "before", 1), h.site("app.py", "keep", 7)
+    entries = [h.dict({"text": h.str(f"{i}", size=500)}) for i in range(50)]
+    for entry in entries:
+        entry.facts["site"] = stale
+    for text in h.objects:
+        if text.type_name == "str":
+            text.facts["site"] = own
+    h.module("app", KEPT=h.list(entries))
+    path = h.write(tmp_path / "x.pyroheap")
+    assert "50 entries of `dict`, allocated at app.py:7.\n" in run("heap", path, "--suspects").stdout
 
 
 def test_cycles_of_several_lines(tmp_path):

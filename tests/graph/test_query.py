@@ -194,6 +194,7 @@ def test_text_is_a_table(app):
     ("select size from * limit 0", 26, "the limit is from 1 to 100000"),
     ("select size from * where size > 12q", 33, "this is no number"),
     ("select size from * order by size limit 5 where size > 1", 42, "in this order"),
+    ("select type, count() from * group by type order by count desc", 58, "( after the name of a function, as in count(), is wanted"),
     ("select * from * group by type", 1, "of groups, name the columns"),
     ("select " + "(" * 60 + "size", 58, "nested too deeply"),
     ("select size from * where " + "size + " * 400 + "1 > 2", None, "the query is too long"),

@@ -350,6 +350,8 @@ def library_streams():
     memo.dump([[i] for i in range(100)])
     undone = pickle.Unpickler(io.BytesIO(pickle.dumps([1, [2]])))
     undone.load()
+    named = pickle.Unpickler(io.BytesIO(pickle.dumps([2.5, [1]], 0)), encoding="latin-1", errors="replace")
+    named.load()
     parser = xml.parsers.expat.ParserCreate()
     parser.StartElementHandler = lambda name, attributes: None
     tree = xml.etree.ElementTree.XMLParser()
@@ -359,7 +361,7 @@ def library_streams():
         xml.etree.ElementTree.SubElement(element, "child").text = "text"
     unzip = zlib.decompressobj()
     unzip.decompress(zlib.compress(b"text" * 100)[:20])
-    return [memo, undone, parser, tree, element, element.iter(), unzip, zlib.compressobj(), bz2.BZ2Compressor(), bz2.BZ2Decompressor(),
+    return [memo, undone, named, parser, tree, element, element.iter(), unzip, zlib.compressobj(), bz2.BZ2Compressor(), bz2.BZ2Decompressor(),
             lzma.LZMACompressor(), lzma.LZMADecompressor(), hashlib.sha256(b"x"), hashlib.md5(), hashlib.blake2b(), hashlib.sha3_256(),
             hmac.new(b"k", b"m", "sha256"), codecs.getincrementalencoder("utf-8")(), codecs.getincrementaldecoder("shift_jis")(),
             csv.writer(io.StringIO()), csv.reader(["a,b"], "excel"), json.scanner.make_scanner(json.JSONDecoder()), json.JSONDecoder(),
@@ -427,6 +429,10 @@ def make_library():
     keep.append([library_io(), library_database(), loop.run_until_complete(library_tasks()), library_streams(), library_system(), library_functions()])
 
 
+def never_called():
+    pass
+
+
 def make_sizes():
     """What CPython's own test_sys sizes, beside what is above."""
     def inner():
@@ -450,6 +456,10 @@ def make_sizes():
         values += [int | str]
     if sys.version_info >= (3, 11):
         values += [BaseExceptionGroup("x", [ValueError(1)]), ExceptionGroup("x", [ValueError([])]), inner.__code__.co_positions(), inner.__code__.co_lines()]
+    if sys.version_info >= (3, 14):  # a word that is never set: it may hold anything, such as the address of this
+        no_object = array.array("Q", [1, id(bytes), 77_777] + [0] * 10_000)
+        keep.append((no_object, never_called.__code__))
+        ctypes.c_uint64.from_address(id(never_called.__code__) + 184).value = no_object.buffer_info()[0]
     waiting = queue.SimpleQueue()
     for number in range(30):
         waiting.put(number)

@@ -62,17 +62,36 @@ static bool is_imported(const struct pyr_heap *heap, uint32_t object)
            pyr_heap_is_namespace(heap, object);
 }
 
-/* That is most of what the many of its type keep, of those that no object keeps. */
-static bool mostly_imported(const struct pyr_heap *heap, const struct pyr_suspect *suspect)
+/* Of the many of a type that no object keeps, those that are imported, or those that are not. What a single one of them
+ * keeps has been told of where it is big. */
+struct many {
+    struct pyr_suspect suspect;
+    struct pyr_site_vote vote;
+};
+
+static int add_one(struct pyr_heap *heap, struct many *many, uint32_t object)
+{
+    struct pyr_suspect *suspect = &many->suspect;
+    const uint64_t *retained = heap->graph->retained;
+    suspect->retained += retained[object];
+    suspect->entries_retained = suspect->retained;
+    suspect->entries++;
+    if (suspect->entry == PYR_SNAPSHOT_NONE || retained[object] > retained[suspect->entry])
+        suspect->entry = object;
+    return heap->snapshot->site ? pyr_site_vote_kept(&many->vote, heap->graph, &heap->children, object) : 0;
+}
+
+static int gather(struct pyr_heap *heap, uint32_t type, struct many *plain, struct many *imported)
 {
     const struct pyr_graph *graph = heap->graph;
-    uint64_t imported = 0;
-    for (uint32_t c = heap->children.at[graph->objects]; c < heap->children.at[graph->objects + 1]; c++) {
+    uint64_t big = (uint64_t)(SHARE * (double)graph->bytes);
+    int rc = 0;
+    for (uint32_t c = heap->children.at[graph->objects]; rc == 0 && c < heap->children.at[graph->objects + 1]; c++) {
         uint32_t object = heap->children.list[c];
-        if (pyr_graph_type(graph, object) == suspect->type && is_imported(heap, object))
-            imported += graph->retained[object];
+        if (pyr_graph_type(graph, object) == type && graph->retained[object] < big)
+            rc = add_one(heap, is_imported(heap, object) ? imported : plain, object);
     }
-    return imported > suspect->retained / 2;
+    return rc;
 }
 
 static bool comes_before(const struct pyr_suspect *a, const struct pyr_suspect *b)
@@ -114,16 +133,50 @@ static int accuse_garbage(struct pyr_heap *heap, struct pyr_vec *suspects)
     return rc;
 }
 
-/* Insertion once more, of each into those before it. */
-static void put_imported_last(struct pyr_heap *heap, struct pyr_vec *suspects)
+static int tell_of(struct pyr_heap *heap, struct pyr_vec *suspects, struct many *many)
 {
-    size_t count = suspects->count;
-    suspects->count = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct pyr_suspect suspect = *((struct pyr_suspect *)suspects->items + i);
-        suspect.imported = suspect.object == PYR_SNAPSHOT_NONE && mostly_imported(heap, &suspect);
-        insert(suspects, &suspect); /* there is room */
+    if ((double)many->suspect.retained < SHARE * (double)heap->graph->bytes)
+        return 0;
+    int rc = pyr_site_vote_result(&many->vote, heap->graph->site_lines, &many->suspect.site);
+    return rc == 0 ? insert(suspects, &many->suspect) : rc;
+}
+
+/* Two suspects, or one, if together they are enough only. */
+static int insert_many(struct pyr_heap *heap, struct pyr_vec *suspects, struct pyr_suspect suspect)
+{
+    struct pyr_suspect none = suspect;
+    none.entries = none.entries_retained = none.retained = 0;
+    none.entry = PYR_SNAPSHOT_NONE;
+    struct many plain = {.suspect = none}, imported = {.suspect = none};
+    imported.suspect.imported = true;
+    size_t before = suspects->count;
+    int rc = gather(heap, suspect.type, &plain, &imported);
+    if (rc == 0)
+        rc = tell_of(heap, suspects, &plain);
+    if (rc == 0)
+        rc = tell_of(heap, suspects, &imported);
+    if (rc == 0 && suspects->count == before) {
+        suspect.imported = imported.suspect.retained > plain.suspect.retained;
+        suspect.entry = plain.suspect.entry;
+        rc = insert(suspects, &suspect);
     }
+    pyr_site_vote_release(&plain.vote);
+    pyr_site_vote_release(&imported.vote);
+    return rc;
+}
+
+/* The most first, and what is imported last. */
+static int put_in_order(struct pyr_heap *heap, struct pyr_vec *suspects)
+{
+    struct pyr_vec found = *suspects;
+    int rc = 0;
+    *suspects = PYR_VEC(struct pyr_suspect);
+    for (size_t i = 0; rc == 0 && i < found.count; i++) {
+        struct pyr_suspect *suspect = PYR_VEC_AT(&found, struct pyr_suspect, i);
+        rc = suspect->object == PYR_SNAPSHOT_NONE ? insert_many(heap, suspects, *suspect) : insert(suspects, suspect);
+    }
+    pyr_vec_release(&found);
+    return rc;
 }
 
 int pyr_heap_suspects(struct pyr_heap *heap, struct pyr_vec *suspects)
@@ -133,7 +186,7 @@ int pyr_heap_suspects(struct pyr_heap *heap, struct pyr_vec *suspects)
         return rc;
     rc = pyr_suspects_find(heap->graph, &heap->children, SHARE, suspects);
     if (rc == 0)
-        put_imported_last(heap, suspects);
+        rc = put_in_order(heap, suspects);
     if (rc == 0)
         rc = accuse_garbage(heap, suspects);
     if (rc == 0)
@@ -170,6 +223,123 @@ static void put_entries(struct pyr_heap *heap, const struct pyr_suspect *suspect
         fprintf(out, " such as `%s`", pyr_heap_object(heap, function));
 }
 
+/* ---- the many ---- */
+
+#define LEADS 0.8      /* a child with so much of what an object keeps: the object only leads to it */
+#define ALIKE_MAX 256u /* so many of the biggest are compared */
+
+static uint32_t follow(struct pyr_heap *heap, uint32_t object)
+{
+    const uint64_t *retained = heap->graph->retained;
+    uint32_t child;
+    while (pyr_children_biggest(&heap->children, heap->graph, object, &child, 1) &&
+           (double)retained[child] >= LEADS * (double)retained[object])
+        object = child;
+    return object;
+}
+
+/* What is at the end of where one of them leads: its name, and what it has. */
+static void put_where(struct pyr_heap *heap, uint32_t object, FILE *out)
+{
+    uint32_t end = follow(heap, object);
+    char count[PYR_FIGURE];
+    uint64_t length = pyr_snapshot_form(heap->snapshot, end)->length;
+    fprintf(out, "`%s`, a %s", pyr_heap_path(heap, end), pyr_heap_type(heap, pyr_graph_type(heap->graph, end)));
+    if (length != PYR_SNAPSHOT_NO_COUNT)
+        fprintf(out, " of length %s", pyr_heap_count(count, length));
+}
+
+/* How an object is come to from the one before it, or from outside: of those that are alike it is the same. */
+static void copy_step(struct pyr_heap *heap, uint32_t object, char step[64])
+{
+    enum pyr_name_state state = PYR_NAME_PLAIN;
+    uint32_t from = heap->paths.from[object];
+    const struct pyr_graph_root *root = from < PYR_GRAPH_ROOT ? NULL : pyr_paths_root(&heap->paths, object);
+    const char *name = from < PYR_GRAPH_ROOT ? pyr_heap_step(heap, from, object, &state)
+                       : root && root->row != PYR_GRAPH_HELD
+                           ? pyr_heap_text(heap, heap->snapshot->root_rows[root->row].name)
+                           : "";
+    snprintf(step, 64, "%s", name);
+}
+
+struct alike {
+    uint64_t count, retained;
+};
+
+/* Of the biggest objects that no single one keeps: those of the type of one that are come to as that is. */
+static struct alike count_alike(struct pyr_heap *heap, uint32_t object)
+{
+    uint32_t big[ALIKE_MAX];
+    uint32_t count = pyr_children_biggest(&heap->children, heap->graph, heap->graph->objects, big, ALIKE_MAX);
+    struct alike alike = {0};
+    char step[64], other[64];
+    copy_step(heap, object, step);
+    for (uint32_t i = 0; i < count; i++) {
+        if (pyr_graph_type(heap->graph, big[i]) != pyr_graph_type(heap->graph, object) || is_imported(heap, big[i]))
+            continue;
+        copy_step(heap, big[i], other);
+        if (strcmp(step, other) == 0) {
+            alike.count++;
+            alike.retained += heap->graph->retained[big[i]];
+        }
+    }
+    return alike;
+}
+
+/* The object from which most of them are come to; ROOT: they are held from outside; NONE: there is no such one. */
+static uint32_t common_referrer(struct pyr_heap *heap, const struct pyr_suspect *suspect)
+{
+    const struct pyr_graph *graph = heap->graph;
+    const uint32_t *at = heap->children.at, *list = heap->children.list;
+    uint32_t best = PYR_SNAPSHOT_NONE;
+    uint64_t lead = 0, share = 0;
+    for (int pass = 0; pass < 2; pass++) /* a majority vote, and whether it is one */
+        for (uint32_t c = at[graph->objects]; c < at[graph->objects + 1]; c++) {
+            uint32_t object = list[c], from = heap->paths.from[object];
+            if (pyr_graph_type(graph, object) != suspect->type || is_imported(heap, object))
+                continue;
+            if (pass) {
+                share += from == best ? graph->retained[object] : 0;
+            } else if (from == best) {
+                lead += graph->retained[object];
+            } else if (lead >= graph->retained[object]) {
+                lead -= graph->retained[object];
+            } else {
+                best = from;
+                lead = graph->retained[object] - lead;
+            }
+        }
+    return share > suspect->retained / 2 ? best : PYR_SNAPSHOT_NONE;
+}
+
+static void put_many(struct pyr_heap *heap, const struct pyr_suspect *suspect, FILE *out)
+{
+    char figure[PYR_FIGURE], count[PYR_FIGURE];
+    fprintf(out, "%s objects of `%s`, which no single object keeps", pyr_heap_count(figure, suspect->entries),
+            pyr_heap_type(heap, suspect->type));
+    if (suspect->imported) {
+        fputs(": mostly classes and the namespaces of modules", out);
+        return;
+    }
+    uint32_t referrer = common_referrer(heap, suspect);
+    const struct pyr_graph_root *why =
+        suspect->entry == PYR_SNAPSHOT_NONE ? NULL : pyr_paths_root(&heap->paths, suspect->entry);
+    if (referrer == PYR_GRAPH_ROOT && why && why->row == PYR_GRAPH_HELD) {
+        fputs(", held from outside of Python's objects, such as by C code", out);
+    } else if (referrer < PYR_GRAPH_ROOT) {
+        fprintf(out, ", most of them in `%s`", pyr_heap_path(heap, referrer));
+    } else if (suspect->entry != PYR_SNAPSHOT_NONE) {
+        struct alike alike = count_alike(heap, suspect->entry);
+        bool is_most = alike.count < suspect->entries && alike.retained > suspect->retained / 2;
+        if (is_most && alike.count > 1)
+            fprintf(out, ", %s of that by %s such as ", pyr_heap_bytes(figure, alike.retained),
+                    pyr_heap_count(count, alike.count));
+        else
+            fputs(is_most ? ", most of it by " : ", such as ", out);
+        put_where(heap, suspect->entry, out);
+    }
+}
+
 /* What no Python object keeps has to be told of: nothing else leads to it. */
 static void put_beginning(struct pyr_heap *heap, const struct pyr_suspect *suspect, FILE *out)
 {
@@ -190,15 +360,13 @@ static void put_garbage(struct pyr_heap *heap, const struct pyr_suspect *suspect
 
 void pyr_heap_put_suspect(struct pyr_heap *heap, const struct pyr_suspect *suspect, FILE *out)
 {
-    char bytes[PYR_FIGURE], count[PYR_FIGURE];
+    char bytes[PYR_FIGURE];
     fprintf(out, "%s (%.0f %%) are %s", pyr_heap_bytes(bytes, suspect->retained),
             pyr_heap_share(heap, suspect->retained), suspect->garbage ? "" : "kept by ");
     if (suspect->garbage) {
         put_garbage(heap, suspect, out);
     } else if (suspect->object == PYR_SNAPSHOT_NONE) {
-        fprintf(out, "%s objects of `%s`, which no single object keeps%s", pyr_heap_count(count, suspect->entries),
-                pyr_heap_type(heap, suspect->type),
-                suspect->imported ? ": mostly classes and the namespaces of modules" : "");
+        put_many(heap, suspect, out);
     } else {
         const char *role = pyr_paths_role(&heap->paths, suspect->object);
         fprintf(out, "one %s, `%s`%s%s", pyr_heap_type(heap, suspect->type), pyr_heap_path(heap, suspect->object),
