@@ -85,8 +85,7 @@ static struct place rare_place(const void *tstate)
     if (site == PYR_SITE_NO_FRAME)
         note_end();
     else if (site != PYR_SITE_OTHER && pyr_at(tstate, pyr_inside.tstate_interp) == pyr_main_heap.interpreter)
-        pyr_collector_enter(
-            &pyr_main_heap); /* not before Python code is known to run: the interpreter may not be ready */
+        pyr_collector_enter(&pyr_main_heap); /* Python code is known to run: before, gc may not be ready */
     return place_of(&pyr_main_heap, site);
 }
 

@@ -99,7 +99,8 @@ def test_address_space_ends(ground):
     plain, less = (told(ground, program, limit) for limit in (80, 80 - room))
     for padding in range(0, 8000, 200 if SOAK else 2500):
         done = ground.run(program, "80", env={"PADDING": "x" * padding})
-        assert (done.returncode, done.stderr) == (0, b"")
+        # A collection in the very moment without memory finds none for what it tells its callbacks, of which ours is one.
+        assert done.returncode == 0 and (not done.stderr or b"Exception ignored on invoking gc callbacks" in done.stderr)
         ours = json.loads(done.stdout)
         assert ours[-1] == plain[-1] == 50000
         for kind in range(3):
