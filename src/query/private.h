@@ -158,7 +158,7 @@ double pyr_query_double(struct pyr_query_value value);
 /* Of two numbers, or two texts; none comes before all. */
 int pyr_query_compare(struct pyr_query_value a, struct pyr_query_value b);
 struct pyr_query_value pyr_query_arithmetic(enum pyr_query_op op, struct pyr_query_value a, struct pyr_query_value b);
-bool pyr_query_like(struct pyr_query_value text, struct pyr_query_value pattern); /* "*" is any text */
+bool pyr_query_like(struct pyr_query_value text, struct pyr_query_value pattern); /* "*" and "%" are any text */
 
 /* ---- aggregate.c ---- */
 

@@ -100,12 +100,17 @@ struct pyr_query_value pyr_query_arithmetic(enum pyr_query_op op, struct pyr_que
 
 /* ---- patterns ---- */
 
+static bool is_any_text(char c)
+{
+    return c == '*' || c == '%'; /* as in shells, or as in SQL */
+}
+
 /* Where it fails, the last star takes one byte more: earlier ones need not be tried again. */
 bool pyr_query_like(struct pyr_query_value text, struct pyr_query_value pattern)
 {
     size_t t = 0, p = 0, star = SIZE_MAX, taken = 0;
     while (t < text.size) {
-        if (p < pattern.size && pattern.text[p] == '*') {
+        if (p < pattern.size && is_any_text(pattern.text[p])) {
             star = p++;
             taken = t;
         } else if (p < pattern.size && pattern.text[p] == text.text[t]) {
@@ -118,7 +123,7 @@ bool pyr_query_like(struct pyr_query_value text, struct pyr_query_value pattern)
             return false;
         }
     }
-    while (p < pattern.size && pattern.text[p] == '*')
+    while (p < pattern.size && is_any_text(pattern.text[p]))
         p++;
     return p == pattern.size;
 }

@@ -93,6 +93,7 @@ EXPRESSIONS = [  # (in the language, in Python; None as in the language: never l
     ("type in ('list', 'dict') and size < 1k", lambda o: o["type"] in ("list", "dict") and o["size"] < 1024),
     ("type not in ('list', 'dict') or refs = 2", lambda o: o["type"] not in ("list", "dict") or o["refs"] == 2),
     ("text like 'k*7'", lambda o: o["text"] is not None and fnmatch.fnmatchcase(o["text"], "k*7")),
+    ("text like 'k%7'", lambda o: o["text"] is not None and fnmatch.fnmatchcase(o["text"], "k*7")),
     ("text not like '*1*'", lambda o: not (o["text"] is not None and "1" in o["text"])),
     ("text like '*k*1*'", lambda o: o["text"] is not None and fnmatch.fnmatchcase(o["text"], "*k*1*")),
     ("gen = none", lambda o: o["gen"] is None),

@@ -65,7 +65,7 @@ def is_interned(said, item):
 
 def check_edges(walk, said, exact):
     """exact: whatever the type. Else guessed ones may be wrong, and are few."""
-    wrong = collections.Counter()
+    wrong, examples = collections.Counter(), []
     flagged = 0
     for address, item in said.items():
         found = walk.objects.get(address)
@@ -75,7 +75,9 @@ def check_edges(walk, said, exact):
             flagged += 1
         elif found.shown() != collections.Counter(item.referents):
             wrong[item.kind] += 1
-    assert wrong == {}
+            told = collections.Counter(item.referents)
+            examples.append((item.kind, hex(address), "too many", found.shown() - told, "missing", told - found.shown()))
+    assert wrong == {}, examples[:5]
     assert flagged < len(said) / 100
 
 
