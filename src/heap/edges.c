@@ -59,15 +59,13 @@ static bool is_likely(struct walk *walk, const struct pyr_mirror_region *region,
     const struct type *type = walk_type_of(walk, at);
     if (!type || !is_plausible(walk, at, type))
         return false;
-    if (walk->sweep->list_head && type->is_gc && collector_is_linked(walk, at))
-        return true; /* perhaps in the list that is not gone through; what is in another one is found already */
     if (region->is_module) {
         int32_t count = walk_int(walk, at + (uint64_t)walk->layout->object_refcnt);
         return type->is_metatype ? walk_type(walk, at) != NULL : !walk->has_immortals || count < 0;
     }
     if (type->is_metatype && !walk_type(walk, at))
         return false;
-    return !type->is_gc || !walk_word(walk, at - GC_HEAD);
+    return !type->is_gc || !walk_word(walk, at - GC_HEAD); /* it is in no list */
 }
 
 bool walk_guess(struct walk *walk, uint64_t at)
