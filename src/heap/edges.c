@@ -53,19 +53,28 @@ static bool is_plausible(struct walk *walk, uint64_t at, const struct type *type
     return pyr_mirror_region(&walk->mirror, at + size - 1) != NULL;
 }
 
+bool walk_is_static_type(struct walk *walk, uint64_t at, const struct type *type)
+{
+    return type->is_metatype && !(walk_word(walk, at + (uint64_t)walk->layout->type_flags) & PYR_TYPE_HEAP);
+}
+
+/* Those in a file's data have none, nor have static types in what malloc gave, such as those of NumPy's dtypes. */
+static bool has_gc_head(struct walk *walk, const struct pyr_mirror_region *region, uint64_t at, const struct type *type)
+{
+    return type->is_gc && !region->is_module && !walk_is_static_type(walk, at, type);
+}
+
 /* What is only guessed to be an object has to look more like one. */
 static bool is_likely(struct walk *walk, const struct pyr_mirror_region *region, uint64_t at)
 {
     const struct type *type = walk_type_of(walk, at);
     if (!type || !is_plausible(walk, at, type))
         return false;
-    if (region->is_module) {
-        int32_t count = walk_int(walk, at + (uint64_t)walk->layout->object_refcnt);
-        return type->is_metatype ? walk_type(walk, at) != NULL : !walk->has_immortals || count < 0;
-    }
     if (type->is_metatype && !walk_type(walk, at))
         return false;
-    return !type->is_gc || !walk_word(walk, at - GC_HEAD); /* it is in no list */
+    if (region->is_module && !type->is_metatype)
+        return !walk->has_immortals || walk_int(walk, at + (uint64_t)walk->layout->object_refcnt) < 0;
+    return !has_gc_head(walk, region, at, type) || !walk_word(walk, at - GC_HEAD); /* it is in no list */
 }
 
 bool walk_guess(struct walk *walk, uint64_t at)
@@ -93,7 +102,7 @@ static bool may_be_left_out(struct walk *walk, uint64_t to)
 {
     const struct type *type = walk_type_of(walk, to);
     const struct pyr_mirror_region *region = pyr_mirror_region(&walk->mirror, to);
-    return type && region && (!type->is_gc || (!region->is_module && !walk_word(walk, to - GC_HEAD)));
+    return type && region && (!type->is_gc || (has_gc_head(walk, region, to, type) && !walk_word(walk, to - GC_HEAD)));
 }
 
 bool walk_maybe_edge(struct walk *walk, uint64_t to, unsigned kind, pyr_snapshot_text label)
@@ -331,11 +340,6 @@ static void other_shown(struct walk *walk)
     for (size_t i = 0; i < walk->shown.count; i++)
         if (shown_has(walk, walk->shown.items[i]))
             push_edge(walk, walk->shown.items[i], PYR_EDGE_OTHER, 0);
-}
-
-bool walk_is_static_type(struct walk *walk, uint64_t at, const struct type *type)
-{
-    return type->is_metatype && !(walk_word(walk, at + (uint64_t)walk->layout->type_flags) & PYR_TYPE_HEAP);
 }
 
 /* The part of an object that its class has from a type that C made. */

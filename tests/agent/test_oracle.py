@@ -71,13 +71,17 @@ def with_moments(name):
     return text.replace(end + "\n", end + more + "\n"), scale, call
 
 
+# By how many bytes the peak of one program differs from run to run: by what its threads happen to have at the same time.
+BY_CHANCE = {"threads": 16384}
+
+
 @pytest.mark.parametrize("name", MOMENTS)
 def test_workloads(ground, name):
     scale = MOMENTS[name][1]
     ours, lines, above = compare(ground, WORKLOADS / (name + ".py"), scale)
     assert lines
     assert {place: pair for place, pair in lines.items() if abs(pair[0][1] - pair[1][1]) > HANDED_ON} == {}
-    assert abs(ours.peak_bytes - ours.total().live_bytes - above) < 0.001 * ours.peak_bytes
+    assert abs(ours.peak_bytes - ours.total().live_bytes - above) < 0.001 * ours.peak_bytes + BY_CHANCE.get(name, 0)
 
 
 def beside(ground, name, mode):

@@ -274,6 +274,21 @@ PAIR(VisitsNoObject, visits_no_object, Py_TPFLAGS_HAVE_GC);
 PAIR(Recurses, recurses, Py_TPFLAGS_HAVE_GC);
 PAIR(Refuses, refuses, Py_TPFLAGS_HAVE_GC);
 
+/* ---- a static type in what malloc gave: it has no head of the collector's, whatever stands before it ---- */
+
+/* Its __new__, through which alone it is referred to. */
+static PyObject *loose_type_new(void)
+{
+    struct {
+        uintptr_t before[2];
+        PyTypeObject type;
+    } *loose = malloc(sizeof *loose);
+    loose->before[0] = loose->before[1] = (uintptr_t)loose;
+    loose->type = pair_Untraversed;
+    loose->type.tp_name = "extension.Loose";
+    return PyType_Ready(&loose->type) < 0 ? NULL : PyObject_GetAttrString((PyObject *)&loose->type, "__new__");
+}
+
 /* ---- the module ---- */
 
 static PyObject *arm(PyObject *self, PyObject *nothing)
@@ -298,7 +313,9 @@ PyMODINIT_FUNC PyInit_extension(void)
     static PyTypeObject *const types[] = {
         &deep_type,          &listing_type,  &pair_Untraversed,    &pair_Crashes,        &pair_Hangs,
         &pair_VisitsForEver, &pair_Recurses, &pair_CallsTheSystem, &pair_VisitsNoObject, &pair_Refuses};
-    PyObject *made = PyModule_Create(&module);
+    PyObject *made = PyModule_Create(&module), *loose_new = loose_type_new(); /* before the type it copies is ready */
+    if (made)
+        PyModule_AddObject(made, "loose_new", loose_new);
     for (size_t i = 0; made && i < sizeof types / sizeof *types; i++) {
         if (PyType_Ready(types[i]) < 0)
             return NULL;

@@ -63,6 +63,10 @@ def is_interned(said, item):
         other not in said or said[other].kind == "str" for other in item.referents)
 
 
+def kinds(said, differ):
+    return [(hex(to), said[to].kind if to in said else "?", count) for to, count in differ.items()]
+
+
 def check_edges(walk, said, exact):
     """exact: whatever the type. Else guessed ones may be wrong, and are few."""
     wrong, examples = collections.Counter(), []
@@ -76,7 +80,8 @@ def check_edges(walk, said, exact):
         elif found.shown() != collections.Counter(item.referents):
             wrong[item.kind] += 1
             told = collections.Counter(item.referents)
-            examples.append((item.kind, hex(address), "too many", found.shown() - told, "missing", told - found.shown()))
+            examples.append((item.kind, hex(address), "too many", kinds(said, found.shown() - told),
+                             "missing", kinds(said, told - found.shown())))
     assert wrong == {}, examples[:5]
     assert flagged < len(said) / 100
 

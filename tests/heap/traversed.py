@@ -44,6 +44,7 @@ keep[-3].own(["alone"])
 keep[-2].attribute = [1]
 keep += [extension.Untraversed([n], "other %d" % n) for n in range(50)]
 keep += [getattr(extension, name)([n], "other %d" % n) for name in WRONG for n in range(20)]
+keep.append(extension.loose_new)
 gc.collect()
 gc.disable()
 folder = os.path.dirname(os.path.abspath(__file__))
