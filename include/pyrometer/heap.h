@@ -10,8 +10,11 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+struct pyr_snapshot; /* an open one */
+
 struct pyr_heap_take_options {
     bool force;      /* overwrite the file, when the new snapshot is complete */
+    bool keep_open;  /* leave it open, for a report that need not read it anew */
     bool or_stopped; /* where the process cannot be copied (no memory, no more processes, a seccomp filter …), read it
                       * itself, stopped meanwhile, for ten seconds at most */
     /* Called now and then with the number of objects so far; ends it (PYR_E_AGAIN) by returning non-zero. NULL: none.
@@ -26,11 +29,15 @@ struct pyr_heap_taken {
     uint64_t guessed;  /* objects whose references were found by what looks like one */
     uint64_t pause_ns; /* that the process stood still for */
     uint64_t walk_ns;
-    uint64_t copied_bytes;  /* that the process wrote to meanwhile, so that the system had to copy them for it */
-    uint64_t missing_bytes; /* of a core file: that should be in it, but it was cut short */
-    bool stopped;           /* it was read itself, not a copy */
-    char reason[256];       /* why; "" for a copy */
+    uint64_t copied_bytes;     /* that the process wrote to meanwhile, so that the system had to copy them for it */
+    uint64_t missing_bytes;    /* of a core file: that should be in it, but it was cut short */
+    bool stopped;              /* it was read itself, not a copy */
+    char reason[256];          /* why; "" for a copy */
+    struct pyr_snapshot *open; /* keep_open: what was written; else NULL */
 };
+
+/* Closes what was left open. Nothing to do after a failure. */
+void pyr_heap_taken_release(struct pyr_heap_taken *taken);
 
 /* Takes a snapshot of every object of a Python process. The process stands still while the kernel copies its page
  * tables, and runs on while the copy is read (docs/snapshot.md). options and taken may be NULL.
@@ -41,9 +48,9 @@ int pyr_heap_take(pid_t pid, const char *path, const struct pyr_heap_take_option
                   struct pyr_heap_taken *taken, struct pyr_err *err);
 
 /* The same of a core file (the kernel's, or one of gdb's gcore). Memory that is not in it, because mapped files have
- * it, is read from these: below the directory root (NULL: "/"), where their first page is as it was. Of options, force
- * and progress count. PYR_E_FORMAT: no core file, or damaged; PYR_E_NOT_PYTHON, PYR_E_UNSUPPORTED, as above, also where
- * a file is not there any more; PYR_E_EXISTS …. */
+ * it, is read from these: below the directory root (NULL: "/"), where their first page is as it was. Of options, force,
+ * keep_open and progress count. PYR_E_FORMAT: no core file, or damaged; PYR_E_NOT_PYTHON, PYR_E_UNSUPPORTED, as above,
+ * also where a file is not there any more; PYR_E_EXISTS …. */
 int pyr_heap_take_core(const char *core, const char *root, const char *path,
                        const struct pyr_heap_take_options *options, struct pyr_heap_taken *taken, struct pyr_err *err);
 
@@ -74,7 +81,8 @@ struct pyr_heap_report_options {
                        * text */
     unsigned limit;   /* rows of tables; 0: default */
     bool colour;
-    bool json; /* QUERY: JSON, not a table */
+    bool json;                 /* QUERY: JSON, not a table */
+    struct pyr_snapshot *open; /* what pyr_heap_take has left open of the file: borrowed; NULL: the file is read */
 };
 
 /* Writes what a snapshot says to out. PYR_E_NOT_FOUND: no such file, type or object; PYR_E_FORMAT: no snapshot, or

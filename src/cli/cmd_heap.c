@@ -119,21 +119,21 @@ struct source {
     const char *core; /* NULL: the process */
 };
 
-static int take(const struct pyr_cmd *cmd, const struct source *source, const char *file, const struct heap_args *args)
+static int take(const struct pyr_cmd *cmd, const struct source *source, const char *file, const struct heap_args *args,
+                struct pyr_heap_taken *taken)
 {
     struct taking taking = {.show = isatty(STDERR_FILENO) && !args->quiet};
     const struct pyr_heap_take_options options = {
-        .force = args->force, .or_stopped = args->stop, .progress = go_on, .context = &taking};
-    struct pyr_heap_taken taken;
+        .force = args->force, .keep_open = true, .or_stopped = args->stop, .progress = go_on, .context = &taking};
     struct pyr_err err = {0};
     int rc = pyr_signals_take(&taking.signals, &err);
     if (rc == 0) {
-        rc = source->core ? pyr_heap_take_core(source->core, args->root, file, &options, &taken, &err)
-                          : pyr_heap_take(source->pid, file, &options, &taken, &err);
+        rc = source->core ? pyr_heap_take_core(source->core, args->root, file, &options, taken, &err)
+                          : pyr_heap_take(source->pid, file, &options, taken, &err);
         if (taking.show)
             fputs("\r\033[K", stderr);
         if (rc == 0 && !args->quiet)
-            say_taken(&taken, file, source->core != NULL);
+            say_taken(taken, file, source->core != NULL);
         pyr_signals_restore(&taking.signals); /* ends here by a signal that came when all was written */
     }
     return rc < 0 ? pyr_say_failed(cmd, &err, rc) : PYR_EXIT_DONE;
@@ -162,9 +162,13 @@ static int take_and_show(const struct pyr_cmd *cmd, const struct source *source,
     char *file = args->output ? strdup(args->output) : default_file(source);
     if (!file)
         return pyr_say_failed(cmd, NULL, PYR_E_NOMEM);
-    int status = take(cmd, source, file, args);
-    if (status == PYR_EXIT_DONE)
+    struct pyr_heap_taken taken;
+    int status = take(cmd, source, file, args, &taken);
+    if (status == PYR_EXIT_DONE) {
+        options->open = taken.open;
         status = report_to(cmd, file, options, args->dot, args->force);
+        pyr_heap_taken_release(&taken);
+    }
     free(file);
     return status;
 }

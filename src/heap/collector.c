@@ -19,6 +19,7 @@ enum {
     LAST_SIZE = 64, /* … with the time, then what was counted until then */
     LAST_COUNTS = 16,
     LAST_INDEX_SIZE = 8, /* behind them: which is the newest */
+    LONG = 1 << 15,      /* of lists as long as this it is not asked which is longer */
 };
 
 static uint64_t link_at(struct walk *walk, uint64_t at)
@@ -44,7 +45,7 @@ int collector_find(struct walk *walk, uint64_t interp, struct collector *collect
     const struct pyr_layout *layout = walk->layout;
     uint64_t state = PYR_HAS(layout, interp_gc) ? interp + (uint64_t)layout->interp_gc
                                                 : walk->view.python->runtime.v + (uint64_t)layout->runtime_gc;
-    *collector = (struct collector){.state = state};
+    *collector = (struct collector){.state = state, .left = UINT32_MAX};
     for (uint64_t offset = 0; offset < STATE_MAX; offset += 4) {
         uint64_t first = state + offset, after = first + GENERATIONS * GENERATION_SIZE;
         if (!is_head(walk, first) || !is_head(walk, first + GENERATION_SIZE) ||
@@ -68,6 +69,7 @@ struct way {
 
 struct marking {
     const struct collector *collector;
+    unsigned left; /* the list that is not marked; else more than there are */
     struct way forward[GENERATIONS + 1], backward[GENERATIONS + 1];
 };
 
@@ -95,14 +97,16 @@ static void mark_forward(struct walk *walk, void *context)
 {
     struct marking *marking = context;
     for (unsigned i = 0; i <= GENERATIONS; i++)
-        mark_list(walk, marking->collector->heads[i], 0, i, &marking->forward[i]);
+        if (i != marking->left)
+            mark_list(walk, marking->collector->heads[i], 0, i, &marking->forward[i]);
 }
 
 static void mark_backward(struct walk *walk, void *context)
 {
     struct marking *marking = context;
     for (unsigned i = GENERATIONS + 1; i-- > 0;)
-        mark_list(walk, marking->collector->heads[i], 8, i, &marking->backward[i]);
+        if (i != marking->left)
+            mark_list(walk, marking->collector->heads[i], 8, i, &marking->backward[i]);
 }
 
 /* One came to the end, or they met. */
@@ -112,11 +116,86 @@ static bool is_whole(uint64_t head, const struct way *forward, const struct way 
            (helped && (backward->stop == head || (forward->stop == backward->last && backward->stop == forward->last)));
 }
 
+/* ---- the longest list, which is not gone through ---- */
+
+/* That which goes on when the others have ended, or is long as others are. */
+static unsigned longest_list(struct walk *walk, const struct collector *collector)
+{
+    uint64_t nodes[GENERATIONS + 1];
+    unsigned left = GENERATIONS + 1, last = GENERATIONS - 1;
+    memcpy(nodes, collector->heads, sizeof nodes);
+    for (unsigned n = 0; n < LONG && left > 1; n++) {
+        left = 0;
+        for (unsigned i = 0; i <= GENERATIONS; i++) {
+            nodes[i] = nodes[i] ? link_at(walk, nodes[i]) : 0;
+            nodes[i] = nodes[i] == collector->heads[i] ? 0 : nodes[i];
+            left += nodes[i] != 0;
+            last = nodes[i] ? i : last;
+        }
+    }
+    return last;
+}
+
+/* Whether it was not known that there is an object. */
+static bool find_node(struct walk *walk, uint64_t node)
+{
+    uint64_t at = node + HEAD_SIZE;
+    struct pyr_mirror_region *region = at % 8 ? NULL : pyr_mirror_region(&walk->mirror, at);
+    if (region && pyr_mirror_has(region, PYR_MARK_FOUND, at))
+        return false;
+    if (!region || !walk_type_of(walk, at)) {
+        walk->facts->torn++;
+        return false;
+    }
+    sweep_found(walk, region, at);
+    return true;
+}
+
+/* Those behind it or before it as far as they lie in the same chunk of memory, which is at hand; and one more. */
+static void find_neighbours(struct walk *walk, uint64_t node, unsigned link)
+{
+    uint64_t chunk = node >> PYR_MIRROR_CHUNK_SHIFT;
+    do
+        node = link_at(walk, node + link);
+    while (node != walk->sweep->list_head && find_node(walk, node) && node >> PYR_MIRROR_CHUNK_SHIFT == chunk);
+}
+
+void collector_leave(struct walk *walk, struct collector *collector)
+{
+    unsigned list = longest_list(walk, collector);
+    uint64_t head = collector->heads[list];
+    collector->left = list;
+    walk->sweep->list = list;
+    walk->sweep->list_head = head;
+    if (link_at(walk, head) != head) {
+        find_node(walk, link_at(walk, head));
+        find_node(walk, link_at(walk, head + 8));
+    }
+}
+
+bool collector_is_linked(struct walk *walk, uint64_t at)
+{
+    uint64_t node = at - HEAD_SIZE, next = link_at(walk, node);
+    return next && link_at(walk, next + 8) == node;
+}
+
+unsigned collector_follow(struct walk *walk, uint64_t at)
+{
+    if (!walk->sweep->list_head || !collector_is_linked(walk, at))
+        return PYR_SNAPSHOT_UNTRACKED;
+    find_neighbours(walk, at - HEAD_SIZE, 0);
+    find_neighbours(walk, at - HEAD_SIZE, 8);
+    walk->followed++;
+    return walk->sweep->list;
+}
+
 void collector_mark(struct walk *walk, struct collector *collector)
 {
-    struct marking marking = {.collector = collector};
+    struct marking marking = {.collector = collector, .left = collector->left};
     bool helped = sweep_both(walk, mark_forward, mark_backward, &marking);
     for (unsigned i = 0; i <= GENERATIONS; i++) {
+        if (i == marking.left)
+            continue;
         collector->counts[i] += marking.forward[i].count + marking.backward[i].count;
         if (!is_whole(collector->heads[i], &marking.forward[i], &marking.backward[i], helped))
             walk->facts->torn++;
@@ -161,6 +240,13 @@ static uint64_t counts_of(struct walk *walk, const struct collector *collector, 
         return stats + generation * STATS_SIZE;
     uint64_t rings = walk->layout->gc_stats_size == sizeof(uint64_t) ? walk_word(walk, stats) : 0;
     return rings ? newest_counts(walk, rings, generation) : 0;
+}
+
+/* The permanent list is no generation. */
+void collector_count_followed(struct walk *walk)
+{
+    if (walk->sweep->list_head && walk->sweep->list < GENERATIONS)
+        walk->facts->generations[collector_generation(walk, walk->sweep->list)].objects += walk->followed;
 }
 
 void collector_facts(struct walk *walk, const struct collector *collector)

@@ -70,11 +70,13 @@ static bool is_likely(struct walk *walk, const struct pyr_mirror_region *region,
     const struct type *type = walk_type_of(walk, at);
     if (!type || !is_plausible(walk, at, type))
         return false;
+    if (walk->sweep->list_head && type->is_gc && collector_is_linked(walk, at))
+        return true; /* perhaps in the list that is not gone through; what is in another one is found already */
     if (type->is_metatype && !walk_type(walk, at))
         return false;
     if (region->is_module && !type->is_metatype)
         return !walk->has_immortals || walk_int(walk, at + (uint64_t)walk->layout->object_refcnt) < 0;
-    return !has_gc_head(walk, region, at, type) || !walk_word(walk, at - GC_HEAD); /* it is in no list */
+    return !has_gc_head(walk, region, at, type) || !walk_word(walk, at - GC_HEAD);
 }
 
 bool walk_guess(struct walk *walk, uint64_t at)

@@ -5,7 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE = PYR_MIRROR_PAGE, RUN_FIRST = 4 };
+enum {
+    PAGE = PYR_MIRROR_PAGE,
+    RECENT = 1 << 9, /* pages, of those read last */
+};
 
 #define RING_MAX ((uint64_t)1 << 34)
 
@@ -219,24 +222,49 @@ static void read_pages(struct pyr_mirror *mirror, uint8_t *to, uint64_t at, uint
     }
 }
 
-/* How many pages from this one on: twice as many as the one before was read with, as then one follows the other. One
- * alone where something else is dropped for it. */
-static uint32_t run_length(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
-                           uint32_t wanted)
+/* Pages that lie one after the other, to be read together. */
+struct run {
+    uint64_t page;
+    uint32_t pages;
+};
+
+static bool is_there_at(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page)
 {
-    uint32_t before = region->place[page];
-    if (!pyr_mirror_is_there(mirror, before))
-        before = page ? region->place[page - 1] : 0;
-    uint32_t pages = pyr_mirror_is_there(mirror, before) ? 2u * mirror->places[before - 1].run
-                     : mirror->full                      ? 1
-                                                         : RUN_FIRST;
-    uint32_t length = wanted;
-    if (pages > PYR_MIRROR_RUN_MAX)
-        pages = PYR_MIRROR_RUN_MAX;
-    while (length < pages && page + length < pages_of(region) &&
-           !pyr_mirror_is_there(mirror, region->place[page + length]))
-        length++;
-    return length;
+    return pyr_mirror_is_there(mirror, region->place[page]);
+}
+
+static bool is_recent(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page)
+{
+    if (page >= pages_of(region) || !is_there_at(mirror, region, page))
+        return false;
+    uint32_t place = region->place[page] - 1, next = mirror->next;
+    return (place < next ? next - place : next + mirror->limit - place) <= RECENT;
+}
+
+/* Whether something near was read not long ago: then what is between will be wanted, too. */
+static bool is_gone_over(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page)
+{
+    uint64_t block = page & ~(uint64_t)(PYR_MIRROR_RUN_MAX - 1);
+    for (uint64_t i = block ? block - 1 : 0; i <= block + PYR_MIRROR_RUN_MAX; i++)
+        if (is_recent(mirror, region, i))
+            return true;
+    return false;
+}
+
+/* Around the pages that are wanted all of their blocks of PYR_MIRROR_RUN_MAX that is not there; these alone where
+ * nothing else is wanted near, as far as is known. */
+static struct run choose_run(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
+                             uint32_t wanted)
+{
+    struct run run = {page, wanted};
+    if (mirror->full && !is_gone_over(mirror, region, page))
+        return run;
+    while (run.page % PYR_MIRROR_RUN_MAX && !is_there_at(mirror, region, run.page - 1))
+        run.page--, run.pages++;
+    while ((run.page + run.pages) % PYR_MIRROR_RUN_MAX && run.page + run.pages < pages_of(region) &&
+           !is_there_at(mirror, region, run.page + run.pages))
+        run.pages++;
+    return run;
 }
 
 static void note_missed(struct pyr_mirror *mirror, uint32_t place)
@@ -256,7 +284,7 @@ static void go_round(struct pyr_mirror *mirror)
     mirror->missed = 0;
 }
 
-static uint32_t read_run(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t page, uint32_t pages)
+static void read_run(struct pyr_mirror *mirror, struct pyr_mirror_region *region, uint64_t page, uint32_t pages)
 {
     for (uint32_t i = 0; i < pages; i++)
         note_missed(mirror, region->place[page + i]);
@@ -274,12 +302,11 @@ static uint32_t read_run(struct pyr_mirror *mirror, struct pyr_mirror_region *re
     if (pyr_target_readv(mirror->target, &local, 1, &remote, 1) != (ssize_t)size)
         read_pages(mirror, to, at, size);
     for (uint32_t i = 0; i < pages; i++) {
-        mirror->places[first + i] = (struct pyr_mirror_place){.at = at + (uint64_t)i * PAGE, .run = pages};
+        mirror->places[first + i] = (struct pyr_mirror_place){.at = at + (uint64_t)i * PAGE};
         region->place[page + i] = first + i + 1;
     }
     mirror->pages_read = (mirror->pages_read + pages) & ~PYR_MIRROR_GONE;
     mirror->next = first + pages;
-    return first + 1;
 }
 
 static bool is_there(const struct pyr_mirror *mirror, const struct pyr_mirror_region *region, uint64_t page,
@@ -298,8 +325,10 @@ const void *pyr_mirror_load(struct pyr_mirror *mirror, struct pyr_mirror_region 
     uint64_t last = (at - region->start + size - (size != 0)) >> PYR_MIRROR_PAGE_SHIFT;
     if (size > PYR_MIRROR_SIZE_MAX)
         return NULL;
-    uint32_t pages = (uint32_t)(last - first + 1), place = region->place[first];
-    if (!is_there(mirror, region, first, pages))
-        place = read_run(mirror, region, first, run_length(mirror, region, first, pages));
-    return mirror->ring + (uint64_t)(place - 1) * PAGE + (at - region->start) % PAGE;
+    uint32_t pages = (uint32_t)(last - first + 1);
+    if (!is_there(mirror, region, first, pages)) {
+        struct run run = choose_run(mirror, region, first, pages);
+        read_run(mirror, region, run.page, run.pages);
+    }
+    return mirror->ring + (uint64_t)(region->place[first] - 1) * PAGE + (at - region->start) % PAGE;
 }

@@ -1,5 +1,5 @@
 /* The memory of a target that stands still, read as it is looked at, so that no object costs a system call: some pages
- * at a time where one follows the other, else few, into a ring of pages in which the newest take the place of the
+ * at a time where others near are wanted, else few, into a ring of pages in which the newest take the place of the
  * oldest. And marks for each address. Two threads may each have a view of their own, with the same marks. */
 #ifndef PYR_HEAP_MIRROR_H
 #define PYR_HEAP_MIRROR_H
@@ -12,7 +12,7 @@ enum {
     PYR_MIRROR_PAGE_SHIFT = 12,
     PYR_MIRROR_PAGE = 1 << PYR_MIRROR_PAGE_SHIFT,
     PYR_MIRROR_ALIGN_SHIFT = 3,    /* objects lie at multiples of 8 */
-    PYR_MIRROR_RUN_MAX = 1 << 4,   /* pages that are read together without need */
+    PYR_MIRROR_RUN_MAX = 1 << 4,   /* pages: of what lies together so much is read without need */
     PYR_MIRROR_SIZE_MAX = 1 << 22, /* bytes that can be had together */
     PYR_MIRROR_SIZE_MIN = 5 << 22, /* bytes of the ring */
     PYR_MIRROR_CHUNK_SHIFT = 20,   /* of memory, from where a region begins, that one thread goes over at a time */
@@ -40,8 +40,7 @@ struct pyr_mirror_region {
 };
 
 struct pyr_mirror_place {
-    uint64_t at;  /* of the page that is there, in the target; 0: none */
-    uint32_t run; /* how many were read together */
+    uint64_t at; /* of the page that is there, in the target; 0: none */
 };
 
 struct pyr_mirror {

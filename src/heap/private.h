@@ -115,7 +115,8 @@ struct walk {
     char text[PYR_SNAPSHOT_TEXT_MAX + 4]; /* of the object at hand, where it had to be made */
     bool no_memory, has_immortals;
     unsigned type_depth;
-    int status; /* of the writer */
+    uint64_t followed; /* objects of the list that is not marked */
+    int status;        /* of the writer */
 };
 
 /* ---- reading ---- */
@@ -260,11 +261,25 @@ struct collector {
     uint64_t state;    /* of the collector */
     uint64_t heads[4]; /* the last is of what gc.freeze() took away; 0 where it was not found */
     uint64_t counts[4];
+    unsigned left; /* which of them collector_leave() left; UINT32_MAX: none */
 };
 
 int collector_find(struct walk *walk, uint64_t interp, struct collector *collector);
 
-/* Marks what the lists hold, so that it is found in its list only. */
+/* The longest list is not gone through: what it holds is found while objects are given, by its neighbours in the list,
+ * which lie near, and known by being in no other one. Of one collector, before its lists are marked. */
+void collector_leave(struct walk *walk, struct collector *collector);
+
+/* Whether an object with a collector's head is in a list. */
+bool collector_is_linked(struct walk *walk, uint64_t at);
+
+/* The list of an object with such a head that is not marked, or PYR_SNAPSHOT_UNTRACKED. Finds its neighbours. */
+unsigned collector_follow(struct walk *walk, uint64_t at);
+
+/* When all are given: how many there were. */
+void collector_count_followed(struct walk *walk);
+
+/* Marks what the other lists hold, so that it is found in its list only. */
 void collector_mark(struct walk *walk, struct collector *collector);
 
 /* Calls object for each of a list that was marked. */

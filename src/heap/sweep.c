@@ -77,6 +77,8 @@ static int give(struct walk *walk, uint64_t at, unsigned list)
 {
     const struct type *type = walk_type_of(walk, at);
     int rc = 0;
+    if (list == PYR_SNAPSHOT_UNTRACKED && type && type->is_gc)
+        list = collector_follow(walk, at);
     if (!type || !traverse_put_off(walk, at, type, list))
         rc = walk_give(walk, at, type, list);
     else if (traverse_is_full(walk))
@@ -231,6 +233,8 @@ static void take_over(struct walk *walk)
     to->conservative += from->conservative;
     to->size_basic += from->size_basic;
     *from = (struct pyr_heap_facts){0};
+    walk->followed += helper->followed;
+    helper->followed = 0;
     walk->no_memory |= helper->no_memory;
     walk->status = walk->status < 0 ? walk->status : helper->status;
 }

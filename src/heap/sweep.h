@@ -24,6 +24,8 @@ struct sweep {
     pthread_mutex_t visitor_lock;      /* of the copy, too: one call runs in it at a time */
     struct visitor *visitor;           /* NULL: not needed so far */
     pthread_mutex_t sites_lock;
+    unsigned list;      /* of the collector, that is not marked; */
+    uint64_t list_head; /* 0: there is none */
 };
 
 /* A zeroed one may be released. */

@@ -5,6 +5,7 @@
 #include "pyobj/gil.h"
 #include "pyobj/interp.h"
 #include "pyrometer/heap.h"
+#include "record/snapshot_reader.h"
 #include "target/copy.h"
 #include "target/kernel_view.h"
 
@@ -193,16 +194,22 @@ static void *let_go(void *context)
 }
 
 /* The system takes its time to take a big copy apart: meanwhile the file is written. */
-static int let_go_and_finish(struct take *take, struct pyr_err *err)
+static int let_go_and_finish(struct take *take, struct pyr_snapshot **written, struct pyr_err *err)
 {
     pthread_t thread;
     bool beside = pyr_thread_start(&thread, let_go, take);
     if (!beside)
         let_go(take);
-    int rc = pyr_snapshot_writer_finish(take->writer, &take->facts, err);
+    int rc = pyr_snapshot_writer_finish_open(take->writer, &take->facts, written, err);
     if (beside)
         pthread_join(thread, NULL);
     return rc;
+}
+
+void pyr_heap_taken_release(struct pyr_heap_taken *taken)
+{
+    pyr_snapshot_close(taken->open);
+    taken->open = NULL;
 }
 
 int pyr_heap_take(pid_t pid, const char *path, const struct pyr_heap_take_options *options,
@@ -220,7 +227,7 @@ int pyr_heap_take(pid_t pid, const char *path, const struct pyr_heap_take_option
     if (rc == 0 && taken)
         tell(&take, taken);
     if (rc == 0)
-        return let_go_and_finish(&take, err);
+        return let_go_and_finish(&take, taken && take.options->keep_open ? &taken->open : NULL, err);
     let_go(&take);
     pyr_snapshot_writer_discard(take.writer);
     return rc;

@@ -82,7 +82,8 @@ int pyr_heap_take_core(const char *core, const char *root, const char *path,
         tell(&take, taken);
     pyr_target_close(take.target);
     if (rc == 0)
-        return pyr_snapshot_writer_finish(take.writer, &take.facts, err);
+        return pyr_snapshot_writer_finish_open(take.writer, &take.facts,
+                                               taken && take.options->keep_open ? &taken->open : NULL, err);
     pyr_snapshot_writer_discard(take.writer);
     return rc;
 }

@@ -198,6 +198,8 @@ static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr
         if (rc < 0)
             return pyr_err_set(err, rc, "the lists of the collector were not found in this Python %s",
                                walk->layout->version_text);
+        if (i == 0 && !PYR_HAS(walk->layout, dictkeys_lookup)) /* whose lists are gone through below */
+            collector_leave(walk, &collectors[i]);
         collector_mark(walk, &collectors[i]);
         collector_facts(walk, &collectors[i]);
     }
@@ -209,7 +211,10 @@ static int walk_all(struct walk *walk, const struct pyr_vec *interps, struct pyr
         rc = sweep_give_all(walk);
     if (rc == 0)
         rc = walk_roots(walk, interps);
-    return rc < 0 ? rc : sweep_give_all(walk);
+    if (rc == 0)
+        rc = sweep_give_all(walk);
+    collector_count_followed(walk);
+    return rc;
 }
 
 static int begin(struct walk *walk, struct pyr_vec *interps, struct pyr_err *err)

@@ -2,6 +2,7 @@
  * the mapped file is filled by several threads, each with chunks of objects of its own. */
 #include "base/alloc.h"
 #include "base/parallel.h"
+#include "record/snapshot_reader.h"
 #include "record/snapshot_writer_private.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ struct finish {
     struct pyr_snapshot_writer *writer;
     const struct pyr_snapshot_facts *facts;
     struct pyr_err *err;
+    struct pyr_snapshot **written; /* NULL: it is not wanted */
     char *temporary;
     int fd;
     uint8_t *map;
@@ -310,6 +312,18 @@ static void fill_facts(struct finish *finish)
         facts->edges_dangling += finish->dangling[i];
 }
 
+struct copying {
+    uint8_t *to;
+    const uint8_t *from;
+};
+
+static void copy_part(void *context, unsigned part, size_t from, size_t to)
+{
+    (void)part;
+    const struct copying *copying = context;
+    memcpy(copying->to + from, copying->from + from, to - from);
+}
+
 static int fill_texts(struct finish *finish)
 {
     uint8_t *to = rows_of(finish, PYR_SECTION_TEXT_BYTES);
@@ -318,7 +332,7 @@ static int fill_texts(struct finish *finish)
         const void *texts = pyr_spill_map(spill);
         if (!texts)
             return fail(finish, spill->problem);
-        memcpy(to, texts, spill->size);
+        pyr_parallel(spill->size, copy_part, &(struct copying){to, texts});
         munmap((void *)texts, spill->size);
         to += spill->size;
     }
@@ -396,11 +410,22 @@ static void fill_head(struct finish *finish)
     memcpy(head->magic, PYR_SNAPSHOT_MAGIC, sizeof head->magic);
 }
 
+/* What has been written is what will be read: neither mapped nor checked once more. */
+static int keep_open(struct finish *finish)
+{
+    int rc = mprotect(finish->map, finish->size, PROT_READ) < 0 ? PYR_E_NOMEM : 0;
+    if (rc == 0)
+        rc = pyr_snapshot_open_written(finish->written, finish->map, finish->size);
+    if (rc < 0)
+        return pyr_err_set(finish->err, rc, "cannot read what was written to %s: %s", finish->writer->path,
+                           pyr_status_text(rc));
+    finish->map = NULL;
+    return 0;
+}
+
 /* Under its name, whole or not at all. */
 static int publish(struct finish *finish)
 {
-    munmap(finish->map, finish->size);
-    finish->map = NULL;
     int fd = finish->fd;
     finish->fd = -1;
     if (close(fd) < 0 && errno != EINTR)
@@ -426,9 +451,10 @@ static int check_part(struct finish *finish, const struct pyr_snapshot_writer *p
                             : 0;
 }
 
-static int add_part(struct finish *finish, const struct pyr_snapshot_writer *writer)
+static int add_part(struct finish *finish, struct pyr_snapshot_writer *writer)
 {
     struct part part = {.writer = writer, .first_chunk = finish->chunks};
+    pyr_snapshot_writer_put_waiting(writer);
     finish->objects += writer->written;
     finish->edges += writer->edges;
     finish->chunks += writer->chunks.count;
@@ -466,13 +492,21 @@ static int finish_checked(struct finish *finish)
     if (rc < 0)
         return rc;
     fill_head(finish);
-    return publish(finish);
+    rc = publish(finish);
+    return rc == 0 && finish->written ? keep_open(finish) : rc;
 }
 
 int pyr_snapshot_writer_finish(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_facts *facts,
                                struct pyr_err *err)
 {
-    struct finish finish = {.writer = writer, .facts = facts, .err = err, .fd = -1, .parts = PYR_VEC(struct part)};
+    return pyr_snapshot_writer_finish_open(writer, facts, NULL, err);
+}
+
+int pyr_snapshot_writer_finish_open(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_facts *facts,
+                                    struct pyr_snapshot **written, struct pyr_err *err)
+{
+    struct finish finish = {
+        .writer = writer, .facts = facts, .err = err, .written = written, .fd = -1, .parts = PYR_VEC(struct part)};
     int rc = finish_checked(&finish);
     unmap_spilled(&finish);
     pyr_vec_release(&finish.parts);

@@ -117,6 +117,20 @@ int pyr_snapshot_open_bytes(struct pyr_snapshot **out, const void *bytes, size_t
     return rc;
 }
 
+int pyr_snapshot_open_written(struct pyr_snapshot **out, const void *map, size_t size)
+{
+    struct pyr_snapshot *snapshot = pyr_alloc(sizeof *snapshot);
+    if (!snapshot)
+        return PYR_E_NOMEM;
+    *snapshot = (struct pyr_snapshot){.map = map, .map_size = size, .mapped = true};
+    if (take_all(snapshot)) {
+        *out = snapshot;
+        return 0;
+    }
+    pyr_free(snapshot);
+    return PYR_E_FORMAT;
+}
+
 static int open_plain(const char *path, struct stat *status, struct pyr_err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

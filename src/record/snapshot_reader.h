@@ -42,6 +42,10 @@ int pyr_snapshot_open(struct pyr_snapshot **out, const char *path, struct pyr_er
 /* The same of bytes in memory, at a multiple of 8, which must stay. name: for messages. */
 int pyr_snapshot_open_bytes(struct pyr_snapshot **out, const void *bytes, size_t size, const char *name,
                             struct pyr_err *err);
+
+/* The same of a whole file that the caller has just written through this mapping, which goes to the snapshot: nothing
+ * is checked. PYR_E_NOMEM: the mapping stays the caller's. */
+int pyr_snapshot_open_written(struct pyr_snapshot **out, const void *map, size_t size);
 void pyr_snapshot_close(struct pyr_snapshot *snapshot); /* NULL is allowed */
 
 /* Whether the file begins as a snapshot does. */

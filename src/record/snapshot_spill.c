@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PENDING_MAX ((size_t)1 << 20)
+#define PENDING_MAX ((size_t)1 << 17)
 
 int pyr_spill_open(struct pyr_spill *spill, const char *path)
 {

@@ -117,47 +117,62 @@ static bool is_pair(const struct pyr_snapshot_edge *edge, size_t left)
            !edge[1].label;
 }
 
-static int add_run(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_run *run)
+static bool is_same_run(const struct pyr_snapshot_run *a, const struct pyr_snapshot_run *b)
 {
-    struct pyr_vec *runs = &writer->runs;
-    struct pyr_snapshot_run *last = runs->count ? PYR_VEC_AT(runs, struct pyr_snapshot_run, runs->count - 1) : NULL;
-    if (last && last->kind == run->kind && last->second == run->second && last->label == run->label) {
-        last->count++;
-        return 0;
-    }
-    return pyr_vec_push(runs, run) ? 0 : PYR_E_NOMEM;
+    return a->kind == b->kind && a->second == b->second && a->label == b->label;
 }
 
-static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
+/* Of the edge there, and the next one if they are a pair. */
+static struct pyr_snapshot_run run_at(const struct pyr_snapshot_edge *edge, size_t left)
 {
+    return (struct pyr_snapshot_run){.count = 1,
+                                     .label = edge->label,
+                                     .kind = (uint16_t)edge->kind,
+                                     .second = is_pair(edge, left) ? (uint16_t)edge[1].kind : PYR_RUN_SINGLE};
+}
+
+/* A hash that is cheaper than a good one, and good enough for what is only asked first. Of fields: as bytes they could
+ * not be had from the processor before all that was written of them is in its cache. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    return (hash ^ word ^ word >> 31) * 0x9e3779b97f4a7c15;
+}
+
+static size_t place_of(uint64_t hash)
+{
+    return hash >> 40 & (PYR_SNAPSHOT_RECENT - 1);
+}
+
+static bool add_run(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_run *run, uint64_t *hash)
+{
+    uint64_t kinds = run->kind | (uint64_t)run->second << 16;
+    *hash = mix(*hash, (run->count | (uint64_t)run->label << 32) + (kinds << 20));
+    return pyr_vec_push(&writer->runs, run);
+}
+
+static int make_runs(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count,
+                     uint64_t *hash)
+{
+    struct pyr_snapshot_run last = {0};
     writer->runs.count = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct pyr_snapshot_run run = {
-            .count = 1, .label = edges[i].label, .kind = (uint16_t)edges[i].kind, .second = PYR_RUN_SINGLE};
-        if (is_pair(&edges[i], count - i))
-            run.second = (uint16_t)edges[++i].kind;
-        if (add_run(writer, &run) < 0)
+    for (size_t i = 0; i < count;) {
+        struct pyr_snapshot_run run = run_at(&edges[i], count - i);
+        i += run.second == PYR_RUN_SINGLE ? 1 : 2;
+        if (last.count && is_same_run(&last, &run)) {
+            last.count++;
+            continue;
+        }
+        if (last.count && !add_run(writer, &last, hash))
             return PYR_E_NOMEM;
+        last = run;
     }
-    return 0;
-}
-
-/* Cheaper than a good hash, and good enough for what is only asked first. */
-static size_t recent_place(const void *bytes, size_t size)
-{
-    uint64_t mixed = size, word;
-    size_t words = size / sizeof word < 8 ? size / sizeof word : 8;
-    for (size_t i = 0; i < words; i++) {
-        memcpy(&word, (const uint8_t *)bytes + i * sizeof word, sizeof word);
-        mixed = (mixed ^ word) * 0x9e3779b97f4a7c15;
-        mixed ^= mixed >> 32;
-    }
-    return mixed % PYR_SNAPSHOT_RECENT;
+    return !last.count || add_run(writer, &last, hash) ? 0 : PYR_E_NOMEM;
 }
 
 static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_edge *edges, size_t count)
 {
-    if (make_runs(writer, edges, count) < 0)
+    uint64_t hash = 0;
+    if (make_runs(writer, edges, count, &hash) < 0)
         return PYR_E_NOMEM;
     int is_new;
     size_t size = writer->runs.count * sizeof(struct pyr_snapshot_run);
@@ -166,7 +181,7 @@ static int64_t shape_of(struct pyr_snapshot_writer *writer, const struct pyr_sna
         struct pyr_snapshot_run plain = {.count = (uint32_t)count, .second = PYR_RUN_SINGLE};
         return pyr_intern_put(&writer->shapes, &plain, sizeof plain, NULL);
     }
-    uint32_t *recent = &writer->recent_shapes[recent_place(writer->runs.items, size)];
+    uint32_t *recent = &writer->recent_shapes[place_of(hash)];
     const struct pyr_interned *known = *recent ? pyr_intern_get(&writer->shapes, *recent - 1) : NULL;
     if (known && known->size == size && (!size || memcmp(known->bytes, writer->runs.items, size) == 0))
         return *recent - 1;
@@ -192,6 +207,19 @@ int64_t pyr_snapshot_writer_type_row(struct pyr_snapshot_writer *writer, uint64_
     return pyr_map_put(&writer->type_rows, address, (uint64_t)number) < 0 ? PYR_E_NOMEM : number;
 }
 
+static uint64_t hash_of(const struct pyr_snapshot_form *form)
+{
+    uint64_t few = form->type | (uint64_t)form->shape << 24 | (uint64_t)form->generation << 48;
+    return mix(few + ((uint64_t)form->flags << 56), form->size + 0xd6e8feb86659fd93 * form->length) ^
+           0xa0761d6478bd642f * form->capacity;
+}
+
+static bool is_same_form(const struct pyr_snapshot_form *a, const struct pyr_snapshot_form *b)
+{
+    return a->size == b->size && a->length == b->length && a->capacity == b->capacity && a->type == b->type &&
+           a->shape == b->shape && a->generation == b->generation && a->flags == b->flags;
+}
+
 static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
                        const struct pyr_snapshot_edge *edges, size_t count)
 {
@@ -206,8 +234,8 @@ static int64_t form_of(struct pyr_snapshot_writer *writer, const struct pyr_snap
                                      .shape = (uint32_t)shape,
                                      .generation = object->generation,
                                      .flags = object->flags};
-    size_t place = recent_place(&form, sizeof form);
-    if (writer->recent_forms[place].used && memcmp(&writer->recent_forms[place].form, &form, sizeof form) == 0)
+    size_t place = place_of(hash_of(&form));
+    if (writer->recent_forms[place].used && is_same_form(&writer->recent_forms[place].form, &form))
         return writer->recent_forms[place].number;
     int64_t number = pyr_intern_put(&writer->forms, &form, sizeof form, NULL);
     if (number >= 0) {
@@ -351,15 +379,38 @@ static void take_in(void *context, const uint8_t *bytes, size_t size)
     }
 }
 
+/* ---- within one thread ---- */
+
+/* An object may come later than it was given: until some others were, so that where its text would be known is read
+ * meanwhile. */
+static int put_later(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object)
+{
+    struct pyr_snapshot_waiting *waiting = &writer->waiting[writer->waited++ % PYR_SNAPSHOT_WAITING];
+    int rc = waiting->object.new_text_size ? put_object(writer, &waiting->object, NULL, 0) : writer->status;
+    waiting->object = *object;
+    waiting->object.new_text = memcpy(waiting->text, object->new_text, object->new_text_size);
+    pyr_snapshot_texts_expect(&writer->texts, waiting->text, object->new_text_size);
+    return rc;
+}
+
+void pyr_snapshot_writer_put_waiting(struct pyr_snapshot_writer *writer)
+{
+    for (size_t i = 0; i < PYR_SNAPSHOT_WAITING; i++) {
+        struct pyr_snapshot_waiting *waiting = &writer->waiting[i];
+        if (waiting->object.new_text_size)
+            put_object(writer, &waiting->object, NULL, 0);
+        waiting->object.new_text_size = 0;
+    }
+}
+
 int pyr_snapshot_writer_object(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_object *object,
                                const struct pyr_snapshot_edge *edges, size_t count)
 {
     size_t size = count < PYR_HANDOVER_CHUNK ? given_size(count, object->new_text_size) : SIZE_MAX;
-    if (!writer->handover) {
-        if (object->new_text_size)
-            pyr_snapshot_texts_expect(&writer->texts, object->new_text, object->new_text_size);
-        return put_object(writer, object, edges, count);
-    }
+    if (!writer->handover)
+        return object->new_text_size && object->new_text_size <= PYR_SNAPSHOT_TEXT_MAX && !count
+                   ? put_later(writer, object)
+                   : put_object(writer, object, edges, count);
     if (size > PYR_HANDOVER_CHUNK) { /* nothing is gained by copying large ones */
         pyr_handover_wait(writer->handover);
         return put_object(writer, object, edges, count);

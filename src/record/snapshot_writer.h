@@ -41,6 +41,11 @@ int pyr_snapshot_writer_arena(struct pyr_snapshot_writer *writer, const struct p
 int pyr_snapshot_writer_finish(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_facts *facts,
                                struct pyr_err *err);
 
+/* The same, and it is open then to be read (snapshot_reader.h): the caller's to close. written: NULL, not wanted. */
+struct pyr_snapshot;
+int pyr_snapshot_writer_finish_open(struct pyr_snapshot_writer *writer, const struct pyr_snapshot_facts *facts,
+                                    struct pyr_snapshot **written, struct pyr_err *err);
+
 void pyr_snapshot_writer_discard(struct pyr_snapshot_writer *writer); /* NULL is allowed */
 
 #endif

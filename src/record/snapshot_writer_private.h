@@ -17,6 +17,12 @@
 enum {
     PYR_SNAPSHOT_CHUNK = 4096,  /* objects whose places in the spill file are known together */
     PYR_SNAPSHOT_RECENT = 1024, /* a power of two */
+    PYR_SNAPSHOT_WAITING = 16,
+};
+
+struct pyr_snapshot_waiting {
+    struct pyr_snapshot_object object; /* without references; new_text_size is 0 where none waits */
+    char text[PYR_SNAPSHOT_TEXT_MAX];
 };
 
 /* Objects and types are taken in by another thread, if there is one: what that alone may touch is below `before`. */
@@ -33,6 +39,8 @@ struct pyr_snapshot_writer {
     struct pyr_vec callers; /* of uint32_t, as sites */
     bool has_callers;
     struct pyr_packed_before before;
+    struct pyr_snapshot_waiting waiting[PYR_SNAPSHOT_WAITING]; /* in the order given, round and round */
+    uint64_t waited;
     struct pyr_spill objects; /* packed, each followed by the distances to what its edges lead to */
     uint64_t edges;           /* of all objects */
     uint64_t torn, written;
@@ -64,6 +72,9 @@ int pyr_snapshot_writer_join(struct pyr_snapshot_writer *writer);
 
 /* The row of the type at this address, made if need be; or a negative status. */
 int64_t pyr_snapshot_writer_type_row(struct pyr_snapshot_writer *writer, uint64_t address);
+
+/* What waits is written. Failures are in its status. */
+void pyr_snapshot_writer_put_waiting(struct pyr_snapshot_writer *writer);
 
 void pyr_snapshot_writer_release(struct pyr_snapshot_writer *writer);
 

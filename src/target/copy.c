@@ -135,7 +135,11 @@ static int fork_it(struct pyr_copy *copy, const struct pyr_copy_options *options
     int rc = pyr_headroom_check(pyr_target_pid(copy->target), options->headroom_bytes, err);
     if (rc == 0)
         rc = try_patiently(copy, options, &question, err);
-    return rc < 0 ? rc : pyr_target_open(&copy->read, copy->facts.pid, err);
+    if (rc == 0)
+        rc = pyr_target_open(&copy->read, copy->facts.pid, err);
+    if (rc == 0)
+        pyr_live_read_shared(copy->read);
+    return rc;
 }
 
 /* Instead of a copy, and why. */

@@ -142,6 +142,12 @@ const struct pyr_backend pyr_backend_live = {
     .close = live_close,
 };
 
+void pyr_live_read_shared(struct pyr_target *target)
+{
+    if (target->mem_fd < 0)
+        target->mem_fd = pyr_proc_open(target->via, "mem");
+}
+
 /* The kernel checks the permission before the address: that address 0 cannot be read says that others can. */
 static int choose_way_in(struct pyr_target *target, struct pyr_err *err)
 {

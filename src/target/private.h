@@ -27,7 +27,7 @@ struct pyr_target {
      */
     _Atomic pid_t via;
     int pidfd;  /* -1 if the kernel has none */
-    int mem_fd; /* /proc/PID/mem where process_vm_readv is not to be had, else -1 */
+    int mem_fd; /* /proc/PID/mem where process_vm_readv is not to be had, or not wanted, else -1 */
     uint64_t start_ticks;
     uint64_t exe_device, exe_inode; /* as of the last read of the maps */
     const char *exe_path;           /* in maps_arena; NULL if it may not be read */
@@ -48,6 +48,11 @@ ssize_t pyr_readv_by_parts(const struct pyr_target *target, const struct iovec *
 extern const struct pyr_backend pyr_backend_live, pyr_backend_image;
 
 int pyr_live_load_maps(struct pyr_target *target, struct pyr_err *err);
+
+/* Of a live process that shares its pages with the one that it was forked from: process_vm_readv would have the kernel
+ * make a page of its own for it of each that is read, which takes as long as reading it, and as much memory again from
+ * the same cgroup. A file (/proc/PID/mem) does not. As before where that cannot be opened. */
+void pyr_live_read_shared(struct pyr_target *target);
 
 /* The kernel names files as seen from our root; the target may have another (chroot). A suffix of path. */
 const char *pyr_below_root(const char *path, const char *root, size_t root_length);

@@ -623,6 +623,36 @@ static void extremes_come_back(void **state)
     free(edges);
 }
 
+/* What is open when it is written is what is read from the file. */
+static void what_was_written_is_open(void **state)
+{
+    (void)state;
+    struct pyr_snapshot_writer *writer;
+    struct pyr_snapshot *written = NULL, *snapshot;
+    assert_int_equal(pyr_snapshot_writer_open(&writer, path, true, NULL), 0);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct pyr_snapshot_edge edge = {.to = 0x1000 + (i + 1) * 64};
+        pyr_snapshot_writer_object(writer, &(struct pyr_snapshot_object){.address = 0x1000 + i * 64, .size = i}, &edge,
+                                   1);
+    }
+    assert_int_equal(pyr_snapshot_writer_finish_open(writer, &(struct pyr_snapshot_facts){.pid = 7}, &written, NULL),
+                     0);
+    assert_int_equal(pyr_snapshot_open(&snapshot, path, NULL), 0);
+    assert_int_equal(written->map_size, snapshot->map_size);
+    assert_memory_equal(written->map, snapshot->map, snapshot->map_size);
+    assert_int_equal(written->objects, 100);
+    assert_int_equal(written->facts->pid, 7);
+    assert_int_equal(pyr_snapshot_at(written, 0x1000 + 99 * 64), 99);
+    assert_int_equal(written->edge[98], 99);
+    pyr_snapshot_close(written);
+    struct pyr_heap_report_options options = {.view = PYR_HEAP_JSON, .open = snapshot};
+    FILE *out = fopen("/dev/null", "w");
+    assert_int_equal(pyr_heap_report("/nowhere", &options, out, NULL), 0);
+    fclose(out);
+    assert_int_equal(snapshot->objects, 100); /* the report has not closed it */
+    pyr_snapshot_close(snapshot);
+}
+
 static void existing_file_is_kept(void **state)
 {
     (void)state;
@@ -657,6 +687,7 @@ int main(void)
         cmocka_unit_test(parts_become_one),
         cmocka_unit_test(an_address_is_given_to_one_part),
         cmocka_unit_test(extremes_come_back),
+        cmocka_unit_test(what_was_written_is_open),
         cmocka_unit_test(existing_file_is_kept),
     };
     snprintf(path, sizeof path, "/tmp/test_graph.%d", (int)getpid());

@@ -52,6 +52,21 @@ static size_t read_all(struct pyr_copy *copy)
     return total;
 }
 
+/* Of the memory that it has, what it does not share with the process. */
+static size_t bytes_of_its_own(pid_t pid)
+{
+    char path[64], line[256];
+    size_t total = 0, kib;
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "Private_Clean: %zu", &kib) == 1 || sscanf(line, "Private_Dirty: %zu", &kib) == 1)
+            total += kib * 1024;
+    if (file)
+        fclose(file);
+    return total;
+}
+
 static int take_one(struct pyr_target *target, const struct settings *s)
 {
     struct pyr_copy *copy = NULL;
@@ -66,18 +81,18 @@ static int take_one(struct pyr_target *target, const struct settings *s)
     const struct pyr_copy_facts facts = *pyr_copy_facts(copy);
     long value = 0;
     int ran = facts.stopped ? 0 : run_code(copy, &value, &err);
-    size_t read_bytes = s->read ? read_all(copy) : 0;
+    size_t read_bytes = s->read ? read_all(copy) : 0, own_bytes = s->read ? bytes_of_its_own(facts.pid) : 0;
     usleep((useconds_t)(s->hold_ms * 1000));
     int whole = pyr_copy_check(copy);
     begin_ns = pyr_now_ns();
     pyr_copy_close(copy);
     printf("{\"status\": %d, \"pid\": %d, \"stopped\": %s, \"reason\": \"%s\", \"pause_ns\": %llu, \"fork_ns\": %llu, "
            "\"made_ns\": %llu, \"close_ns\": %llu, \"tries\": %u, \"threads\": %u, \"held\": %u, \"whole\": %d, "
-           "\"value\": %ld, \"read\": %zu}\n",
+           "\"value\": %ld, \"read\": %zu, \"own\": %zu}\n",
            ran, (int)facts.pid, facts.stopped ? "true" : "false", facts.reason, (unsigned long long)facts.pause_ns,
            (unsigned long long)facts.fork_ns, (unsigned long long)made_ns,
            (unsigned long long)(pyr_now_ns() - begin_ns), facts.tries, facts.threads, facts.held, whole, value,
-           read_bytes);
+           read_bytes, own_bytes);
     fflush(stdout);
     return 0;
 }

@@ -112,6 +112,16 @@ def test_the_process_does_not_notice(busy, copies):
 
 
 @pytest.mark.long(1)
+def test_what_is_read_stays_shared(start, copies, tmp_path, python):
+    """Reading costs no memory: process_vm_readv would have the kernel copy each page for the copy."""
+    program = tmp_path / "rests.py"
+    program.write_text("plain = bytearray(b'x' * (48 << 20))\nimport time\nprint('READY', flush=True)\ntime.sleep(600)\n")
+    (copy,) = copies(start(program).pid, "read")
+    assert copy["read"] > 48 << 20
+    assert copy["own"] < 8 << 20
+
+
+@pytest.mark.long(1)
 def test_the_tool_is_killed_at_any_moment(busy, copy_tool):
     rng = random.Random(17)
     target = busy()

@@ -19,8 +19,9 @@ int pyr_heap_no_memory(struct pyr_heap *heap)
 int pyr_heap_open(struct pyr_heap *heap, const char *path, const struct pyr_heap_report_options *options, FILE *out,
                   struct pyr_err *err)
 {
-    *heap = (struct pyr_heap){.options = options, .out = out, .err = err};
-    int rc = pyr_snapshot_open(&heap->snapshot, path, err);
+    *heap = (struct pyr_heap){
+        .options = options, .out = out, .err = err, .snapshot = options->open, .borrowed = options->open != NULL};
+    int rc = options->open ? 0 : pyr_snapshot_open(&heap->snapshot, path, err);
     if (rc == 0)
         rc = pyr_graph_open(&heap->graph, heap->snapshot, err);
     if (rc < 0)
@@ -33,7 +34,8 @@ void pyr_heap_close(struct pyr_heap *heap)
     pyr_children_release(&heap->children);
     pyr_paths_release(&heap->paths);
     pyr_graph_close(heap->graph);
-    pyr_snapshot_close(heap->snapshot);
+    if (!heap->borrowed)
+        pyr_snapshot_close(heap->snapshot);
     for (unsigned i = 0; i < PYR_HEAP_NAMES; i++)
         pyr_buf_release(&heap->names[i]);
     *heap = (struct pyr_heap){0};

@@ -12,6 +12,7 @@ enum { PYR_HEAP_NAMES = 4 };
 
 struct pyr_heap {
     struct pyr_snapshot *snapshot;
+    bool borrowed; /* the snapshot: that of options */
     struct pyr_graph *graph;
     const struct pyr_heap_report_options *options;
     FILE *out;
