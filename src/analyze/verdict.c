@@ -108,7 +108,8 @@ static void explain_bound(struct pyr_verdict *verdict)
                  100 - cpu - queued,
                  verdict->gil_held - verdict->on_cpu - verdict->waiting_for_cpu < IDLE_HOLD_SHARE
                      ? ""
-                     : ", with the GIL held, which other threads wait for: code in C does not give it back, or the "
+                     : ", with the GIL held, so that no other thread can run Python: code in C does not give it back, "
+                       "or the "
                        "process is stopped");
         break;
     case PYR_BOUND_MIXED:

@@ -72,7 +72,7 @@ void pyr_help_cmd(const struct pyr_cmd *cmd, FILE *out)
 void pyr_help_all(FILE *out)
 {
     fputs("Usage: pyrometer COMMAND [OPTION...] [ARGUMENT...]\n\n"
-          "Measures running Python programs from outside: where their time goes, which lines allocate their memory,\n"
+          "Measures running Python programs: where their time goes, which lines allocate their memory,\n"
           "and what keeps their objects alive.\n\nCommands:\n",
           out);
     for (const struct pyr_cmd *const *cmd = pyr_cmds; *cmd; cmd++)

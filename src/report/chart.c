@@ -85,11 +85,11 @@ static void put_character(FILE *out, char character)
 static void put_text(FILE *out, double x, double y, const char *style, const char *text)
 {
     char clean[TEXT_MAX];
-    pyr_clean(clean, sizeof clean, text);
+    bool cut = pyr_clean(clean, sizeof clean, text);
     fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, style);
     for (const char *at = clean; *at; at++)
         put_character(out, *at);
-    fputs(strlen(text) > sizeof clean - 5 ? "…</text>\n" : "</text>\n", out);
+    fputs(cut ? "…</text>\n" : "</text>\n", out);
 }
 
 static void put_bytes_axis(const struct frame *frame)

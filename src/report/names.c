@@ -41,7 +41,7 @@ void pyr_put_clean(FILE *out, const char *text, const char *forbidden, size_t ma
     }
 }
 
-void pyr_clean(char *to, size_t size, const char *text)
+bool pyr_clean(char *to, size_t size, const char *text)
 {
     size_t left = strlen(text), used = 0;
     while (left && used + 5 < size) {
@@ -57,6 +57,7 @@ void pyr_clean(char *to, size_t size, const char *text)
         left -= length;
     }
     to[used] = 0;
+    return left != 0;
 }
 
 void pyr_put_frame(FILE *out, const struct pyr_model *model, uint32_t number)

@@ -64,8 +64,8 @@ void pyr_text_collected_figures(struct pyr_report *report, const struct pyr_coll
  * `forbidden`, which become `_`. At most max bytes (then an ellipsis). NULL text is "". */
 void pyr_put_clean(FILE *out, const char *text, const char *forbidden, size_t max);
 
-/* The same into a buffer, NUL-terminated; text is cut to fit. */
-void pyr_clean(char *to, size_t size, const char *text);
+/* The same into a buffer, NUL-terminated. Returns whether text was cut to fit. */
+bool pyr_clean(char *to, size_t size, const char *text);
 
 /* "function (file:line)", or only the name where there is no file; ';' is replaced. */
 void pyr_put_frame(FILE *out, const struct pyr_model *model, uint32_t place);

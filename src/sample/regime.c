@@ -6,13 +6,17 @@ struct limits {
     double above, below;
 };
 
-/* By how much frames tell of whether they run: the less they do, the more often two reads are equal by chance. */
+/* Whether frames tell if they run. The less they do, the more often two reads are equal by chance. */
+static bool frames_tell(const struct pyr_process *process)
+{
+    return process->python.layout.stacktop_kind != PYR_STACKTOP_NONE;
+}
+
 static const struct {
     struct limits lively, restless;
 } limits[] = {
-    [PYR_STACKTOP_NONE] = {{0.03, 0.015}, {0.03, 0.015}},
-    [PYR_STACKTOP_INT] = {{0.12, 0.08}, {0.60, 0.50}},
-    [PYR_STACKTOP_POINTER] = {{0.12, 0.08}, {0.60, 0.50}},
+    [false] = {{0.03, 0.015}, {0.03, 0.015}},
+    [true] = {{0.12, 0.08}, {0.60, 0.50}},
 };
 
 void pyr_regime_start(struct pyr_process *process, uint64_t now_ns)
@@ -26,7 +30,7 @@ void pyr_regime_start(struct pyr_process *process, uint64_t now_ns)
 
 bool pyr_regime_looks(const struct pyr_process *process)
 {
-    return !process->may_be_restless || process->python.layout.stacktop_kind != PYR_STACKTOP_NONE;
+    return !process->may_be_restless || frames_tell(process);
 }
 
 /* The mean of the first glances, then one that forgets. */
@@ -46,8 +50,8 @@ void pyr_regime_note_look(struct pyr_process *process, bool surprised)
 
 static enum pyr_regime chosen(const struct pyr_process *process)
 {
-    enum pyr_stacktop_kind kind = process->python.layout.stacktop_kind;
-    const struct limits *lively = &limits[kind].lively, *restless = &limits[kind].restless;
+    bool tell = frames_tell(process);
+    const struct limits *lively = &limits[tell].lively, *restless = &limits[tell].restless;
     double torn = process->torn;
     switch (process->regime) {
     case PYR_CALM:

@@ -26,16 +26,25 @@ static void glances(struct pyr_process *process, unsigned count, unsigned torn_e
         pyr_regime_note(process, torn_each && i % torn_each == 0 ? PYR_E_TORN : 0);
 }
 
+static enum pyr_regime kept(struct pyr_process *process, uint64_t now_ns)
+{
+    pyr_regime_keep(process, now_ns);
+    return process->regime;
+}
+
+/* The regime after these glances. */
+static enum pyr_regime after(struct pyr_process *process, uint64_t now_ns, unsigned count, unsigned torn_each)
+{
+    glances(process, count, torn_each);
+    return kept(process, now_ns);
+}
+
 static void few_glances_decide_nothing(void **state)
 {
     (void)state;
     struct pyr_process *process = started(PYR_STACKTOP_POINTER);
-    glances(process, PYR_REGIME_GLANCES - 1, 0);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_RESTLESS);
-    glances(process, 1, 0);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_LIVELY);
+    assert_int_equal(after(process, LATER_NS, PYR_REGIME_GLANCES - 1, 0), PYR_RESTLESS);
+    assert_int_equal(after(process, LATER_NS, 1, 0), PYR_LIVELY);
 }
 
 static void what_tells_nothing_does_not_count(void **state)
@@ -44,8 +53,7 @@ static void what_tells_nothing_does_not_count(void **state)
     struct pyr_process *process = started(PYR_STACKTOP_POINTER);
     for (unsigned i = 0; i < 10 * PYR_REGIME_GLANCES; i++)
         pyr_regime_note(process, PYR_E_AGAIN);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_RESTLESS);
+    assert_int_equal(kept(process, LATER_NS), PYR_RESTLESS);
 }
 
 /* Looks that find everything where it was foreseen. */
@@ -60,15 +68,9 @@ static void frames_that_say_little_are_calm_or_restless(void **state)
     (void)state;
     struct pyr_process *process = started(PYR_STACKTOP_NONE);
     assert_false(pyr_regime_looks(process));
-    glances(process, 999, 20);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_RESTLESS);
-    glances(process, 1099, 100);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_CALM);
-    glances(process, 1099, 20);
-    pyr_regime_keep(process, 2 * LATER_NS);
-    assert_int_equal(process->regime, PYR_RESTLESS);
+    assert_int_equal(after(process, LATER_NS, 999, 20), PYR_RESTLESS);
+    assert_int_equal(after(process, LATER_NS, 1099, 100), PYR_CALM);
+    assert_int_equal(after(process, 2 * LATER_NS, 1099, 20), PYR_RESTLESS);
 }
 
 static void frames_that_say_enough_can_be_lively(void **state)
@@ -78,17 +80,10 @@ static void frames_that_say_enough_can_be_lively(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct pyr_process *process = started(kinds[i]);
         assert_true(pyr_regime_looks(process));
-        glances(process, 1000, 1);
-        pyr_regime_keep(process, LATER_NS);
-        assert_int_equal(process->regime, PYR_RESTLESS);
-        glances(process, 1099, 40);
-        pyr_regime_keep(process, LATER_NS);
-        assert_int_equal(process->regime, PYR_LIVELY);
-        pyr_regime_keep(process, 2 * LATER_NS);
-        assert_int_equal(process->regime, PYR_CALM);
-        glances(process, 1099, 3);
-        pyr_regime_keep(process, 3 * LATER_NS);
-        assert_int_equal(process->regime, PYR_LIVELY);
+        assert_int_equal(after(process, LATER_NS, 1000, 1), PYR_RESTLESS);
+        assert_int_equal(after(process, LATER_NS, 1099, 40), PYR_LIVELY);
+        assert_int_equal(kept(process, 2 * LATER_NS), PYR_CALM);
+        assert_int_equal(after(process, 3 * LATER_NS, 1099, 3), PYR_LIVELY);
     }
 }
 
@@ -100,11 +95,9 @@ static void surprises_keep_it_lively(void **state)
     for (unsigned i = 0; i < 1000; i++)
         pyr_regime_note_look(process, i % 4 == 0);
     pyr_regime_keep(process, LATER_NS);
-    pyr_regime_keep(process, 2 * LATER_NS);
-    assert_int_equal(process->regime, PYR_LIVELY);
+    assert_int_equal(kept(process, 2 * LATER_NS), PYR_LIVELY);
     looks(process, 1000);
-    pyr_regime_keep(process, 2 * LATER_NS);
-    assert_int_equal(process->regime, PYR_CALM);
+    assert_int_equal(kept(process, 2 * LATER_NS), PYR_CALM);
 }
 
 static void what_was_torn_without_looks_does_not_make_it_restless(void **state)
@@ -112,16 +105,10 @@ static void what_was_torn_without_looks_does_not_make_it_restless(void **state)
     (void)state;
     struct pyr_process *process = started(PYR_STACKTOP_POINTER);
     process->regime = PYR_CALM;
-    glances(process, 1000, 1);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_LIVELY);
+    assert_int_equal(after(process, LATER_NS, 1000, 1), PYR_LIVELY);
     pyr_regime_keep(process, 2 * LATER_NS);
-    glances(process, PYR_REGIME_GLANCES, 3);
-    pyr_regime_keep(process, 2 * LATER_NS);
-    assert_int_equal(process->regime, PYR_LIVELY);
-    glances(process, 1000, 1);
-    pyr_regime_keep(process, 2 * LATER_NS);
-    assert_int_equal(process->regime, PYR_RESTLESS);
+    assert_int_equal(after(process, 2 * LATER_NS, PYR_REGIME_GLANCES, 3), PYR_LIVELY);
+    assert_int_equal(after(process, 2 * LATER_NS, 1000, 1), PYR_RESTLESS);
 }
 
 static void without_exact_ticks_it_is_never_restless(void **state)
@@ -131,25 +118,17 @@ static void without_exact_ticks_it_is_never_restless(void **state)
     process->may_be_restless = false;
     process->regime = PYR_LIVELY;
     assert_true(pyr_regime_looks(process));
-    glances(process, 1000, 1);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_LIVELY);
+    assert_int_equal(after(process, LATER_NS, 1000, 1), PYR_LIVELY);
 }
 
 static void a_choice_stands_for_a_while(void **state)
 {
     (void)state;
     struct pyr_process *process = started(PYR_STACKTOP_POINTER);
-    glances(process, 1000, 0);
-    pyr_regime_keep(process, START_NS + 1000000);
-    assert_int_equal(process->regime, PYR_RESTLESS);
-    pyr_regime_keep(process, LATER_NS);
-    assert_int_equal(process->regime, PYR_LIVELY);
-    glances(process, 1000, 1);
-    pyr_regime_keep(process, LATER_NS + 1000000);
-    assert_int_equal(process->regime, PYR_LIVELY);
-    pyr_regime_keep(process, 2 * LATER_NS);
-    assert_int_equal(process->regime, PYR_RESTLESS);
+    assert_int_equal(after(process, START_NS + 1000000, 1000, 0), PYR_RESTLESS);
+    assert_int_equal(kept(process, LATER_NS), PYR_LIVELY);
+    assert_int_equal(after(process, LATER_NS + 1000000, 1000, 1), PYR_LIVELY);
+    assert_int_equal(kept(process, 2 * LATER_NS), PYR_RESTLESS);
 }
 
 int main(void)
