@@ -80,7 +80,8 @@ class Duplicate:
 @dataclasses.dataclass(frozen=True)
 class Container:
     """Memory that containers need not take. kind: "empty", "room", "numbers", "instances" or "records"; of NumPy's arrays,
-    "wide" or "objects", where detail says from what to what ("int64 as int8"). example: the address of one, which path leads to."""
+    "wide" or "objects", where detail says from what to what ("int64 as int8"); "collisions", where detail says how many other
+    keys a lookup passes in the worst of these dicts or sets, the example, and saved_bytes is 0. example: the address of one, which path leads to."""
     kind: str = ""
     type: str = ""
     count: int = 0

@@ -101,7 +101,7 @@ void pyr_name_object(const struct pyr_snapshot *snapshot, uint32_t object, struc
         put_quoted(snapshot, object, name);
         return;
     }
-    if (has_text) {
+    if (has_text && form->length == PYR_SNAPSHOT_NO_COUNT) { /* a container's tells what it is like, not its name */
         put_text(snapshot, snapshot->text[object], name);
         return;
     }

@@ -181,29 +181,48 @@ static bool is_owned(const struct state *state, uint32_t object)
 
 /* ---- rows ---- */
 
+/* rank: the highest one's object is the row's example. */
+static int note_ranked(struct state *state, const struct pyr_waste *one, uint64_t keys, uint64_t rank)
+{
+    uint64_t hash = ((keys ^ one->type) * PYR_WASTE_KINDS + one->kind) * 0x9e3779b97f4a7c15u;
+    const uint64_t *known = pyr_map_find(&state->rows, hash);
+    if (!known) {
+        struct pyr_waste *row = pyr_vec_push(state->wastes, one);
+        if (!row || pyr_map_put(&state->rows, hash, state->wastes->count - 1) < 0)
+            return PYR_E_NOMEM;
+        row->most = rank;
+        return 0;
+    }
+    struct pyr_waste *row = PYR_VEC_AT(state->wastes, struct pyr_waste, *known);
+    row->count++;
+    row->bytes += one->bytes;
+    row->saved += one->saved;
+    if (rank > row->most) {
+        row->most = rank;
+        row->example = one->example;
+        memcpy(row->detail, one->detail, sizeof row->detail);
+    }
+    return 0;
+}
+
+static struct pyr_waste waste_of(const struct state *state, uint32_t kind, uint32_t object, uint64_t bytes,
+                                 uint64_t saved, const char *detail)
+{
+    struct pyr_waste one = {.kind = kind,
+                            .type = pyr_graph_type(state->graph, object),
+                            .example = object,
+                            .count = 1,
+                            .bytes = bytes,
+                            .saved = saved};
+    snprintf(one.detail, sizeof one.detail, "%s", detail);
+    return one;
+}
+
 static int note_detail(struct state *state, uint32_t kind, uint32_t object, uint64_t keys, uint64_t bytes,
                        uint64_t saved, const char *detail)
 {
-    uint32_t type = pyr_graph_type(state->graph, object);
-    uint64_t hash = ((keys ^ type) * PYR_WASTE_KINDS + kind) * 0x9e3779b97f4a7c15u;
-    const uint64_t *known = pyr_map_find(&state->rows, hash);
-    struct pyr_waste *waste;
-    if (known) {
-        waste = PYR_VEC_AT(state->wastes, struct pyr_waste, *known);
-    } else {
-        waste = pyr_vec_push(state->wastes, &(struct pyr_waste){.kind = kind, .type = type, .example = object});
-        if (!waste || pyr_map_put(&state->rows, hash, state->wastes->count - 1) < 0)
-            return PYR_E_NOMEM;
-    }
-    snprintf(waste->detail, sizeof waste->detail, "%s", detail);
-    waste->count++;
-    waste->bytes += bytes;
-    waste->saved += saved;
-    if (saved > waste->most) {
-        waste->most = saved;
-        waste->example = object;
-    }
-    return 0;
+    struct pyr_waste one = waste_of(state, kind, object, bytes, saved, detail);
+    return note_ranked(state, &one, keys, saved);
 }
 
 static int note(struct state *state, uint32_t kind, uint32_t object, uint64_t keys, uint64_t bytes, uint64_t saved)
@@ -331,13 +350,18 @@ static uint64_t hash_of(const char *text)
     return hash;
 }
 
+static void read_text(const struct state *state, uint32_t object, char words[PYR_SNAPSHOT_TEXT_MAX + 1])
+{
+    struct pyr_snapshot_string text = pyr_snapshot_string(state->graph->snapshot, state->graph->snapshot->text[object]);
+    snprintf(words, PYR_SNAPSHOT_TEXT_MAX + 1, "%.*s", (int)text.size, text.bytes);
+}
+
 /* "int64; int8 would save 7000 bytes": the walk has looked at the values. */
 static int check_wide(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
 {
-    struct pyr_snapshot_string text = pyr_snapshot_string(state->graph->snapshot, state->graph->snapshot->text[object]);
     char words[PYR_SNAPSHOT_TEXT_MAX + 1], wide[12], narrow[12], detail[32];
     uint64_t saved;
-    snprintf(words, sizeof words, "%.*s", (int)text.size, text.bytes);
+    read_text(state, object, words);
     if (sscanf(words, "%11[a-z0-9]; %11[a-z0-9] would save %" SCNu64 " bytes", wide, narrow, &saved) != 3 ||
         saved > form->size)
         return 0;
@@ -410,6 +434,20 @@ static int check_objects(struct state *state, uint32_t object, const struct pyr_
                  : 0;
 }
 
+/* "31.2 other keys in the way of a lookup": the walk has looked them up. One row for each type, with the worst. */
+static int check_collisions(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
+{
+    char words[PYR_SNAPSHOT_TEXT_MAX + 1];
+    unsigned whole, tenths;
+    if (!state->graph->snapshot->text[object] || form->capacity == PYR_SNAPSHOT_NO_COUNT)
+        return 0;
+    read_text(state, object, words);
+    if (sscanf(words, "%7u.%1u other keys", &whole, &tenths) != 2)
+        return 0;
+    struct pyr_waste one = waste_of(state, PYR_WASTE_COLLISIONS, object, form->size, 0, words);
+    return note_ranked(state, &one, 0, 10ull * whole + tenths);
+}
+
 static int check_array(struct state *state, uint32_t object, const struct pyr_snapshot_form *form)
 {
     if (!state->is_array[form->type])
@@ -430,6 +468,8 @@ static int check_object(struct state *state, uint32_t object)
         rc = check_instance(state, object, form);
     if (rc == 0)
         rc = check_array(state, object, form);
+    if (rc == 0)
+        rc = check_collisions(state, object, form);
     return rc == 0 ? check_record(state, object, form) : rc;
 }
 
@@ -438,6 +478,9 @@ static int check_object(struct state *state, uint32_t object)
 static int by_saved(const void *a, const void *b)
 {
     const struct pyr_waste *x = a, *y = b;
+    bool first = x->kind == PYR_WASTE_COLLISIONS, second = y->kind == PYR_WASTE_COLLISIONS;
+    if (first != second)
+        return first ? -1 : 1;
     if (x->saved != y->saved)
         return x->saved < y->saved ? 1 : -1;
     return x->example < y->example ? -1 : x->example > y->example;

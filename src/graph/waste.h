@@ -14,7 +14,8 @@
     X(INSTANCES, "instances without __slots__", "__slots__")                                                           \
     X(RECORDS, "dicts of the same keys", "a class with __slots__")                                                     \
     X(WIDE, "arrays of a dtype wider than their values", "a narrower dtype")                                           \
-    X(OBJECTS, "arrays of objects that are all of one type", "a dtype of its own")
+    X(OBJECTS, "arrays of objects that are all of one type", "a dtype of its own")                                     \
+    X(COLLISIONS, "dicts and sets whose keys' hashes collide", "hashes that differ more (time, not bytes)")
 
 enum pyr_waste_kind {
 #define PYR_WASTE_ENUM(name, title, instead) PYR_WASTE_##name,
@@ -26,12 +27,13 @@ enum pyr_waste_kind {
 /* Objects of one kind and type (RECORDS: and with the same keys; arrays: of the same detail). */
 struct pyr_waste {
     uint32_t kind, type;
-    uint32_t example; /* the one that would save most */
-    uint64_t count, bytes, saved, most;
-    char detail[32]; /* of arrays: from what to what, such as "int64 as int8"; "" of others */
+    uint32_t example;                   /* the one that would save most */
+    uint64_t count, bytes, saved, most; /* most: what the example saves; of collisions, its tenths of keys in the way */
+    /* Of arrays: from what to what, such as "int64 as int8"; of collisions: how many, in the example; "" of others. */
+    char detail[64];
 };
 
 int pyr_waste_find(struct pyr_vec *wastes,
-                   const struct pyr_graph *graph); /* of struct pyr_waste, the most saved first */
+                   const struct pyr_graph *graph); /* of struct pyr_waste: collisions, then the most saved first */
 
 #endif

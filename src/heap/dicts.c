@@ -3,14 +3,7 @@
 
 enum { ENTRIES_MAX = 1 << 30, LOG2_MAX = 40, ODICT_NODE_NEXT = 16 };
 
-struct keys {
-    uint64_t entries, count;
-    uint64_t index_bytes, size;
-    uint32_t entry_size;
-    bool is_str; /* entries without a hash */
-};
-
-static bool read_keys(struct walk *walk, uint64_t at, struct keys *keys)
+bool dict_keys_read(struct walk *walk, uint64_t at, struct dict_keys *keys)
 {
     const struct pyr_layout *layout = walk->layout;
     const uint8_t *header = at % 8 ? NULL : walk_bytes(walk, at, (uint64_t)layout->dictkeys_indices);
@@ -31,14 +24,15 @@ static bool read_keys(struct walk *walk, uint64_t at, struct keys *keys)
     keys->is_str = PYR_HAS(layout, dictkeys_kind) && header[layout->dictkeys_kind] != 0;
     keys->entry_size = keys->is_str ? layout->dictunicodeentry_size : layout->dictentry_size;
     keys->count = pyr_word_at(header, layout->dictkeys_nentries);
-    keys->entries = at + (uint64_t)layout->dictkeys_indices + keys->index_bytes;
+    keys->index = at + (uint64_t)layout->dictkeys_indices;
+    keys->entries = keys->index + keys->index_bytes;
     return keys->count <= ENTRIES_MAX;
 }
 
 bool dict_keys_each(struct walk *walk, uint64_t at, uint64_t values, visit_entry *visit, void *context)
 {
-    struct keys keys;
-    if (!read_keys(walk, at, &keys))
+    struct dict_keys keys;
+    if (!dict_keys_read(walk, at, &keys))
         return false;
     for (uint64_t i = 0; i < keys.count; i++) {
         const uint8_t *entry = walk_bytes(walk, keys.entries + i * keys.entry_size, keys.entry_size);
@@ -56,9 +50,9 @@ bool dict_keys_each(struct walk *walk, uint64_t at, uint64_t values, visit_entry
 
 uint64_t dict_keys_size(struct walk *walk, uint64_t at, uint64_t *capacity)
 {
-    struct keys keys;
+    struct dict_keys keys;
     *capacity = 0;
-    if (!read_keys(walk, at, &keys))
+    if (!dict_keys_read(walk, at, &keys))
         return 0;
     *capacity = keys.size * 2 / 3;
     return (uint64_t)walk->layout->dictkeys_indices + keys.index_bytes + *capacity * keys.entry_size;
@@ -137,9 +131,9 @@ void edges_dict(struct walk *walk, uint64_t at, const struct type *base)
     uint64_t table = walk_word(walk, at + (uint64_t)layout->dict_keys);
     uint64_t values = walk_word(walk, at + (uint64_t)layout->dict_values);
     struct entries entries = {.shared = values != 0, .interned = at == walk->interned};
-    struct keys keys;
+    struct dict_keys keys;
     (void)base;
-    if (!read_keys(walk, table, &keys)) {
+    if (!dict_keys_read(walk, table, &keys)) {
         walk->torn = true;
         return;
     }

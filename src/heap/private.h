@@ -25,7 +25,8 @@ typedef void read_edges(struct walk *walk, uint64_t at, const struct type *base)
 /* sys.getsizeof without what lies before the object. Length and capacity may be filled, too. */
 typedef uint64_t measure(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
 
-enum type_names { NAMES_NONE, NAMES_FUNCTION, NAMES_CODE, NAMES_MODULE, NAMES_DTYPE };
+/* What is said of an object in its text. */
+enum type_names { NAMES_NONE, NAMES_FUNCTION, NAMES_CODE, NAMES_MODULE, NAMES_DTYPE, NAMES_DICT, NAMES_SET };
 
 /* What is known of a built-in or library type by its name. Bits are words of its structure: bit n is at byte 8 * n. */
 struct type_rule {
@@ -198,6 +199,16 @@ void walk_items(struct walk *walk, uint64_t at, uint64_t count, unsigned kind);
 read_edges edges_tuple, edges_list, edges_dict, edges_set, edges_odict, edges_defaultdict, edges_deque, edges_type,
     edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_ndarray, edges_none;
 
+/* The table of a dict's keys: for each slot the number of an entry, then the entries. */
+struct dict_keys {
+    uint64_t index, index_bytes, size; /* size: slots, a power of two where the target is whole */
+    uint64_t entries, count;
+    uint32_t entry_size;
+    bool is_str; /* entries without a hash */
+};
+
+bool dict_keys_read(struct walk *walk, uint64_t at, struct dict_keys *keys);
+
 /* Every entry of a keys table; values: where the values of a split one lie, 0 for its own. visit gets 0 for no value.
  */
 typedef void visit_entry(struct walk *walk, uint64_t key, uint64_t value, bool is_str, size_t index, void *context);
@@ -223,6 +234,11 @@ uint64_t walk_size(struct walk *walk, uint64_t at, const struct type *type, stru
 /* Bytes before an object in its block: the collector's head, and what some versions keep there of an instance. */
 uint64_t walk_prefix(struct walk *walk, uint64_t at, const struct type *type);
 void walk_contents(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
+
+/* "2.5 other keys in the way of a lookup", on average, where hashes collide so much that it matters; else 0
+ * (FORMAT.md). */
+pyr_snapshot_text dict_collisions(struct walk *walk, uint64_t at);
+pyr_snapshot_text set_collisions(struct walk *walk, uint64_t at);
 
 /* The dtype of an array, and a narrower one that holds the same values (FORMAT.md). 0: not known. */
 pyr_snapshot_text ndarray_text(struct walk *walk, uint64_t at);

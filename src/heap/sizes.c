@@ -417,7 +417,7 @@ static pyr_snapshot_text text_of_word(struct walk *walk, uint64_t at, int32_t fi
     return field == PYR_ABSENT ? 0 : walk_str(walk, walk_word(walk, at + (uint64_t)field));
 }
 
-/* The name that something goes by. */
+/* The name that something goes by, or what there is to say of it. */
 static pyr_snapshot_text name_of(struct walk *walk, uint64_t at, const struct type *type)
 {
     const struct pyr_layout *layout = walk->layout;
@@ -429,8 +429,16 @@ static pyr_snapshot_text name_of(struct walk *walk, uint64_t at, const struct ty
         const char *name = dot ? dot + 1 : named ? named->name : "";
         return *name ? pyr_snapshot_writer_text(walk->writer, name, strlen(name)) : 0;
     }
-    if (type->solid->rule->names == NAMES_DTYPE) /* of classes, too */
+    switch (type->solid->rule->names) { /* of classes, too */
+    case NAMES_DTYPE:
         return ndarray_text(walk, at);
+    case NAMES_DICT:
+        return dict_collisions(walk, at);
+    case NAMES_SET:
+        return set_collisions(walk, at);
+    default:
+        break;
+    }
     if (type->is_class || !type->rule->names)
         return 0;
     switch (type->rule->names) {

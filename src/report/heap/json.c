@@ -199,10 +199,10 @@ static int write_duplicates(struct pyr_heap *heap, struct pyr_json *json)
 
 static int write_containers(struct pyr_heap *heap, struct pyr_json *json)
 {
-    static const char *const kinds[] = {
-        [PYR_WASTE_EMPTY] = "empty",         [PYR_WASTE_ROOM] = "room",       [PYR_WASTE_NUMBERS] = "numbers",
-        [PYR_WASTE_INSTANCES] = "instances", [PYR_WASTE_RECORDS] = "records", [PYR_WASTE_WIDE] = "wide",
-        [PYR_WASTE_OBJECTS] = "objects"};
+    static const char *const kinds[] = {[PYR_WASTE_EMPTY] = "empty",     [PYR_WASTE_ROOM] = "room",
+                                        [PYR_WASTE_NUMBERS] = "numbers", [PYR_WASTE_INSTANCES] = "instances",
+                                        [PYR_WASTE_RECORDS] = "records", [PYR_WASTE_WIDE] = "wide",
+                                        [PYR_WASTE_OBJECTS] = "objects", [PYR_WASTE_COLLISIONS] = "collisions"};
     struct pyr_vec wastes;
     if (pyr_waste_find(&wastes, heap->graph) < 0)
         return pyr_heap_no_memory(heap);
