@@ -71,6 +71,14 @@ static bool put_number(const struct pyr_snapshot *snapshot, uint32_t object, str
     return true;
 }
 
+static void put_between(const struct pyr_snapshot *snapshot, const char *before, pyr_snapshot_text text,
+                        const char *after, struct pyr_buf *name)
+{
+    put(name, before);
+    put_text(snapshot, text, name);
+    put(name, after);
+}
+
 enum { ITEMS_SHOWN = 4 };
 
 /* As a key of a dict often is: ('GET', 17). The items of items are left out. */
@@ -99,6 +107,10 @@ void pyr_name_object(const struct pyr_snapshot *snapshot, uint32_t object, struc
     bool has_text = pyr_snapshot_string(snapshot, snapshot->text[object]).size > 0;
     if (is_type(snapshot, object, "str") || is_type(snapshot, object, "bytes")) {
         put_quoted(snapshot, object, name);
+        return;
+    }
+    if (has_text && is_type(snapshot, object, "ContextVar")) {
+        put_between(snapshot, "ContextVar '", snapshot->text[object], "'", name);
         return;
     }
     if (has_text && form->length == PYR_SNAPSHOT_NO_COUNT) { /* a container's tells what it is like, not its name */
@@ -162,14 +174,6 @@ static bool is_identifier(struct pyr_snapshot_string text)
     return text.size > 0;
 }
 
-static void put_between(const struct pyr_snapshot *snapshot, const char *before, pyr_snapshot_text text,
-                        const char *after, struct pyr_buf *name)
-{
-    put(name, before);
-    put_text(snapshot, text, name);
-    put(name, after);
-}
-
 /* ---- what threading.local() has for each thread: up to 3.12 in the thread's dict, then in the local's own ---- */
 
 #define LOCAL_KEY "thread.local."
@@ -229,6 +233,16 @@ static void put_nth(uint32_t nth, struct pyr_buf *name)
     put(name, text);
 }
 
+/* Of a Context: it is shown as if it had its variables' values itself. */
+static bool is_trie(const struct pyr_snapshot *snapshot, uint32_t object)
+{
+    static const char *const names[] = {"hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (is_type(snapshot, object, names[i]))
+            return true;
+    return false;
+}
+
 /* Members that Python reads by functions, so that their type does not tell of them. */
 static const char *member_by_types(const struct pyr_snapshot *snapshot, uint32_t from, uint32_t to)
 {
@@ -241,7 +255,9 @@ static const char *member_by_types(const struct pyr_snapshot *snapshot, uint32_t
         return from_frame ? ".f_back" : from_traceback ? ".tb_frame" : NULL;
     if (is_type(snapshot, from, "Task") && is_type(snapshot, to, "coroutine"))
         return ".get_coro()";
-    return is_type(snapshot, from, "_local") ? "" : NULL;
+    if (is_type(snapshot, from, "Task") && is_type(snapshot, to, "Context"))
+        return ".get_context()";
+    return is_type(snapshot, from, "_local") || is_trie(snapshot, to) ? "" : NULL;
 }
 
 static void put_member(const struct pyr_snapshot *snapshot, uint32_t from, const struct pyr_edge_cursor *edge,

@@ -185,20 +185,6 @@ static const char *role_of_root(const struct pyr_paths *paths, uint32_t object)
                                              : paths->graph->snapshot->root_rows[root->row].kind];
 }
 
-static const char *role_in_dict(const struct pyr_paths *paths, uint32_t dict)
-{
-    const struct pyr_snapshot *snapshot = paths->graph->snapshot;
-    struct pyr_edge_cursor edge;
-    uint32_t owner = paths->from[dict];
-    if (owner >= PYR_GRAPH_ROOT || !find_edge(snapshot, owner, dict, &edge) ||
-        (edge.kind & PYR_EDGE_KIND_MASK) != PYR_EDGE_DICT)
-        return "";
-    const struct pyr_graph_root *root = pyr_paths_root(paths, owner);
-    if (root && root->row != PYR_GRAPH_HELD && snapshot->root_rows[root->row].kind == PYR_ROOT_MODULE)
-        return "a module global";
-    return pyr_snapshot_form(snapshot, owner)->flags & PYR_SNAPSHOT_TYPE ? "a class attribute" : "an attribute";
-}
-
 static const char *role_by_type(const struct pyr_paths *paths, uint32_t from)
 {
     static const struct {
@@ -206,6 +192,8 @@ static const char *role_by_type(const struct pyr_paths *paths, uint32_t from)
     } roles[] = {
         {"cell", "a variable of a closure"},
         {"_lru_cache_wrapper", "the results that functools.lru_cache keeps"},
+        {"hamt_bitmap_node", "the value of a context variable"},
+        {"hamt_collision_node", "the value of a context variable"},
     };
     const struct pyr_snapshot *snapshot = paths->graph->snapshot;
     uint32_t type = pyr_graph_type(paths->graph, from);
@@ -214,6 +202,21 @@ static const char *role_by_type(const struct pyr_paths *paths, uint32_t from)
         if (name.size == strlen(roles[i].type) && memcmp(name.bytes, roles[i].type, name.size) == 0)
             return roles[i].role;
     return "";
+}
+
+/* By the dict that has it as a value; a Context has such, too. */
+static const char *role_of_value(const struct pyr_paths *paths, uint32_t dict)
+{
+    const struct pyr_snapshot *snapshot = paths->graph->snapshot;
+    struct pyr_edge_cursor edge;
+    uint32_t owner = paths->from[dict];
+    if (owner >= PYR_GRAPH_ROOT || !find_edge(snapshot, owner, dict, &edge) ||
+        (edge.kind & PYR_EDGE_KIND_MASK) != PYR_EDGE_DICT)
+        return role_by_type(paths, dict);
+    const struct pyr_graph_root *root = pyr_paths_root(paths, owner);
+    if (root && root->row != PYR_GRAPH_HELD && snapshot->root_rows[root->row].kind == PYR_ROOT_MODULE)
+        return "a module global";
+    return pyr_snapshot_form(snapshot, owner)->flags & PYR_SNAPSHOT_TYPE ? "a class attribute" : "an attribute";
 }
 
 /* A frame object that something refers to: mostly a traceback. */
@@ -238,7 +241,7 @@ const char *pyr_paths_role(const struct pyr_paths *paths, uint32_t object)
         return "";
     switch (edge.kind & PYR_EDGE_KIND_MASK) {
     case PYR_EDGE_VALUE:
-        return role_in_dict(paths, from);
+        return role_of_value(paths, from);
     case PYR_EDGE_ATTRIBUTE:
         return "an attribute";
     case PYR_EDGE_LOCAL:

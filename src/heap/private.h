@@ -26,7 +26,16 @@ typedef void read_edges(struct walk *walk, uint64_t at, const struct type *base)
 typedef uint64_t measure(struct walk *walk, uint64_t at, const struct type *type, struct pyr_snapshot_object *object);
 
 /* What is said of an object in its text. */
-enum type_names { NAMES_NONE, NAMES_FUNCTION, NAMES_CODE, NAMES_MODULE, NAMES_DTYPE, NAMES_DICT, NAMES_SET };
+enum type_names {
+    NAMES_NONE,
+    NAMES_FUNCTION,
+    NAMES_CODE,
+    NAMES_MODULE,
+    NAMES_DTYPE,
+    NAMES_DICT,
+    NAMES_SET,
+    NAMES_VARIABLE
+};
 
 /* What is known of a built-in or library type by its name. Bits are words of its structure: bit n is at byte 8 * n. */
 struct type_rule {
@@ -197,7 +206,8 @@ bool module_shows_state(struct walk *walk, uint64_t at);
 void walk_items(struct walk *walk, uint64_t at, uint64_t count, unsigned kind);
 
 read_edges edges_tuple, edges_list, edges_dict, edges_set, edges_odict, edges_defaultdict, edges_deque, edges_type,
-    edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_ndarray, edges_none;
+    edges_module, edges_weakref, edges_frame, edges_generator, edges_code, edges_lru, edges_ndarray, edges_hamt_bitmap,
+    edges_hamt_collision, edges_none;
 
 /* The table of a dict's keys: for each slot the number of an entry, then the entries. */
 struct dict_keys {

@@ -40,6 +40,12 @@ static const struct type_rule rules[] = {
     {.name = "memoryview", .ignored = ~W(24)},
     {.name = "numpy.ndarray", .edges = edges_ndarray, .measure = size_ndarray, .names = NAMES_DTYPE},
     {.name = "numpy.generic", .measure = size_number},
+    {.name = "ContextVar", .ignored = W(32), .names = NAMES_VARIABLE}, /* its cached value; up to 3.10 */
+    {.name = "_contextvars.ContextVar", .ignored = W(32), .names = NAMES_VARIABLE},
+    {.name = "hamt"},
+    {.name = "hamt_array_node"},
+    {.name = "hamt_bitmap_node", .edges = edges_hamt_bitmap},
+    {.name = "hamt_collision_node", .edges = edges_hamt_collision},
     {.name = "cell"},
     {.name = "method"},
     {.name = "builtin_function_or_method"},

@@ -16,6 +16,7 @@ enum {
     DEQUE_BLOCK_SIZE = 528,
     DEQUE_LEFT_INDEX = 40,
     ODICT_NODE_SIZE = 32,
+    VARIABLE_NAME = 16,   /* of a ContextVar */
     VALUES_OR_DICT = -24, /* of an instance, before it */
     VALUES_BESIDE_DICT = -32,
 };
@@ -444,6 +445,8 @@ static pyr_snapshot_text name_of(struct walk *walk, uint64_t at, const struct ty
     switch (type->rule->names) {
     case NAMES_FUNCTION:
         return text_of_word(walk, at, layout->function_qualname);
+    case NAMES_VARIABLE:
+        return walk_str(walk, walk_word(walk, at + VARIABLE_NAME));
     case NAMES_CODE:
         return text_of_word(walk, at, PYR_HAS(layout, code_qualname) ? layout->code_qualname : layout->code_name);
     default:

@@ -400,6 +400,9 @@ def time_values():
 def library_functions():
     names = contextvars.ContextVar("names", default=[])
     names.set([1])
+    others = [contextvars.ContextVar("other %d" % number) for number in range(60)]
+    for each in others:
+        each.set([each])
     context = contextvars.copy_context()
     token = context.run(names.set, [2])
     proxied = Plain(1)

@@ -1,6 +1,7 @@
 """leaks.py KIND [N]: lets N records leak in one way, says READY and what the first suspect is to name, then sums the
 records up again for each line that it reads: the answer is to be the same whatever is done to the process meanwhile."""
 import atexit
+import contextvars
 import ctypes
 import functools
 import gc
@@ -168,6 +169,16 @@ class Profiler:
 def profile_slot():
     sys.setprofile(Profiler())
     return lambda: sys.getprofile().seen
+
+
+REQUEST = contextvars.ContextVar("request")
+
+
+def context_variable():
+    for number in range(40):  # more than one node of the trie
+        contextvars.ContextVar("other %d" % number).set(number)
+    REQUEST.set([Record(number) for number in range(COUNT)])
+    return REQUEST.get
 
 
 records = globals()[sys.argv[1]]() if __name__ == "__main__" else None

@@ -114,6 +114,8 @@ LEAKING = {
     "c_callback": ("list",
                    r"<ctypes\..*CFunctionType at 0x\w+>\..*\.__closure__\.<bag>", "a variable of a closure", ITEMS),
     "exit_function": ("list", None, None, ITEMS),
+    "context_variable": ("list", r"<thread \w+ \"MainThread\">\.context\[ContextVar 'request'\]",
+                         "the value of a context variable", ITEMS),
     "profile_slot": ("list", r'<thread \w+ "MainThread">\.profile\.seen', "an attribute", ITEMS),
 }
 
