@@ -49,6 +49,7 @@ def busy(start, python):
 
 
 def ask(target):
+    assert target.process.poll() is None, f"it has ended with status {target.process.returncode}: {target.said()}"
     target.process.stdin.write(b"how\n")
     target.process.stdin.flush()
     return target.line()
