@@ -61,15 +61,17 @@ static int ask_simply(struct pyr_copy *copy, enum pyr_copy_ask what, struct pyr_
 /* ---- making one ---- */
 
 /* Where the process that is to be read lies, in the guardian: with descriptors of its own. */
-static _Noreturn void be_guardian(int link, pid_t pid, const struct pyr_gadgets *gadgets, unsigned die_at)
+static _Noreturn void be_guardian(int link, pid_t pid, const struct pyr_gadgets *gadgets,
+                                  const struct pyr_copy_options *options)
 {
     struct pyr_target *target;
+    const struct pyr_steps steps = {.die_at = options->die_at, .who = options->it_dies ? pid : 0};
     if (pyr_target_open(&target, pid, NULL) < 0)
         _exit(1);
-    pyr_guard_run(link, target, gadgets, die_at);
+    pyr_guard_run(link, target, gadgets, steps);
 }
 
-static int start_guardian(struct pyr_copy *copy, unsigned die_at, struct pyr_err *err)
+static int start_guardian(struct pyr_copy *copy, const struct pyr_copy_options *options, struct pyr_err *err)
 {
     struct pyr_gadgets gadgets;
     int rc = pyr_gadgets_find(copy->target, &gadgets, err);
@@ -77,7 +79,7 @@ static int start_guardian(struct pyr_copy *copy, unsigned die_at, struct pyr_err
         return rc;
     pid_t pid = pyr_guardian_start("pyrometer-guard", &copy->link, err);
     if (pid == 0)
-        be_guardian(copy->link, pyr_target_pid(copy->target), &gadgets, die_at);
+        be_guardian(copy->link, pyr_target_pid(copy->target), &gadgets, options);
     if (pid > 0)
         copy->guardian = pid;
     return pid < 0 ? (int)pid : 0;
@@ -169,7 +171,7 @@ int pyr_copy_make(struct pyr_copy **out, struct pyr_target *target, const struct
     err = err ? err : &own;
     copy->target = target;
     copy->link = -1;
-    int rc = start_guardian(copy, options->die_at, err);
+    int rc = start_guardian(copy, options, err);
     if (rc == 0) {
         rc = fork_it(copy, options, err);
         if (options->or_stopped && (rc == PYR_E_LIMIT || rc == PYR_E_UNSUPPORTED))

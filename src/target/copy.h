@@ -38,6 +38,7 @@ struct pyr_copy_options {
     bool or_stopped;
     uint64_t stopped_max_ns;
     unsigned die_at; /* tests only: the guardian kills itself at its nth step; 0: never */
+    bool it_dies;    /* tests only: then it kills the process instead */
 };
 
 struct pyr_copy_facts {

@@ -28,9 +28,10 @@ struct pyr_gadgets {
 int pyr_gadgets_find(struct pyr_target *target, struct pyr_gadgets *gadgets, struct pyr_err *err);
 bool pyr_gadgets_hold(const struct pyr_target *target, const struct pyr_gadgets *gadgets); /* they are still there */
 
-/* For tests: the process kills itself at its nth step. */
+/* For tests: somebody is killed at the nth step. */
 struct pyr_steps {
     unsigned done, die_at;
+    pid_t who; /* 0: the caller */
 };
 void pyr_step(struct pyr_steps *steps);
 
@@ -151,7 +152,8 @@ struct pyr_guard {
 };
 
 /* The life of the guardian. */
-_Noreturn void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets *gadgets, unsigned die_at);
+_Noreturn void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets *gadgets,
+                             struct pyr_steps steps);
 
 /* run.c: code in the copy. */
 int pyr_guard_map(struct pyr_guard *guard, uint64_t size, pyr_addr *at, struct pyr_err *err);

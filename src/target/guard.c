@@ -382,13 +382,13 @@ static void allow_descriptors(void)
     }
 }
 
-void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets *gadgets, unsigned die_at)
+void pyr_guard_run(int link, struct pyr_target *target, const struct pyr_gadgets *gadgets, struct pyr_steps steps)
 {
     struct pyr_guard guard = {
         .link = link,
         .target = target,
         .gadgets = *gadgets,
-        .steps = {.die_at = die_at},
+        .steps = steps,
         .still = {.pid = pyr_target_pid(target), .threads = PYR_VEC(struct pyr_still_thread)},
         .zombies = PYR_VEC(pid_t),
     };

@@ -128,7 +128,7 @@ static void see_off(pid_t tid)
 
 /* Once the first thread is on its way out, it does not stop any more, and its end is reported only when all other
  * threads have ended: waiting for either could last for ever. */
-static bool is_ending(pid_t tid)
+bool pyr_task_ending(pid_t tid)
 {
     struct pyr_proc_stat stat;
     return pyr_proc_stat_read(tid, &stat) < 0 || (stat.flags & EXITING);
@@ -147,7 +147,7 @@ static int await_first_thread(pid_t tid, siginfo_t *event)
             sched_yield();
             continue;
         }
-        if (is_ending(tid))
+        if (pyr_task_ending(tid))
             return -1;
         nanosleep(&(struct timespec){.tv_nsec = PATIENCE_NS}, NULL);
     }
@@ -226,7 +226,7 @@ int pyr_task_hold(pid_t tid, struct pyr_err *err)
         return pyr_err_set(err, PYR_E_GONE, "thread %d has ended", (int)tid);
     }
     int status;
-    if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0 && !(is_first_thread(tid) && is_ending(tid))) {
+    if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) == 0 && !(is_first_thread(tid) && pyr_task_ending(tid))) {
         status = await_stop(tid);
     } else {
         see_off(tid);

@@ -5,10 +5,14 @@
 #include <signal.h>
 #include <unistd.h>
 
+#define STEP_US 20000
+
 void pyr_step(struct pyr_steps *steps)
 {
-    if (++steps->done == steps->die_at)
-        kill(getpid(), SIGKILL);
+    if (++steps->done != steps->die_at)
+        return;
+    kill(steps->who ? steps->who : getpid(), SIGKILL);
+    usleep(STEP_US); /* for who is killed to get as far as it does without us */
 }
 
 #if defined(__x86_64__)
@@ -25,6 +29,7 @@ void pyr_step(struct pyr_steps *steps)
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* The kernel's own codes for "begin again". */
 enum { RESTARTSYS = 512, RESTARTNOINTR = 513, RESTARTNOHAND = 514, RESTART_RESTARTBLOCK = 516 };
@@ -38,6 +43,8 @@ enum {
 };
 
 enum { SIGNALS_MAX = 16 }; /* that are delivered before the call */
+
+#define LOOK_NS 20000000 /* between looks whether a thread ends unannounced */
 
 #define NOTE_MAGIC1 0x46505853u
 #define NOTE_MAGIC2 0x46505845u
@@ -329,20 +336,33 @@ static int peek(pid_t tid, int options, siginfo_t *event)
     return rc;
 }
 
+/* The next event, not yet taken note of. Not simply waited for: if all are killed, a first thread may be past the
+ * announcement of its end, and is reported when the others have ended, who wait for us. SIGCHLD is blocked here. */
+static int await_event(pid_t tid, siginfo_t *event)
+{
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    while (peek(tid, WNOWAIT | WNOHANG, event) == 0 && !event->si_pid)
+        if (sigtimedwait(&children, NULL, &(struct timespec){.tv_nsec = LOOK_NS}) < 0 && pyr_task_ending(tid))
+            return -1;
+    return event->si_pid ? 0 : -1;
+}
+
 /* A signal that is about to be delivered is not taken note of: once it is, it would be lost with us. */
 static enum stop await(pid_t tid, int *signal)
 {
     siginfo_t event;
-    if (peek(tid, WNOWAIT, &event) < 0)
+    if (await_event(tid, &event) < 0)
         return STOP_GONE;
-    int kind = event.si_status >> 8;
-    *signal = event.si_status & 0xff;
-    if (event.si_code == CLD_TRAPPED && kind == 0 && *signal != (SIGTRAP | 0x80))
+    if (event.si_code == CLD_TRAPPED && event.si_status >> 8 == 0 && event.si_status != (SIGTRAP | 0x80)) {
+        *signal = event.si_status;
         return STOP_SIGNAL;
-    peek(tid, WNOHANG, &event);
+    }
+    peek(tid, WNOHANG, &event); /* which may be another one by now: it was killed */
     if (event.si_code != CLD_TRAPPED && event.si_code != CLD_STOPPED)
         return STOP_GONE;
-    switch (kind) {
+    switch (event.si_status >> 8) {
     case 0:
         return STOP_CALL;
     case PTRACE_EVENT_CLONE:

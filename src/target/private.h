@@ -64,6 +64,10 @@ bool pyr_cut_deleted(char *path, size_t length); /* the kernel's " (deleted)" be
 /* Fills err for a process that may not be read: who owns it, and what to change. Returns PYR_E_PERMISSION. */
 int pyr_permission_explain(pid_t pid, struct pyr_err *err);
 
+/* Whether a traced thread is past the point at which its end is announced to its tracer: a first thread's end is then
+ * reported only when all others have ended, and nothing else comes from it. True for one that is gone, too. */
+bool pyr_task_ending(pid_t tid);
+
 /* For a thread in the stop that it was asked for: if that broke a system call, has the kernel begin it again. */
 void pyr_restart_call(pid_t tid);
 

@@ -1,4 +1,4 @@
-/* Takes frozen copies of a process, for tests: copy_tool PID [times N] [die-at N] [stopped] [hold MS] [read]
+/* Takes frozen copies of a process, for tests: copy_tool PID [times N] [die-at N] [it-dies] [stopped] [hold MS] [read]
  * Prints one line of JSON for each copy. times 0: for ever. read: reads all private memory of each copy through. */
 #include "base/clock.h"
 #include "target/copy.h"
@@ -103,6 +103,8 @@ static bool parse(int argc, char **argv, struct settings *s)
     for (int i = 2; i < argc; i++) {
         if (!strcmp(argv[i], "stopped"))
             s->options.or_stopped = true;
+        else if (!strcmp(argv[i], "it-dies"))
+            s->options.it_dies = true;
         else if (!strcmp(argv[i], "read"))
             s->read = true;
         else if (i + 1 < argc && !strcmp(argv[i], "times"))

@@ -150,3 +150,12 @@ def test_the_guardian_is_killed_at_each_step(busy, copies, copy_tool):
         left = lasting_children(target.pid)
         assert not left, (step, [describe(child) for child in left])
     assert_right(target)
+
+
+def test_the_process_is_killed_at_each_step(busy, copies, copy_tool):
+    """Its parent learns of it at once, although its other threads are held, and wait for us, too, to end."""
+    for step in range(1, STEPS + 1):
+        target = busy()
+        copies(target.pid, "die-at", step, "it-dies")
+        assert target.process.wait(10) == -signal.SIGKILL, step
+        wait_for(lambda: not running(copy_tool), "no process of ours is left", 10)
