@@ -68,7 +68,8 @@ static void find_left_over(struct pyr_guard *guard)
             !pyr_proc_status_field(text, "NSpid:", true, &last))
             continue;
         own = (pid_t)last;
-        pyr_vec_push(&guard->zombies, &own);
+        if (own > 0) /* 0: another guardian has just had it waited for */
+            pyr_vec_push(&guard->zombies, &own);
     }
     pyr_vec_release(&children);
 }
@@ -79,12 +80,14 @@ static struct pyr_injection injection(struct pyr_guard *guard, pid_t tid)
         .target = guard->target, .gadgets = &guard->gadgets, .steps = &guard->steps, .tid = tid};
 }
 
+/* By number, which may be another process's by now if another guardian was quicker. It waits only for children whose end
+ * sends no SIGCHLD, which a program's own do. */
 static struct pyr_injection wait_call(struct pyr_guard *guard, pid_t tid, pid_t child)
 {
     struct pyr_injection call = injection(guard, tid);
     call.number = SYS_wait4;
     call.arguments[0] = (uint64_t)child;
-    call.arguments[2] = (uint64_t)(__WALL | WNOHANG);
+    call.arguments[2] = (uint64_t)(unsigned)(__WCLONE | WNOHANG);
     return call;
 }
 
