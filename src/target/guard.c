@@ -80,8 +80,8 @@ static struct pyr_injection injection(struct pyr_guard *guard, pid_t tid)
         .target = guard->target, .gadgets = &guard->gadgets, .steps = &guard->steps, .tid = tid};
 }
 
-/* By number, which may be another process's by now if another guardian was quicker. It waits only for children whose end
- * sends no SIGCHLD, which a program's own do. */
+/* By number, which may be another process's by now if another guardian was quicker. It waits only for children whose
+ * end sends no SIGCHLD, which a program's own do. */
 static struct pyr_injection wait_call(struct pyr_guard *guard, pid_t tid, pid_t child)
 {
     struct pyr_injection call = injection(guard, tid);
