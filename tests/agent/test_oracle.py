@@ -72,7 +72,7 @@ def with_moments(name):
 
 
 # By how many bytes the peaks of two runs, one of them with tracemalloc, differ beyond a thousandth: by what threads happen
-# to have at the same time; in deep by 3,920 bytes under 3.9, of 3.5 MB. test_every_line has both in one process.
+# to have at the same time; in deep by 3,920 bytes of 3.5 MB under 3.9.
 APART = {"threads": 16384, "deep": 1024}
 
 
