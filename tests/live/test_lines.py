@@ -11,7 +11,7 @@ CALLERS = r'''
 import asyncio, contextlib, functools
 
 TRUTH = set()
-BURN_S = 0.02
+BURN_S = 0.02 if sys.version_info >= (3, 11) else 0.06
 
 def burn(*ignored):
     caller = sys._getframe(1)
@@ -292,7 +292,8 @@ def test_lines_of_callers(record, python):
             if callee.function == "burn":
                 seen[caller.function.rpartition(".")[2], caller.line] += 1
     assert set(seen) - truth == set(), "lines that did not call"
-    # Each was there for some 40 ticks; few of them may be certain on a machine that has other things to do.
+    # Each was there for some 40 ticks; few of them may be certain on a machine that has other things to do. Up to 3.10
+    # all ticks are exact here, some 120 a second and 55 at least: each line was there for 7 of them, or for 3.
     missed = truth - set(seen)
     assert len(missed) < 0.1 * len(truth), sorted(missed)
 
