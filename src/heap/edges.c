@@ -38,19 +38,27 @@ static bool trust(struct walk *walk, uint64_t at)
     return true;
 }
 
+/* The least that an object with so many items has. The basic size of str is that of one whose text is elsewhere, and
+ * more than one has that holds its text. */
+static uint64_t least_size(struct walk *walk, uint64_t at, const struct type *type, uint64_t items)
+{
+    const struct pyr_layout *layout = walk->layout;
+    if (!(type->flags & PYR_TYPE_UNICODE))
+        return type->basic_size + items * (type->flags & PYR_TYPE_TUPLE ? 8 : 1);
+    uint32_t state = (uint32_t)walk_int(walk, at + (uint64_t)layout->unicode_state);
+    return (uint64_t)layout->unicode_ascii_data + (state >> layout->unicode_compact_shift & 1 ? items : 0);
+}
+
 /* Its count is no word of something else, such as a pointer, and not 0; where it would end there is memory. */
 static bool is_plausible(struct walk *walk, uint64_t at, const struct type *type)
 {
-    uint64_t count = walk_word(walk, at + (uint64_t)walk->layout->object_refcnt), size = type->basic_size;
+    uint64_t count = walk_word(walk, at + (uint64_t)walk->layout->object_refcnt), items = 0;
     if (!(uint32_t)count || (count >> 32 & 0xffff))
         return false;
-    if (type->flags & (PYR_TYPE_TUPLE | PYR_TYPE_BYTES | PYR_TYPE_UNICODE)) {
-        uint64_t items = walk_word(walk, at + (uint64_t)walk->layout->varobject_size);
-        if (items > ITEMS_GUESSED_MAX)
-            return false;
-        size += items * (type->flags & PYR_TYPE_TUPLE ? 8 : 1);
-    }
-    return pyr_mirror_region(&walk->mirror, at + size - 1) != NULL;
+    if (type->flags & (PYR_TYPE_TUPLE | PYR_TYPE_BYTES | PYR_TYPE_UNICODE))
+        items = walk_word(walk, at + (uint64_t)walk->layout->varobject_size);
+    return items <= ITEMS_GUESSED_MAX &&
+           pyr_mirror_region(&walk->mirror, at + least_size(walk, at, type, items) - 1) != NULL;
 }
 
 bool walk_is_static_type(struct walk *walk, uint64_t at, const struct type *type)
@@ -265,16 +273,24 @@ static void managed_dict(struct walk *walk, uint64_t at, struct type *type)
     walk_edge(walk, dict, PYR_EDGE_DICT, 0);
 }
 
+/* Bytes of the items of an object of variable size. */
+static uint64_t items_size(struct walk *walk, uint64_t at, const struct type *type)
+{
+    int64_t count = (int64_t)walk_word(walk, at + (uint64_t)walk->layout->varobject_size);
+    return (count < 0 ? 0 - (uint64_t)count : (uint64_t)count) * type->item_size;
+}
+
 static uint64_t dict_pointer(struct walk *walk, uint64_t at, const struct type *type)
 {
     if (type->dict_offset >= 0)
         return at + (uint64_t)type->dict_offset;
-    /* From the end of an object of variable size. */
-    int64_t count = (int64_t)walk_word(walk, at + (uint64_t)walk->layout->varobject_size);
-    if (count < 0)
-        count = -count;
-    uint64_t size = (type->basic_size + (uint64_t)count * type->item_size + 7) & ~7ull;
-    return at + size + (uint64_t)type->dict_offset;
+    uint64_t end = at + ((type->basic_size + items_size(walk, at, type) + 7) & ~7ull);
+    return end + (uint64_t)type->dict_offset;
+}
+
+static uint64_t slot_pointer(struct walk *walk, uint64_t at, const struct type *type, const struct type_label *slot)
+{
+    return at + slot->offset + (slot->after_items ? (items_size(walk, at, type) + 7) & ~7ull : 0);
 }
 
 static bool has_managed_dict(const struct walk *walk, const struct type *type)
@@ -292,7 +308,8 @@ static void class_edges(struct walk *walk, uint64_t at, const struct type *type)
 {
     const struct type *solid = type->solid;
     for (size_t i = 0; i < type->slot_count; i++)
-        walk_edge(walk, walk_word(walk, at + type->slots[i].offset), PYR_EDGE_ATTRIBUTE, type->slots[i].text);
+        walk_edge(walk, walk_word(walk, slot_pointer(walk, at, type, &type->slots[i])), PYR_EDGE_ATTRIBUTE,
+                  type->slots[i].text);
     if (has_managed_dict(walk, type) && !inherits_managed_dict(walk, type))
         managed_dict(walk, at, (struct type *)(uintptr_t)type);
     else if (!has_managed_dict(walk, type) && type->dict_offset && type->dict_offset != solid->dict_offset)

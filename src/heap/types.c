@@ -20,6 +20,7 @@ enum {
     MEMBER_OBJECT = 6,
     MEMBER_OBJECT_EX = 16,
     MEMBER_RELATIVE = 8,
+    MEMBER_AFTER_ITEMS = 16, /* 3.15: a slot of a tuple's class */
     KEYS_MAX = 1 << 16,
 };
 #define TYPE_METATYPE (1ull << 31)
@@ -41,7 +42,7 @@ static bool is_comparable(const struct type *type)
 
 static bool push_label(struct pyr_vec *labels, uint64_t offset, pyr_snapshot_text text)
 {
-    struct type_label label = {(uint32_t)offset, text};
+    struct type_label label = {(uint32_t)offset, text, false};
     return pyr_vec_push(labels, &label) != NULL;
 }
 
@@ -53,16 +54,16 @@ static void read_members(struct walk *walk, const struct type *type, bool slots,
         char name[96];
         if (!member || !pyr_word_at(member, 0))
             return;
-        int kind = pyr_int_at(member, MEMBER_TYPE);
+        int kind = pyr_int_at(member, MEMBER_TYPE), flags = pyr_int_at(member, MEMBER_FLAGS);
         uint64_t offset = pyr_word_at(member, MEMBER_OFFSET), name_at = pyr_word_at(member, 0);
+        bool after_items = flags & MEMBER_AFTER_ITEMS;
         if ((kind != MEMBER_OBJECT_EX && (slots || kind != MEMBER_OBJECT)) || offset + 8 > type->basic_size ||
-            (pyr_int_at(member, MEMBER_FLAGS) & MEMBER_RELATIVE))
+            (flags & MEMBER_RELATIVE) || (after_items && !slots))
             continue;
-        pyr_snapshot_text text = 0;
+        struct type_label label = {(uint32_t)offset, 0, after_items};
         if (walk_text(walk, name_at, name, sizeof name))
-            text = pyr_snapshot_writer_text(walk->writer, name, strlen(name));
-        if (!push_label(labels, offset, text))
-            walk->no_memory = true;
+            label.text = pyr_snapshot_writer_text(walk->writer, name, strlen(name));
+        walk->no_memory |= !pyr_vec_push(labels, &label);
     }
 }
 

@@ -68,7 +68,7 @@ def runtime(agent):
 
 @pytest.mark.parametrize("kind, mode", [("undefined", "lines"), ("undefined", "stacks"), ("address", "stacks")])
 def test_under_python(ground, kind, mode):
-    agent = BUILT / f"libagent-{kind}.so"
+    agent = BUILT / f"libpyrometer-agent-{kind}.so"
     if not agent.exists():
         pytest.skip(f"no {agent.name}: the compiler has no such sanitizer")
     first = runtime(agent)

@@ -292,6 +292,7 @@ def make():
         pass
     make_library()
     make_sizes()
+    make_at_the_end()
     thread = threading.Thread(target=threading.Event().wait, daemon=True)
     thread.start()
     keep.append(thread)
@@ -427,6 +428,27 @@ def library_functions():
             traceback.TracebackException(ValueError, ValueError(1), None), tracemalloc.Snapshot((), 1)]
 
 
+def at_the_end_of_memory(text):
+    """A copy of a str of ASCII that is the last there is before a page that cannot be read."""
+    page, size = mmap.PAGESIZE, sys.getsizeof(text)
+    area = mmap.mmap(-1, 2 * page)
+    keep.append(area)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    assert size % 8 == 0 and ctypes.CDLL(None).mprotect(ctypes.c_void_p(start + page), page, 0) == 0
+    ctypes.memmove(start + page - size, id(text), size)
+    return ctypes.cast(start + page - size, ctypes.py_object).value
+
+
+def make_at_the_end():
+    text = "x" * 100
+    while sys.getsizeof(text) % 8:
+        text += "x"
+    def documented():
+        pass
+    documented.__doc__ = at_the_end_of_memory(text)
+    keep.append(documented)
+
+
 def make_library():
     loop = asyncio.new_event_loop()
     keep.append([library_io(), library_database(), loop.run_until_complete(library_tasks()), library_streams(), library_system(), library_functions()])
@@ -459,6 +481,11 @@ def make_sizes():
         values += [int | str]
     if sys.version_info >= (3, 11):
         values += [BaseExceptionGroup("x", [ValueError(1)]), ExceptionGroup("x", [ValueError([])]), inner.__code__.co_positions(), inner.__code__.co_lines()]
+    if sys.version_info >= (3, 15):  # slots behind the items
+        slotted = type("Slotted", (tuple,), {"__slots__": ("first", "second")})
+        slotted = type("MoreSlotted", (slotted,), {"__slots__": ("third",)})([1, 2, []])
+        slotted.first, slotted.third = [1], [3]
+        values.append(slotted)
     if sys.version_info >= (3, 14):  # a word that is never set: it may hold anything, such as the address of this
         no_object = array.array("Q", [1, id(bytes), 77_777] + [0] * 10_000)
         keep.append((no_object, never_called.__code__))
@@ -467,6 +494,45 @@ def make_sizes():
     for number in range(30):
         waiting.put(number)
     keep.append([errors, values, ctypes.c_int.from_param(1), waiting, ((Structure * 3) * 5)()])
+
+
+# What is not imported: does something at once, asks for a screen, or is not part of what runs.
+NOT_IMPORTED = re.compile(r"(antigravity|this|__phello__|idlelib|turtle.*|tkinter.*|lib2to3|test|_?ctypes\.test|distutils|ensurepip|venv|"
+                          r"msilib|winreg|_test.*|_xx.*|xx.*|_interp.*|sre_.*|asyncore|asynchat|smtpd|imp|.*__main__|.*\.tests?)(\..*)?$")
+# What is not made: starts processes or threads, reads what is typed, changes the process, or is one of its kind.
+NOT_MADE = re.compile(r"(threading|_thread|_?multiprocessing.*|concurrent\..*|asyncio.*|socketserver|site|_sitebuiltins|faulthandler|tracemalloc|"
+                      r"importlib.*|_frozen_importlib.*|readline|pty|code|pdb|bdb|cmd|subprocess|gc|_pyrepl.*|trace|.*profil.*|nntplib|"
+                      r"webbrowser|unittest.mock|curses.*|.*curses|dbm.*|shelve|logging.*|_interp.*|interpreters|tempfile|pydoc.*|pyexpat|sqlite3|__main__)$")
+
+
+def make_library_whole():
+    """Every module of the standard library, and of each type in them that can be made of nothing or of one value, one."""
+    import contextlib
+    import importlib
+    import pkgutil
+    import sysconfig
+    import warnings
+    warnings.simplefilter("ignore")
+    folder = sysconfig.get_path("stdlib")
+    names = set(sys.builtin_module_names) | {each.name for each in pkgutil.walk_packages([folder, os.path.join(folder, "lib-dynload")],
+                                                                                         onerror=lambda name: None)
+                                             if "site-packages" not in each.name and "dist-packages" not in each.name}
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        for name in sorted(names):
+            if not NOT_IMPORTED.match(name):
+                with contextlib.suppress(Exception, SystemExit):
+                    importlib.import_module(name)
+        made = 0
+        kinds = [item for item in gc.get_objects() if isinstance(item, type)]
+        for kind in sorted(kinds, key=lambda kind: (str(kind.__module__), kind.__qualname__)):
+            if NOT_MADE.match(str(kind.__module__)):
+                continue
+            for values in (), (12345,), ("",), (b"",), ([1],):
+                with contextlib.suppress(Exception, SystemExit):
+                    keep.append(kind(*values))
+                    made += 1
+                    break
+    print("types", len(kinds), "made", made, flush=True)
 
 
 def describe(item, generation, write):
@@ -528,4 +594,6 @@ def stop(folder):
 
 if __name__ == "__main__":
     make()
+    if "library" in sys.argv:
+        make_library_whole()
     stop(os.path.dirname(os.path.abspath(__file__)))

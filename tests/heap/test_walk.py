@@ -138,6 +138,19 @@ def test_everything(both):
     check_whole(walk)
 
 
+@pytest.mark.long(1)
+@pytest.mark.skipif(not CAN_COPY, reason="no types' own traversals are run here")
+def test_the_whole_library(start, python):
+    """All modules of the standard library, and one of each type in them that can be made of next to nothing."""
+    walk, said = both(start(EVERYTHING, "library", python=python), "copy")
+    assert len({item.type for item in said.values()}) > 400
+    check_census(walk, said)
+    check_untracked(walk, said)
+    check_sizes(walk, said)
+    check_edges(walk, said, exact=True)
+    check_whole(walk)
+
+
 @pytest.mark.long(2)
 def test_without_running_code(start, python):
     """Of a process that stands still itself: what has no reader is guessed, and said to be."""
