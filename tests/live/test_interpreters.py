@@ -148,8 +148,11 @@ def test_an_older_interpreter_inside_a_newer_one(record, gil):
 def test_code_that_runs_for_less_than_a_tick(record, gil):
     """Each time with a new thread state, where the version makes one."""
     recorded = record(INTERPRETERS + SHORT, gil, rate=1000)
-    found = shares(recorded, "inner_spin", "outer_spin")
-    assert found[("inner_spin",)] == pytest.approx(.5, abs=.08)
+    rows = {row["name"]: row for row in recorded.json("--mode", "cpu")["functions"]}
+    inner, outer = rows["inner_spin"], rows["outer_spin"]
+    # No glance proves what lives so shortly: what is known of it are some dozen exact ticks.
+    assert abs(inner["self_s"] - outer["self_s"]) / 2 < 3 * inner["self_error_s"] + .03
+    assert min(inner["self_s"], outer["self_s"]) > .6
 
 
 @pytest.mark.parametrize("what", ["spin", "sleep"])
