@@ -24,6 +24,24 @@ void pyr_sampled_release(struct pyr_sampled *sampled)
     pyr_free(sampled->nodes);
 }
 
+static unsigned extra_pieces(const struct pyr_extra *extra, struct iovec *local, struct iovec *remote)
+{
+    unsigned n = 0;
+    for (; extra && n < extra->count && n < PYR_EXTRA_MAX; n++) {
+        local[n] = extra->local[n];
+        remote[n] = extra->remote[n];
+    }
+    return n;
+}
+
+static size_t bytes_of(const struct iovec *pieces, unsigned count)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < count; i++)
+        bytes += pieces[i].iov_len;
+    return bytes;
+}
+
 /* All of the window and the anchors in one call; then the anchors once more where one had moved. */
 static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, const struct pyr_extra *extra)
 {
@@ -31,13 +49,8 @@ static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, cons
     struct iovec local[PIECES_MAX], remote[PIECES_MAX];
     unsigned n = pyr_window_pieces(&sampled->window, PYR_PASS_IN, local, remote);
     n += pyr_nest_pieces(&sampled->nest, layout, local + n, remote + n);
-    for (unsigned i = 0; extra && i < extra->count && i < PYR_EXTRA_MAX; i++, n++) {
-        local[n] = extra->local[i];
-        remote[n] = extra->remote[i];
-    }
-    size_t wanted = 0;
-    for (unsigned i = 0; i < n; i++)
-        wanted += local[i].iov_len;
+    n += extra_pieces(extra, local + n, remote + n);
+    size_t wanted = bytes_of(local, n);
     ssize_t got = pyr_target_readv(view.target, local, n, remote, n);
     if (got < 0)
         return (int)got;
@@ -55,9 +68,9 @@ static int read_foreseen(struct pyr_sampled *sampled, struct pyr_view view, cons
         if (!complete)
             pyr_nest_forget(&sampled->nest);
         n = pyr_nest_pieces(&sampled->nest, layout, local, remote);
-        wanted = 0;
-        for (unsigned i = 0; i < n; i++)
-            wanted += local[i].iov_len;
+        if (!complete) /* a read ends at the first piece that is not there: what came after it was not read either */
+            n += extra_pieces(extra, local + n, remote + n);
+        wanted = bytes_of(local, n);
         got = pyr_target_readv(view.target, local, n, remote, n);
         if (got < 0)
             return (int)got;
