@@ -56,7 +56,7 @@ const struct type_rule *type_measure_find(const char *name); /* of types that ar
 struct type_label {
     uint32_t offset;
     pyr_snapshot_text text;
-    bool after_items; /* the offset is so much more in each object */
+    bool after_items; /* the bytes of an object's items are to be added to the offset */
 };
 
 struct type {
